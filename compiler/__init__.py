@@ -1,0 +1,1 @@
+"""The compiler: a workspace, checked and compiled into a bundle."""

@@ -1,0 +1,1 @@
+"""The edge runtime: reads bundles, decides, personalizes pages. Installs alone."""

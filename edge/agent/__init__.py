@@ -1,0 +1,1 @@
+"""The agent: one a machine; pulls, verifies, lays down, ships."""

@@ -1,0 +1,242 @@
+"""The bundle's types on the wire and on disk; depends on nothing of ours but errors."""
+
+import hashlib
+from typing import Final, TypeVar
+
+import msgspec
+
+from edge.errors import BundleError
+
+FORMAT: Final = 1
+ROLES: Final = ("rules", "models", "catalog")
+
+# Bounds that are checked before anything is allocated.
+MAX_MANIFEST_BYTES: Final = 1 << 20
+MAX_ARTIFACTS: Final = 4096
+MAX_ARTIFACT_BYTES: Final = 1 << 32
+MAX_DOCUMENT_BYTES: Final = 16 << 20
+MAX_KILLED: Final = 10_000
+
+ARTIFACT_KINDS: Final[dict[str, frozenset[str]]] = {
+    "rules": frozenset({"schema", "index", "campaigns", "contents", "golden"}),
+    "models": frozenset({"plan", "graph", "arrays", "golden"}),
+    "catalog": frozenset({"items", "cards"}),
+}
+"""What each role's key may ship: a marketer's key can never ship a model."""
+
+
+class Artifact(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One immutable file of a bundle, addressed by its content."""
+
+    name: str
+    kind: str
+    sha256: str
+    size: int
+
+
+class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What one role publishes: its artifacts, and the interfaces between roles.
+
+    `provides` and `requires` map an interface's name (``items``,
+    ``recommender/ease``) to a hash; a bundle whose requirements are not
+    provided with the same hash is refused.
+    """
+
+    format: int
+    role: str
+    site: str
+    provides: dict[str, str]
+    requires: dict[str, str]
+    artifacts: tuple[Artifact, ...]
+
+
+class ManifestRef(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A manifest by content."""
+
+    sha256: str
+    size: int
+
+
+class Revision(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A numbered pin of three manifests, signed by the origin's `online` key."""
+
+    format: int
+    site: str
+    number: int
+    manifests: dict[str, ManifestRef]
+
+
+class Rollout(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Which revision each PoP serves (``*``: all others) and which campaigns are killed.
+
+    `serial` only grows: an edge refuses an older one. Signed by `online`.
+    """
+
+    format: int
+    site: str
+    serial: int
+    pops: dict[str, int]
+    kill: tuple[str, ...] = ()
+
+    def revision_for(self, pop: str) -> int:
+        """The revision that `pop` shall serve; 0 when none is named."""
+        return self.pops.get(pop, self.pops.get("*", 0))
+
+
+class Signature(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """An Ed25519 signature over exact bytes, and the id of its key."""
+
+    key: str
+    value: bytes
+
+
+class Signed(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Bytes and who vouches for them; the bytes are signed, not their meaning."""
+
+    payload: bytes
+    signatures: tuple[Signature, ...]
+
+
+class Attribute(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One typed fact of the context and where the edge reads it.
+
+    `type` is ``string``, ``number`` or ``boolean``. `source` is ``builtin``, or
+    ``header:NAME``, ``query:NAME``, ``cookie:NAME``.
+    """
+
+    name: str
+    type: str
+    source: str
+
+
+class RulesSchema(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The small, whole-read part of the rules: names, sources and site policy.
+
+    `placements` is in the order of the campaigns' bit ranges. `recommenders`
+    lists those that actions refer to by position, as ``(recommender, card,
+    limit)``. `item_path` is the site's URL path of an item's page with one
+    ``{item}`` hole, or empty. `consent_cookie` names the site's cookie whose
+    value is a consent tier; `consent_default` holds where it is absent.
+    """
+
+    attributes: tuple[Attribute, ...]
+    placements: tuple[str, ...]
+    recommenders: tuple[tuple[str, str, int], ...]
+    item_path: str = ""
+    consent_cookie: str = ""
+    consent_default: str = "contextual"
+
+
+class RecommenderPlan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One recommender of the graph: its output names and how many items it lists."""
+
+    name: str
+    items_output: str
+    scores_output: str
+    limit: int
+
+
+class ModelsPlan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How the one graph is called.
+
+    `bindings` maps a graph input to ``(arrays artifact, array)``, bound by
+    memory map. The two inputs that change per call are `history` (int32,
+    shape (batch, length), catalog positions, most recent first, padded with
+    `n_items`) and `weight` (float32, same shape, 0 where padded).
+    """
+
+    graph: str
+    n_items: int
+    max_history: int
+    bindings: dict[str, tuple[str, str]]
+    recommenders: tuple[RecommenderPlan, ...]
+
+
+class RulesGolden(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A context's attributes and the campaign id that wins each placement ('' for none)."""
+
+    attributes: dict[str, str | float | bool]
+    winners: tuple[str, ...]
+
+
+class ModelsGolden(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A history (item ids, most recent first) and the ordered item ids each recommender lists."""
+
+    history: tuple[str, ...]
+    items: dict[str, tuple[str, ...]]
+
+
+T = TypeVar("T")
+
+
+def encode(document: msgspec.Struct | tuple[msgspec.Struct, ...]) -> bytes:
+    """The document as deterministic msgpack: fields in order, mappings sorted."""
+    return msgspec.msgpack.encode(document, order="deterministic")
+
+
+def decode(data: bytes | memoryview, type_: type[T], limit: int = MAX_DOCUMENT_BYTES) -> T:
+    """Read a document of the wanted type.
+
+    Raises
+    ------
+    BundleError
+        More than `limit` bytes, or not a document of this type.
+    """
+    if len(data) > limit:
+        raise BundleError("too-large", f"{len(data)} bytes, more than {limit}")
+    try:
+        return msgspec.msgpack.decode(data, type=type_)
+    except (msgspec.DecodeError, RecursionError) as error:
+        name = getattr(type_, "__name__", str(type_))
+        raise BundleError("malformed", f"not a {name}: {error}") from error
+
+
+def digest(data: bytes | memoryview) -> str:
+    """SHA-256 of the bytes, in hex."""
+    return hashlib.sha256(data).hexdigest()
+
+
+def is_digest(text: str) -> bool:
+    """Whether the text has the form of a SHA-256 in hex: safe as a file name."""
+    return len(text) == 64 and all(c in "0123456789abcdef" for c in text)
+
+
+def bundle_id(manifests: dict[str, str]) -> str:
+    """A bundle's name: 32 hex digits from the hashes of its three manifests, by role."""
+    return digest("".join(manifests[role] for role in ROLES).encode())[:32]
+
+
+def decode_manifest(data: bytes | memoryview, role: str, site: str) -> Manifest:
+    """Read a manifest and check all that can be checked without its artifacts.
+
+    Raises
+    ------
+    BundleError
+        With codes ``too-large``, ``malformed``, ``format``, ``foreign-site``,
+        ``wrong-role`` or ``artifact-list``.
+    """
+    manifest = decode(data, Manifest, MAX_MANIFEST_BYTES)
+    if manifest.format != FORMAT:
+        raise BundleError("format", f"format {manifest.format}; this edge reads {FORMAT}")
+    if manifest.site != site:
+        raise BundleError("foreign-site", f"made for site {manifest.site!r}, not {site!r}")
+    if manifest.role != role:
+        raise BundleError("wrong-role", f"a {manifest.role} manifest in the place of {role}")
+    _check_artifacts(manifest)
+    return manifest
+
+
+def _check_artifacts(manifest: Manifest) -> None:
+    if len(manifest.artifacts) > MAX_ARTIFACTS:
+        raise BundleError("artifact-list", f"more than {MAX_ARTIFACTS} artifacts")
+    names = set()
+    for artifact in manifest.artifacts:
+        if artifact.kind not in ARTIFACT_KINDS[manifest.role]:
+            raise BundleError(
+                "wrong-role", f"{manifest.role} may not ship {artifact.name!r} ({artifact.kind})"
+            )
+        if not is_digest(artifact.sha256) or not 0 <= artifact.size <= MAX_ARTIFACT_BYTES:
+            raise BundleError("artifact-list", f"{artifact.name!r} has no valid hash or size")
+        if artifact.name in names:
+            raise BundleError("artifact-list", f"{artifact.name!r} is listed twice")
+        names.add(artifact.name)

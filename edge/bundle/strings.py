@@ -1,0 +1,70 @@
+"""Sorted strings as two mapped arrays: found by binary search, never loaded whole."""
+
+from collections.abc import Iterable, Mapping
+from typing import Final
+
+import numpy as np
+
+from edge.bundle.arrays import Array
+from edge.errors import BundleError
+
+MAX_REMEMBERED: Final = 65_536
+
+
+class Strings:
+    """A table of byte strings by position, over ``{name}.blob`` and ``{name}.offsets``.
+
+    Also the form of contents and cards: any blobs by position. `find` needs
+    them sorted. Opening costs the same for ten strings and for a million.
+    """
+
+    def __init__(self, arrays: Mapping[str, Array], name: str) -> None:
+        try:
+            blob, offsets = arrays[f"{name}.blob"], arrays[f"{name}.offsets"]
+        except KeyError as error:
+            raise BundleError("arrays", f"no array {error.args[0]!r}") from error
+        if blob.dtype != np.uint8 or offsets.dtype != np.uint64 or not len(offsets):
+            raise BundleError("arrays", f"{name!r} is no table of strings")
+        # One vectorized pass: a bad offset could otherwise show bytes of a neighbour.
+        if offsets[0] != 0 or offsets[-1] != len(blob) or bool(np.any(offsets[1:] < offsets[:-1])):
+            raise BundleError("arrays", f"offsets of {name!r} do not fit its bytes")
+        self._blob = blob.data
+        self._offsets = offsets.data
+        self._found: dict[bytes, int] = {}
+
+    def __len__(self) -> int:
+        return len(self._offsets) - 1
+
+    def __getitem__(self, position: int) -> bytes:
+        return bytes(self._blob[self._offsets[position] : self._offsets[position + 1]])
+
+    def find(self, key: bytes) -> int:
+        """The position of `key` among the sorted strings, or -1."""
+        position = self._found.get(key)
+        if position is None:
+            position = self._search(key)
+            if len(self._found) >= MAX_REMEMBERED:
+                self._found.clear()
+            self._found[key] = position
+        return position
+
+    def _search(self, key: bytes) -> int:
+        low, high = 0, len(self)
+        while low < high:
+            middle = (low + high) // 2
+            if self[middle] < key:
+                low = middle + 1
+            else:
+                high = middle
+        return low if low < len(self) and self[low] == key else -1
+
+
+def pack_strings(name: str, strings: Iterable[bytes]) -> dict[str, Array]:
+    """The two arrays of a `Strings`, in the order given."""
+    parts = list(strings)
+    offsets = np.zeros(len(parts) + 1, np.uint64)
+    np.cumsum([len(part) for part in parts], out=offsets[1:])
+    return {
+        f"{name}.blob": np.frombuffer(b"".join(parts), np.uint8),
+        f"{name}.offsets": offsets,
+    }

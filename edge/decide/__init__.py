@@ -1,0 +1,1 @@
+"""The decision: a pure function of a bundle and a context."""

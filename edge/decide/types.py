@@ -1,0 +1,115 @@
+"""What goes into a decision and what comes out; all of it can be written down and replayed."""
+
+from typing import Final
+
+import msgspec
+
+Value = str | float | bool
+
+CONSENT_TIERS: Final = ("none", "contextual", "session", "full")
+"""Weakest first: each tier may use all that the ones before it may."""
+
+
+class Context(msgspec.Struct, frozen=True, array_like=True):
+    """All that a decision may depend on.
+
+    Attributes
+    ----------
+    now_ms : int
+        UTC milliseconds, minted by the shell.
+    seed : int
+        The exploration seed, minted by the shell; 63 bits.
+    tier : str
+        The consent tier, one of `CONSENT_TIERS`.
+    attributes : dict[str, Value]
+        Typed facts by name; an absent one is missing, there is no null.
+    history : tuple[str, ...]
+        Item ids the visitor viewed, most recent first.
+    placements : tuple[str, ...]
+        Placements to fill, as marked in the page.
+    """
+
+    now_ms: int
+    seed: int
+    tier: str
+    attributes: dict[str, Value]
+    history: tuple[str, ...]
+    placements: tuple[str, ...]
+
+
+class Slot(msgspec.Struct, frozen=True, array_like=True):
+    """What one placement shows, and why.
+
+    `policy` is the id of the campaign that won. Either `content` names a
+    content, or `items` lists item ids by position, from the candidate set
+    `candidates` (a recommender's name), as cards of the template `card`.
+    `propensity` is the probability with which the policy chose this.
+    """
+
+    placement: str
+    policy: str
+    content: str = ""
+    items: tuple[str, ...] = ()
+    candidates: str = ""
+    card: str = ""
+    propensity: float = 1.0
+
+
+class Decision(msgspec.Struct, frozen=True, array_like=True):
+    """The slots that differ from the site's default, in the order of the page's placements."""
+
+    slots: tuple[Slot, ...]
+
+
+class DecisionRecord(msgspec.Struct, frozen=True, array_like=True, tag="decision"):
+    """A decision with all that a replay needs.
+
+    Attributes
+    ----------
+    id : str
+        32 hex digits, minted by the shell.
+    bundle : str
+        The bundle's id; with `revision`, what it was published as.
+    weights : str
+        Id of the online weights in force; empty while there are none.
+    killed : tuple[str, ...]
+        Campaigns switched off when this was decided.
+    visitor : str
+        The visitor's id in hex; empty below the tier `full`.
+    missed : tuple[str, ...]
+        Placements that missed their deadline and kept the default.
+    teaches : bool
+        Whether learning may use it; not for unauthenticated API callers.
+    """
+
+    id: str
+    site: str
+    pop: str
+    bundle: str
+    revision: int
+    weights: str
+    killed: tuple[str, ...]
+    visitor: str
+    context: Context
+    slots: tuple[Slot, ...]
+    missed: tuple[str, ...] = ()
+    teaches: bool = True
+
+
+class Event(msgspec.Struct, frozen=True, array_like=True, tag="event"):
+    """What a visitor did. Its identity is (decision, kind, item, n).
+
+    `kind` is ``view`` (the page's own path named the item), ``impression`` or ``click``.
+    """
+
+    decision: str
+    kind: str
+    item: str
+    n: int
+    placement: str
+    visitor: str
+    now_ms: int
+
+
+Record = DecisionRecord | Event
+"""What a spool holds; told apart by the tag in front."""

@@ -1,0 +1,86 @@
+"""The keys file of an edge: secrets by id, the ingest token, and whom to trust."""
+
+import base64
+import binascii
+from pathlib import Path
+
+import msgspec
+
+from edge.bundle import format as fmt
+from edge.errors import ConfigError
+
+SIGNING_ROLES = (*fmt.ROLES, "online")
+
+
+class Key(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A secret key: `id` 0..255, `key` 32 bytes in base64. The first of a list seals, all open."""
+
+    id: int
+    key: str
+
+    def raw(self) -> bytes:
+        """The key's 32 bytes."""
+        return _raw(self.key, f"key {self.id}")
+
+
+class PublicKey(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """An Ed25519 public key, 32 bytes in base64."""
+
+    id: str
+    public: str
+
+    def raw(self) -> bytes:
+        """The key's 32 bytes."""
+        return _raw(self.public, f"key {self.id}")
+
+
+class EdgeKeys(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What an edge of a site holds; the same for all its PoPs.
+
+    `trust` lists the public keys that may sign for each role of `SIGNING_ROLES`.
+    """
+
+    site: str
+    cookie: tuple[Key, ...]
+    event: tuple[Key, ...]
+    ingest_token: str
+    trust: dict[str, tuple[PublicKey, ...]]
+
+
+def load_keys(path: Path) -> EdgeKeys:
+    """Read and check a keys file.
+
+    Raises
+    ------
+    ConfigError
+        ``keys``: it can't be read, or a key is missing or has the wrong size.
+    """
+    try:
+        keys = msgspec.json.decode(path.read_bytes(), type=EdgeKeys)
+    except OSError as error:
+        raise ConfigError("keys", f"{path}: {error.strerror}; make one with `nearside keys new`") from error
+    except msgspec.DecodeError as error:
+        raise ConfigError("keys", f"{path}: {error}") from error
+    for name, held in (("cookie", keys.cookie), ("event", keys.event)):
+        if not held:
+            raise ConfigError("keys", f"{path}: no {name} key")
+        for key in held:
+            if not 0 <= key.id <= 255:
+                raise ConfigError("keys", f"{path}: {name} key id {key.id} is not within 0..255")
+            key.raw()
+    for role in SIGNING_ROLES:
+        for public in keys.trust.get(role, ()):
+            public.raw()
+        if not keys.trust.get(role):
+            raise ConfigError("keys", f"{path}: nobody is trusted to sign for {role!r}")
+    return keys
+
+
+def _raw(text: str, name: str) -> bytes:
+    try:
+        raw = base64.b64decode(text, validate=True)
+    except binascii.Error as error:
+        raise ConfigError("keys", f"{name} is not base64: {error}") from error
+    if len(raw) != 32:
+        raise ConfigError("keys", f"{name} has {len(raw)} bytes, not 32")
+    return raw

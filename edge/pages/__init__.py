@@ -1,0 +1,1 @@
+"""Pages: cut once into static chunks and placements, joined with fragments."""

@@ -1,0 +1,1 @@
+"""Rules: the predicate index that the compiler wrote, matched by look-ups."""

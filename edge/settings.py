@@ -1,0 +1,87 @@
+"""The edge's settings: built once from the command line and NEARSIDE_EDGE_*, passed as an argument."""
+
+import argparse
+import difflib
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from typing import Any, Final
+
+from edge.errors import ConfigError
+
+PREFIX: Final = "NEARSIDE_EDGE_"
+
+
+def _setting(default: Any, text: str) -> Any:
+    return field(default=default, metadata={"help": text})
+
+
+@dataclass(frozen=True)
+class Settings:
+    """One edge: a PoP's machine in front of one site. Each field is an option and a variable."""
+
+    origin: str = _setting("", "URL of the origin service")
+    upstream: str = _setting("", "URL of the site that is personalized")
+    pop: str = _setting("local", "name of this point of presence")
+    keys: str = _setting("edge.json", "keys file, from `nearside keys new`")
+    state_dir: str = _setting("nearside-edge", "folder for bundles and spools")
+    listen: str = _setting("127.0.0.1:8080", "address that serves pages, HOST:PORT")
+    admin: str = _setting("127.0.0.1:8081", "address of the admin listener, HOST:PORT")
+    workers: int = _setting(2, "worker processes, about one per core")
+    upstream_timeout_s: float = _setting(10.0, "how long the site may take to answer, in seconds")
+    page_cache_bytes: int = _setting(64 << 20, "plain pages kept in memory by each worker, in bytes")
+    max_page_bytes: int = _setting(2 << 20, "a larger page passes through as it is, in bytes")
+    spool_bytes: int = _setting(512 << 20, "events kept on disk by each worker at most, in bytes")
+    token_lifetime_s: int = _setting(7200, "how long a page may report events, in seconds")
+    cookie_lifetime_s: int = _setting(180 * 86400, "how long the visitor cookie lives, in seconds")
+    log_level: str = _setting("info", "least severe message to log: debug, info, warning, error")
+
+
+def read_settings(arguments: Sequence[str], environment: Mapping[str, str] = os.environ) -> Settings:
+    """Settings from options, else variables, else defaults.
+
+    Raises
+    ------
+    ConfigError
+        ``setting``: an unknown variable of ours (with the nearest name), or a
+        value of the wrong type, or a needed one that is missing.
+    """
+    known = {PREFIX + f.name.upper(): f for f in fields(Settings)}
+    for name in environment:
+        if name.startswith(PREFIX) and name not in known:
+            near = difflib.get_close_matches(name, known, n=1)
+            hint = f"; did you mean {near[0]}?" if near else ""
+            raise ConfigError("setting", f"unknown variable {name}{hint}")
+    parser = argparse.ArgumentParser("nearside-edge", description="Serve one site's personalized pages.")
+    for variable, item in known.items():
+        default = environment.get(variable)
+        shown = f"{item.metadata['help']} [{variable}; default: {item.default or 'none'}]"
+        parser.add_argument(
+            "--" + item.name.replace("_", "-"), default=default, help=shown, metavar=item.name.upper()
+        )
+    values = {k: v for k, v in vars(parser.parse_args(arguments)).items() if v is not None}
+    try:
+        typed = {name: type(getattr(Settings, name))(value) for name, value in values.items()}
+    except ValueError as error:
+        raise ConfigError("setting", str(error)) from error
+    settings = Settings(**typed)
+    for name in ("origin", "upstream"):
+        if not getattr(settings, name).startswith(("http://", "https://")):
+            raise ConfigError("setting", f"--{name} must be an http:// or https:// URL")
+    if settings.workers < 1:
+        raise ConfigError("setting", "--workers must be at least 1")
+    return settings
+
+
+def address(text: str) -> tuple[str, int]:
+    """HOST:PORT as a pair.
+
+    Raises
+    ------
+    ConfigError
+        ``setting``: no such form.
+    """
+    host, _, port = text.rpartition(":")
+    if not host or not port.isdigit():
+        raise ConfigError("setting", f"{text!r} is not HOST:PORT")
+    return host.strip("[]"), int(port)

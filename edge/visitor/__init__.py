@@ -1,0 +1,1 @@
+"""What the visitor's own cookie carries."""

@@ -1,0 +1,1 @@
+"""The worker: serves pages; never talks to the origin."""

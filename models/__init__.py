@@ -1,0 +1,1 @@
+"""Models: recipes that train, their data, and offline metrics."""

@@ -1,0 +1,1 @@
+"""The origin: store, publish, ingest, lake, replay, the demo, the command line."""

@@ -1,0 +1,1 @@
+"""The demo: a film site, and the whole loop on one machine."""

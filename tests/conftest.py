@@ -1,0 +1,30 @@
+"""Where the tests find real data, and what happens without it."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def _folder(variable: str, default: str) -> Path:
+    path = Path(os.environ.get(variable) or ROOT.parent / "shared" / default)
+    if not path.is_dir():
+        reason = f"no folder {path}: set {variable} to run the tests on real data"
+        if os.environ.get("NEARSIDE_REQUIRE_DATA") == "1":
+            pytest.fail(reason)
+        pytest.skip(reason)
+    return path
+
+
+@pytest.fixture(scope="session")
+def data_dir() -> Path:
+    """The folder of real data."""
+    return _folder("NEARSIDE_DATA", "data")
+
+
+@pytest.fixture(scope="session")
+def suites_dir() -> Path:
+    """The folder of public test cases."""
+    return _folder("NEARSIDE_SUITES", "suites")
