@@ -82,7 +82,7 @@ def open_bundle(folder: Path, site: str, *, verify: bool = True) -> Bundle:
             raise BundleError("too-large", f"{path}: {size} bytes")
         manifests[role] = fmt.decode_manifest(data, role, site)
         hashes[role] = fmt.digest(data)
-    _check_interfaces(manifests)
+    check_interfaces(manifests)
     for manifest in manifests.values():
         for artifact in manifest.artifacts:
             check_artifact(artifact_path(folder, artifact.sha256), artifact, verify=verify)
@@ -112,7 +112,8 @@ def check_artifact(path: Path, artifact: Artifact, *, verify: bool) -> None:
         raise BundleError("artifact-hash", f"artifact {artifact.name!r} is not what was signed")
 
 
-def _check_interfaces(manifests: dict[str, Manifest]) -> None:
+def check_interfaces(manifests: dict[str, Manifest]) -> None:
+    """Refuse manifests of which one requires what none provides with the same hash."""
     provided: dict[str, str] = {}
     for manifest in manifests.values():
         provided |= manifest.provides
