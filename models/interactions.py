@@ -1,0 +1,171 @@
+"""Reads what visitors did with items from CSV into arrays of codes."""
+
+import csv
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge.bundle import format as fmt
+from edge.errors import GivenError
+
+COLUMNS: Final = ("user", "item", "timestamp")
+
+
+@dataclass(frozen=True, eq=False)
+class Interactions:
+    """Who did something with which item, and when.
+
+    Attributes
+    ----------
+    users, items : ndarray of int32
+        Codes, positions in `user_ids` and `item_ids`; parallel with the two below.
+    timestamps : ndarray of int64
+        Seconds since 1970, UTC.
+    values : ndarray of float32
+        A rating, or 1 where the file has none.
+    user_ids : tuple[str, ...]
+        In the order of their first row.
+    item_ids : tuple[str, ...]
+        The catalog: sorted by UTF-8 bytes.
+    unknown : int
+        Rows left out because their item is not in the catalog.
+    """
+
+    users: NDArray[np.int32]
+    items: NDArray[np.int32]
+    timestamps: NDArray[np.int64]
+    values: NDArray[np.float32]
+    user_ids: tuple[str, ...]
+    item_ids: tuple[str, ...]
+    unknown: int = 0
+
+    def __len__(self) -> int:
+        return len(self.users)
+
+    def where(self, rows: NDArray[np.bool_] | NDArray[np.int64]) -> "Interactions":
+        """The chosen rows, with the same codes."""
+        return Interactions(
+            self.users[rows],
+            self.items[rows],
+            self.timestamps[rows],
+            self.values[rows],
+            self.user_ids,
+            self.item_ids,
+        )
+
+    def digest(self) -> str:
+        """SHA-256 over all that training can see."""
+        arrays = (self.users, self.items, self.timestamps, self.values)
+        ids = "\0".join(self.user_ids) + "\1" + "\0".join(self.item_ids)
+        return fmt.digest(b"".join(array.tobytes() for array in arrays) + ids.encode())
+
+
+def sort_items(ids: Iterable[str]) -> tuple[str, ...]:
+    """Distinct ids in the order of a catalog: by their UTF-8 bytes."""
+    return tuple(sorted(set(ids), key=str.encode))
+
+
+def read_csv(path: Path, items: Sequence[str]) -> Interactions:
+    """Read ``user,item,timestamp[,value]``, in any order of columns, with a header.
+
+    Parameters
+    ----------
+    items
+        The catalog's item ids in its order; they define the item codes.
+
+    Raises
+    ------
+    GivenError
+        ``interactions``, with file and line: no such file, a column is missing,
+        a timestamp or value is no finite number, or no row is left.
+    """
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            return from_rows(_parse(path, file), items, str(path))
+    except (OSError, UnicodeDecodeError) as error:
+        raise GivenError("interactions", f"{path}: can't be read as UTF-8 text: {error}") from error
+
+
+def from_rows(
+    rows: Iterable[tuple[str, str, int, float]], items: Sequence[str], source: str = "rows"
+) -> Interactions:
+    """Interactions from ``(user, item, timestamp, value)``; see `read_csv`."""
+    positions = {item: code for code, item in enumerate(items)}
+    user_codes: dict[str, int] = {}
+    users, codes, timestamps, values, unknown = [], [], [], [], 0
+    for user, item, timestamp, value in rows:
+        code = positions.get(item)
+        if code is None:
+            unknown += 1
+            continue
+        users.append(user_codes.setdefault(user, len(user_codes)))
+        codes.append(code)
+        timestamps.append(timestamp)
+        values.append(value)
+    if not users:
+        hint = f"; {unknown} rows name items that the catalog lacks" if unknown else ""
+        raise GivenError("interactions", f"{source}: no interactions with items of the catalog{hint}")
+    return Interactions(
+        np.array(users, np.int32),
+        np.array(codes, np.int32),
+        np.array(timestamps, np.int64),
+        np.array(values, np.float32),
+        tuple(user_codes),
+        tuple(items),
+        unknown,
+    )
+
+
+def _parse(path: Path, file: Iterable[str]) -> Iterator[tuple[str, str, int, float]]:
+    reader = csv.reader(file, strict=True)
+    try:
+        header = [name.strip() for name in next(reader, [])]
+        places = _places(path, header)
+        for row in reader:
+            if row:
+                yield _row(row, places, len(header))
+    except (csv.Error, ValueError) as error:
+        raise GivenError("interactions", f"{path}:{reader.line_num}: {error}") from error
+
+
+def _places(path: Path, header: list[str]) -> list[int]:
+    missing = [name for name in COLUMNS if name not in header]
+    if missing:
+        raise GivenError(
+            "interactions",
+            f"{path}:1: no column {', '.join(missing)}; the header must name user,item,timestamp[,value]",
+        )
+    return [header.index(name) for name in (*COLUMNS, "value") if name in header]
+
+
+def _row(row: list[str], places: list[int], columns: int) -> tuple[str, str, int, float]:
+    if len(row) != columns:
+        raise ValueError(f"{len(row)} fields, but the header has {columns}")
+    user, item, time, *rest = (row[place] for place in places)
+    if not user or not item:
+        raise ValueError("user or item is empty")
+    return user, item, _seconds(time), _value(rest[0]) if rest else 1.0
+
+
+def _seconds(text: str) -> int:
+    try:
+        seconds = int(float(text))
+    except (ValueError, OverflowError):
+        raise ValueError(f"timestamp {text!r} is no number of seconds since 1970") from None
+    if not 0 <= seconds < 1 << 40:
+        raise ValueError(f"timestamp {text!r} is out of range; give seconds since 1970, not milliseconds")
+    return seconds
+
+
+def _value(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        raise ValueError(f"value {text!r} is no number") from None
+    if not np.isfinite(value):
+        raise ValueError(f"value {text!r} is not finite")
+    return value

@@ -1,0 +1,58 @@
+"""Ranks items by how much they were used lately."""
+
+from collections.abc import Mapping
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+from onnx import helper
+
+from edge.bundle.arrays import Array
+from models.interactions import Interactions
+from models.onnx_build import score_graph
+from models.trained import Progress, Scores, Trained
+
+DAY_S: Final = 86_400
+STEP: Final = 2.0**-20
+"""Scores are multiples of this in [0, 1]."""
+
+
+class Popularity:
+    """Counts of interactions, each halved per `half_life_days` before the newest one."""
+
+    name: Final = "popularity"
+    settings: Final[Mapping[str, float]] = {"half_life_days": 30.0}
+
+    def train(
+        self,
+        interactions: Interactions,
+        items: tuple[str, ...],
+        settings: Mapping[str, float],
+        progress: Progress,
+    ) -> Trained:
+        """See `models.trained.Recipe`."""
+        age_days = (interactions.timestamps.max() - interactions.timestamps) / DAY_S
+        decay = np.exp2(-age_days / settings["half_life_days"])
+        counts = np.bincount(interactions.items, decay, len(items))
+        score = np.round(counts / counts.max() / STEP) * STEP
+        progress("count", 1.0)
+        card = {"recipe": self.name, "settings": dict(settings), "seed": 0, "data": interactions.digest()}
+        arrays = {"score": score.astype(np.float32)}
+        return Trained(self.name, items, _graph(arrays), arrays, {**card, "metrics": {}}, self.score)
+
+    def score(
+        self, arrays: Mapping[str, Array], history: NDArray[np.int32], weight: NDArray[np.float32]
+    ) -> Scores:
+        """See `models.trained.Recipe`; the same for every visitor."""
+        score: Scores = arrays["score"]
+        return np.tile(score, (len(history), 1))
+
+
+def _graph(arrays: Mapping[str, Array]) -> bytes:
+    n_items = len(arrays["score"])
+    nodes = [
+        helper.make_node("Shape", ["history"], ["rows"], start=0, end=1),
+        helper.make_node("Concat", ["rows", "columns"], ["shape"], axis=0),
+        helper.make_node("Expand", ["score", "shape"], ["scores"]),
+    ]
+    return score_graph("popularity", n_items, nodes, arrays, {"columns": np.array([n_items], np.int64)})

@@ -1,0 +1,113 @@
+"""What every recipe gives back, and how it is kept in a folder."""
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge.bundle.arrays import Array, pack, unpack
+from edge.errors import GivenError
+from models.interactions import Interactions
+
+WEIGHT_STEPS: Final = 16
+"""History weights are multiples of ``1 / WEIGHT_STEPS`` in [0, 1]."""
+
+EXACT_STEPS: Final = 1 << 24
+"""Integers below this are exact in float32, and so are their sums, in any order."""
+
+GRAPH_FILE: Final = "graph.onnx"
+ARRAYS_FILE: Final = "arrays.nsa"
+CARD_FILE: Final = "card.json"
+
+Scores = NDArray[np.float32]
+Predictor = Callable[[Mapping[str, Array], NDArray[np.int32], NDArray[np.float32]], Scores]
+"""``(arrays, history, weight) -> scores``: the same exact numbers as the graph's."""
+
+Progress = Callable[[str, float], None]
+"""Hears a step's name and the done share in [0, 1]."""
+
+
+@dataclass(frozen=True, eq=False)
+class Trained:
+    """A trained model: a score graph, its arrays, and a reference that gives the same numbers.
+
+    Attributes
+    ----------
+    items : tuple[str, ...]
+        The catalog's items; scores are in this order.
+    scores_graph : bytes
+        ONNX. Inputs ``history`` (int32, (batch, length), padded with ``len(items)``),
+        ``weight`` (float32, same shape, 0 where padded) and the arrays by name;
+        output ``scores`` (float32, (batch, len(items))).
+    card : dict
+        ``recipe``, ``settings``, ``seed``, ``data`` (a hash), ``metrics``; all JSON.
+    """
+
+    name: str
+    items: tuple[str, ...]
+    scores_graph: bytes
+    arrays: Mapping[str, Array]
+    card: Mapping[str, Any]
+    reference: Predictor
+
+    def score(self, history: NDArray[np.int32], weight: NDArray[np.float32]) -> Scores:
+        """Scores of all items for each row of a padded history; see `scores_graph` for the shapes."""
+        return self.reference(self.arrays, history, weight)
+
+
+class Recipe(Protocol):
+    """A way to train a model; one instance per name in `models.recipe.RECIPES`."""
+
+    @property
+    def name(self) -> str:
+        """As workspaces write it."""
+
+    @property
+    def settings(self) -> Mapping[str, float]:
+        """Every setting with its default."""
+
+    def train(
+        self,
+        interactions: Interactions,
+        items: tuple[str, ...],
+        settings: Mapping[str, float],
+        progress: Progress,
+    ) -> Trained:
+        """Train with complete, checked settings; the model is named as the recipe."""
+
+    def score(
+        self, arrays: Mapping[str, Array], history: NDArray[np.int32], weight: NDArray[np.float32]
+    ) -> Scores:
+        """The reference predictor, over a model's arrays."""
+
+
+def save(trained: Trained, folder: Path) -> None:
+    """Write the model's three files into a folder, which is made."""
+    folder.mkdir(parents=True, exist_ok=True)
+    card = {"name": trained.name, "items": trained.items, **trained.card}
+    (folder / GRAPH_FILE).write_bytes(trained.scores_graph)
+    (folder / ARRAYS_FILE).write_bytes(pack(trained.arrays))
+    text = json.dumps(card, indent=1, sort_keys=True, ensure_ascii=False) + "\n"
+    (folder / CARD_FILE).write_text(text, encoding="utf-8")
+
+
+def load(folder: Path, predictor_of: Callable[[str], Predictor]) -> Trained:
+    """Read what `save` wrote; `predictor_of` gives a recipe's reference predictor.
+
+    Raises
+    ------
+    GivenError
+        ``trained-model``: a file is missing or not what `save` writes.
+    """
+    try:
+        card = json.loads((folder / CARD_FILE).read_text(encoding="utf-8"))
+        name, items = str(card.pop("name")), tuple(str(item) for item in card.pop("items"))
+        graph = (folder / GRAPH_FILE).read_bytes()
+        arrays = unpack((folder / ARRAYS_FILE).read_bytes())
+        return Trained(name, items, graph, arrays, card, predictor_of(str(card["recipe"])))
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise GivenError("trained-model", f"{folder}: {error!r}; train the model again") from error
