@@ -31,12 +31,23 @@ class Strings:
         self._blob = blob.data
         self._offsets = offsets.data
         self._found: dict[bytes, int] = {}
+        self._texts: dict[int, str] = {}
 
     def __len__(self) -> int:
         return len(self._offsets) - 1
 
     def __getitem__(self, position: int) -> bytes:
         return bytes(self._blob[self._offsets[position] : self._offsets[position + 1]])
+
+    def text(self, position: int) -> str:
+        """The string at a position, as text; remembered."""
+        text = self._texts.get(position)
+        if text is None:
+            text = self[position].decode()
+            if len(self._texts) >= MAX_REMEMBERED:
+                self._texts.clear()
+            self._texts[position] = text
+        return text
 
     def find(self, key: bytes) -> int:
         """The position of `key` among the sorted strings, or -1."""

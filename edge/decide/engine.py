@@ -1,0 +1,228 @@
+"""One revision, ready to run: contexts in, decisions out; never changed once loaded."""
+
+from collections.abc import Iterable, Sequence
+from typing import Final
+
+import numpy as np
+
+from edge.bundle import format as fmt
+from edge.bundle.arrays import Array, unpack
+from edge.bundle.format import Artifact, RulesSchema
+from edge.bundle.reader import Bundle
+from edge.bundle.strings import Strings
+from edge.decide.recommender import Recommender
+from edge.decide.types import Context, Decision, Slot
+from edge.errors import BundleError
+from edge.rules.index import Index
+
+CONTENT: Final = 0
+RECOMMENDER: Final = 1
+
+_NOTHING: Final = Decision(())
+
+
+class Campaigns:
+    """Who owns each rule bit, and what it shows; over the `campaigns` artifact.
+
+    Bits are grouped by placement and rise with priority: the highest bit that
+    is set inside a placement's range wins.
+    """
+
+    def __init__(self, arrays: dict[str, Array], schema: RulesSchema, contents: int) -> None:
+        self.ids = Strings(arrays, "ids")
+        try:
+            starts, owner = arrays["starts"], arrays["campaign"]
+            action, target = arrays["action"], arrays["target"]
+        except KeyError as error:
+            raise BundleError("arrays", f"campaigns have no {error.args[0]!r}") from error
+        _check_campaigns(starts, owner, action, target, (len(schema.placements), len(self.ids)))
+        wanted = np.where(action == CONTENT, contents, len(schema.recommenders))
+        if np.any(action > RECOMMENDER) or np.any(target >= wanted):
+            raise BundleError("arrays", "a campaign shows what the bundle does not hold")
+        self.size = len(owner)
+        self._owner = owner
+        self.owner, self.action, self.target = owner.data, action.data, target.data
+        bounds = starts.tolist()
+        self.masks = {
+            name: (low, (1 << high) - (1 << low))
+            for name, low, high in zip(schema.placements, bounds, bounds[1:], strict=True)
+        }
+
+    def bits(self, campaigns: Iterable[str]) -> int:
+        """The rule bits of these campaigns; unknown ones have none."""
+        positions = [self.ids.find(campaign.encode()) for campaign in campaigns]
+        owned = np.isin(self._owner, [p for p in positions if p >= 0])
+        return int.from_bytes(np.packbits(owned, bitorder="little").tobytes(), "little")
+
+
+def _check_campaigns(
+    starts: Array, owner: Array, action: Array, target: Array, counts: tuple[int, int]
+) -> None:
+    placements, campaigns = counts
+    size = len(owner)
+    if len(starts) != placements + 1 or starts[0] != 0 or starts[-1] != size:
+        raise BundleError("arrays", "campaign bits do not fit the placements")
+    if np.any(starts[1:] < starts[:-1]) or not len(action) == len(target) == size:
+        raise BundleError("arrays", "campaign bits do not fit the placements")
+    if size and int(owner.max()) >= campaigns:
+        raise BundleError("arrays", "a rule bit belongs to no campaign")
+
+
+class Engine:
+    """A bundle's rules, recommender, contents and cards, loaded.
+
+    Attributes
+    ----------
+    id : str
+        The bundle's id.
+    schema : RulesSchema
+        What the bundle knows of the site.
+    reads : tuple[str, ...]
+        The attributes that a decision may depend on.
+    """
+
+    def __init__(self, bundle: Bundle, previous: "Engine | None" = None) -> None:
+        self._held: dict[str, object] = {}
+        self._previous = previous._held if previous else {}
+        self.id = bundle.id
+        self.site = bundle.site
+        self.schema = fmt.decode(bundle.read(bundle.one("rules", "schema")), RulesSchema)
+        self._index = self._load_index(bundle)
+        self._content_ids, self._contents = self._load_contents(bundle)
+        self._campaigns = Campaigns(
+            unpack(bundle.read(bundle.one("rules", "campaigns"))), self.schema, len(self._content_ids)
+        )
+        if self._campaigns.size != self._index.size:
+            raise BundleError("arrays", "index and campaigns differ in size")
+        self.items = self._strings(bundle, bundle.one("catalog", "items"), "ids")
+        self._cards = {
+            name.removeprefix("cards/"): self._strings(bundle, artifact, "bodies")
+            for name, artifact in bundle.artifacts("catalog", "cards").items()
+        }
+        self._recommender = Recommender.load(bundle, previous._recommender if previous else None)
+        self._check_recommenders()
+        self.reads = self._index.attributes
+        self._everyone = self._index.everyone
+        self._killed: tuple[str, ...] = ()
+        self._alive = self._everyone
+        self._previous = {}
+
+    @classmethod
+    def load(cls, bundle: Bundle, previous: "Engine | None" = None) -> "Engine":
+        """An engine of the bundle, keeping what did not change since `previous`.
+
+        Raises
+        ------
+        BundleError
+            An artifact's inside is malformed, or does not fit the others.
+        """
+        return cls(bundle, previous)
+
+    def _load_index(self, bundle: Bundle) -> Index:
+        artifact = bundle.one("rules", "index")
+        index = self._previous.get(artifact.sha256)
+        if not isinstance(index, Index):
+            index = Index(unpack(bundle.read(artifact)))
+        self._held[artifact.sha256] = index
+        return index
+
+    def _load_contents(self, bundle: Bundle) -> tuple[Strings, Strings]:
+        arrays = unpack(bundle.read(bundle.one("rules", "contents")))
+        ids, bodies = Strings(arrays, "ids"), Strings(arrays, "bodies")
+        if len(ids) != len(bodies):
+            raise BundleError("arrays", "contents have not one body for each id")
+        return ids, bodies
+
+    def _strings(self, bundle: Bundle, artifact: Artifact, name: str) -> Strings:
+        strings = self._previous.get(artifact.sha256)
+        if not isinstance(strings, Strings):
+            strings = Strings(unpack(bundle.read(artifact)), name)
+        self._held[artifact.sha256] = strings
+        return strings
+
+    def _check_recommenders(self) -> None:
+        for name, card, _ in self.schema.recommenders:
+            if name not in self._recommender.names:
+                raise BundleError("interface", f"no recommender {name!r}")
+            if card not in self._cards or len(self._cards[card]) != len(self.items):
+                raise BundleError("interface", f"no card {card!r} for each item")
+
+    def decide(self, context: Context, killed: tuple[str, ...] = ()) -> Decision:
+        """What to show in this context; the same answer at any time, in any batch."""
+        return self.decide_batch([context], killed)[0]
+
+    def decide_batch(self, contexts: Sequence[Context], killed: tuple[str, ...] = ()) -> list[Decision]:
+        """Decide all contexts with at most one inference call."""
+        alive = self._alive_without(killed)
+        match = self._index.match
+        histories: list[list[int]] = []
+        chosen: list[list[tuple[str, int, int]]] = []
+        for context in contexts:
+            winners = self._winners(match(context.attributes, alive), context.placements)
+            row = -1
+            if any(self._campaigns.action[bit] == RECOMMENDER for _, bit, _ in winners):
+                row = len(histories)
+                histories.append(self._positions(context.history))
+            chosen.append([(placement, bit, row) for placement, bit, _ in winners])
+        lists = self._recommender.recommend(histories) if histories else {}
+        return [Decision(self._slots(winners, lists)) if winners else _NOTHING for winners in chosen]
+
+    def winners(self, context: Context, killed: tuple[str, ...] = ()) -> dict[str, str]:
+        """The campaign that wins each placement of the context; absent where none does."""
+        alive = self._alive_without(killed)
+        found = self._winners(self._index.match(context.attributes, alive), context.placements)
+        return {placement: self._campaign(bit) for placement, bit, _ in found}
+
+    def _winners(self, matched: int, placements: Iterable[str]) -> list[tuple[str, int, int]]:
+        winners = []
+        masks = self._campaigns.masks
+        for placement in placements:
+            low, mask = masks.get(placement, (0, 0))
+            bit = (matched & mask).bit_length() - 1
+            if bit >= low:
+                winners.append((placement, bit, -1))
+        return winners
+
+    def _slots(
+        self, winners: list[tuple[str, int, int]], lists: dict[str, list[list[int]]]
+    ) -> tuple[Slot, ...]:
+        slots = []
+        for placement, bit, row in winners:
+            target = self._campaigns.target[bit]
+            if self._campaigns.action[bit] == CONTENT:
+                content = self._content_ids[target].decode()
+                slots.append(Slot(placement, self._campaign(bit), content=content))
+                continue
+            name, card, limit = self.schema.recommenders[target]
+            items = tuple([self.items.text(position) for position in lists[name][row][:limit]])
+            if items:
+                slots.append(Slot(placement, self._campaign(bit), "", items, name, card))
+        return tuple(slots)
+
+    def _campaign(self, bit: int) -> str:
+        return self._campaigns.ids.text(self._campaigns.owner[bit])
+
+    def _positions(self, history: Iterable[str]) -> list[int]:
+        find = self.items.find
+        return [position for item in history if (position := find(item.encode())) >= 0]
+
+    def _alive_without(self, killed: tuple[str, ...]) -> int:
+        if killed != self._killed:
+            self._alive = self._everyone & ~self._campaigns.bits(killed)
+            self._killed = killed
+        return self._alive
+
+    def render(self, slot: Slot) -> bytes:
+        """The slot's fragment: bytes that were rendered and escaped at compile time."""
+        if slot.content:
+            return self._contents[self._content_ids.find(slot.content.encode())]
+        cards, find = self._cards[slot.card], self.items.find
+        return b"".join([cards[find(item.encode())] for item in slot.items])
+
+
+class EmptyEngine:
+    """No bundle yet: personalizes nothing, asks for nothing."""
+
+    id = ""
+    schema = RulesSchema((), (), (), consent_default="none")
+    reads: tuple[str, ...] = ()

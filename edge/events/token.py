@@ -1,0 +1,81 @@
+"""The page token: what a page may report, so that nobody can make up events."""
+
+import base64
+import binascii
+import hmac
+from collections.abc import Sequence
+from typing import Final
+
+import msgspec
+
+from edge.decide.types import Slot
+from edge.errors import TokenError
+
+MAC_BYTES: Final = 16
+MAX_TOKEN_BYTES: Final = 4096
+
+
+class Shown(msgspec.Struct, frozen=True, array_like=True):
+    """What one page showed: enough to check an event, nothing to learn from.
+
+    `slots` lists, by placement, the item ids that it showed; for a content,
+    the content's id.
+    """
+
+    decision: str
+    expires_s: int
+    slots: tuple[tuple[str, tuple[str, ...]], ...]
+
+    def allows(self, placement: str, item: str) -> bool:
+        """Whether the page showed this item in this placement."""
+        return any(name == placement and item in items for name, items in self.slots)
+
+
+_encoder = msgspec.msgpack.Encoder()
+_decoder = msgspec.msgpack.Decoder(Shown)
+
+
+class TokenBox:
+    """Signs and checks page tokens of a site: HMAC-SHA-256, cut to 128 bits.
+
+    Parameters
+    ----------
+    keys
+        ``(id, 32 bytes)``; the first signs, all are accepted.
+    """
+
+    def __init__(self, site: str, keys: Sequence[tuple[int, bytes]]) -> None:
+        self._prefix = b"nearside:token\0" + site.encode() + b"\0"
+        self._keys = dict(keys)
+        self._first = keys[0][0]
+
+    def sign(self, decision: str, expires_s: int, slots: Sequence[Slot]) -> bytes:
+        """The token of a page, safe inside an attribute."""
+        shown = tuple([(slot.placement, slot.items or (slot.content,)) for slot in slots])
+        payload = bytes((self._first,)) + _encoder.encode(Shown(decision, expires_s, shown))
+        mac = hmac.digest(self._keys[self._first], self._prefix + payload, "sha256")[:MAC_BYTES]
+        return base64.urlsafe_b64encode(mac + payload)
+
+    def open(self, token: bytes, now_s: int) -> Shown:
+        """What the page of this token showed.
+
+        Raises
+        ------
+        TokenError
+            ``token``: malformed, forged, or of another site; ``token-expired``.
+        """
+        if len(token) > MAX_TOKEN_BYTES:
+            raise TokenError("token", "too long")
+        try:
+            raw = base64.b64decode(token, b"-_", validate=True)
+            mac, payload = raw[:MAC_BYTES], raw[MAC_BYTES:]
+            key = self._keys[payload[0]]
+        except (binascii.Error, IndexError, KeyError) as error:
+            raise TokenError("token", "malformed or of an unknown key") from error
+        wanted = hmac.digest(key, self._prefix + payload, "sha256")[:MAC_BYTES]
+        if not hmac.compare_digest(mac, wanted):
+            raise TokenError("token", "forged, or of another site")
+        shown = _decoder.decode(payload[1:])
+        if shown.expires_s < now_s:
+            raise TokenError("token-expired", "the page is too old to report")
+        return shown

@@ -1,0 +1,91 @@
+"""The visitor cookie: state, encrypted so that it can be neither read nor made up."""
+
+import base64
+import binascii
+import os
+from collections.abc import Sequence
+from typing import Final
+
+import msgspec
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from edge.errors import TokenError
+from edge.visitor.state import VERSION, VisitorState
+
+NAME: Final = b"nearside"
+MAX_COOKIE_BYTES: Final = 1500
+NONCE_BYTES: Final = 12
+TAG_BYTES: Final = 16
+# base64 of key id, nonce, plain text and tag must fit.
+MAX_PLAIN_BYTES: Final = MAX_COOKIE_BYTES * 3 // 4 - 1 - NONCE_BYTES - TAG_BYTES
+
+_encoder = msgspec.msgpack.Encoder()
+_decoder = msgspec.msgpack.Decoder(VisitorState)
+
+
+class CookieBox:
+    """Seals and opens the visitor cookie of one site: AES-256-GCM, bound to the site's id.
+
+    Parameters
+    ----------
+    keys
+        ``(id, 32 bytes)``; the first seals, all open: so keys rotate.
+    """
+
+    def __init__(self, site: str, keys: Sequence[tuple[int, bytes]]) -> None:
+        self._bound_to = site.encode()
+        self._ciphers = {number: AESGCM(key) for number, key in keys}
+        self._first = keys[0][0]
+        self._sealer = self._ciphers[self._first]
+
+    def seal(self, state: VisitorState, nonce: bytes = b"") -> bytes:
+        """The cookie's value, at most `MAX_COOKIE_BYTES`; the oldest items are dropped to fit."""
+        plain = _encoder.encode(state)
+        while len(plain) > MAX_PLAIN_BYTES:
+            fewer = state.items[: len(state.items) * 3 // 4]
+            state = msgspec.structs.replace(state, items=fewer)
+            plain = _encoder.encode(state)
+        nonce = nonce or os.urandom(NONCE_BYTES)
+        sealed = self._sealer.encrypt(nonce, plain, self._bound_to)
+        return base64.urlsafe_b64encode(bytes((self._first,)) + nonce + sealed).rstrip(b"=")
+
+    def open(self, value: bytes) -> VisitorState:
+        """The state in a cookie.
+
+        Raises
+        ------
+        TokenError
+            ``cookie``: too long, not ours, of an unknown key, forged, or of a
+            newer version than this edge writes.
+        """
+        if len(value) > MAX_COOKIE_BYTES:
+            raise TokenError("cookie", "longer than any we made")
+        try:
+            raw = base64.b64decode(value + b"=" * (-len(value) % 4), b"-_", validate=True)
+            cipher = self._ciphers[raw[0]]
+            plain = cipher.decrypt(raw[1 : 1 + NONCE_BYTES], raw[1 + NONCE_BYTES :], self._bound_to)
+            state = _decoder.decode(plain)
+        except (binascii.Error, IndexError, KeyError, ValueError, InvalidTag, msgspec.DecodeError) as error:
+            raise TokenError("cookie", f"can't be opened: {type(error).__name__}") from error
+        if state.version > VERSION:
+            raise TokenError("cookie-newer", f"version {state.version}; this edge writes {VERSION}")
+        return state
+
+
+def find(header: bytes) -> bytes:
+    """Our cookie's value in a Cookie header, or empty."""
+    start = header.find(NAME + b"=")
+    while start > 0 and header[start - 1] not in b"; ":
+        start = header.find(NAME + b"=", start + 1)
+    if start < 0:
+        return b""
+    return header[start + len(NAME) + 1 :].partition(b";")[0].strip()
+
+
+def without(header: bytes) -> bytes:
+    """A Cookie header without our cookie: what the site may see."""
+    if NAME not in header:
+        return header
+    parts = [part.strip() for part in header.split(b";")]
+    return b"; ".join(part for part in parts if part.partition(b"=")[0] != NAME)

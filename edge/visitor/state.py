@@ -1,0 +1,55 @@
+"""Visitor state: what the visitor's cookie carries, and how a page view changes it."""
+
+from typing import Final
+
+import msgspec
+
+VERSION: Final = 1
+MAX_ITEMS: Final = 50
+VISIT_GAP_S: Final = 1800
+"""A pause longer than this begins a new visit."""
+
+
+class VisitorState(msgspec.Struct, frozen=True, array_like=True):
+    """What one visitor did lately; empty for a new one.
+
+    Attributes
+    ----------
+    visitor : bytes
+        16 random bytes; empty in the consent tier `session`.
+    first_s, last_s : int
+        First and last page view, UTC seconds.
+    visits : int
+        Visits so far, this one included; 0 before the first page.
+    items : tuple[str, ...]
+        Ids of items viewed, most recent first, each once.
+    """
+
+    version: int = VERSION
+    visitor: bytes = b""
+    first_s: int = 0
+    last_s: int = 0
+    visits: int = 0
+    items: tuple[str, ...] = ()
+
+
+NEW: Final = VisitorState()
+
+
+def arrive(state: VisitorState, now_s: int, visitor: bytes) -> VisitorState:
+    """The state as a page view begins: `visitor` is used where there is no id yet."""
+    new_visit = now_s - state.last_s > VISIT_GAP_S
+    return VisitorState(
+        VERSION,
+        state.visitor or visitor,
+        state.first_s or now_s,
+        max(now_s, state.last_s),
+        state.visits + new_visit,
+        state.items,
+    )
+
+
+def view(state: VisitorState, item: str) -> VisitorState:
+    """The state after the visitor viewed an item."""
+    items = (item, *[other for other in state.items if other != item])[:MAX_ITEMS]
+    return VisitorState(VERSION, state.visitor, state.first_s, state.last_s, state.visits, items)

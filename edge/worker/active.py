@@ -1,0 +1,36 @@
+"""What a worker serves on: one engine and what belongs to it, replaced whole."""
+
+from dataclasses import dataclass, field
+
+from edge.decide.engine import EmptyEngine, Engine
+from edge.worker.facts import AttributeReader
+
+
+@dataclass(frozen=True)
+class Active:
+    """A revision in force. A batch of requests finishes on the one that it began with.
+
+    Attributes
+    ----------
+    engine : Engine or EmptyEngine
+        The bundle, loaded.
+    revision : int
+        The number that it was published as; 0 before the first.
+    killed : tuple[str, ...]
+        Campaigns that are switched off.
+    """
+
+    engine: Engine | EmptyEngine
+    revision: int = 0
+    killed: tuple[str, ...] = ()
+    reader: AttributeReader = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "reader", AttributeReader(self.engine.schema, self.engine.reads))
+
+
+class Holder:
+    """Where the active revision is found; assignment is the swap."""
+
+    def __init__(self) -> None:
+        self.active = Active(EmptyEngine())

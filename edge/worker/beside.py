@@ -1,0 +1,189 @@
+"""Beside the pages: decisions for apps, beacons, and the script that sends them."""
+
+import os
+import time
+from pathlib import Path
+from typing import Final, TypeVar
+
+import msgspec
+from starlette.applications import Starlette
+from starlette.requests import Request as HttpRequest
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from edge.decide.engine import EmptyEngine, Engine
+from edge.decide.types import CONSENT_TIERS, Context, Decision, DecisionRecord, Event, Record, Value
+from edge.errors import GivenError, TokenError
+from edge.worker.active import Active, Holder
+from edge.worker.personalize import SEED_MASK, Desk, commit
+
+MAX_DECIDE_BYTES: Final = 64 << 10
+MAX_BEACON_BYTES: Final = 16 << 10
+MAX_BEACON_EVENTS: Final = 32
+MAX_REPEATS: Final = 1000
+_SCRIPT: Final = (Path(__file__).parent / "n.js").read_bytes()
+
+T = TypeVar("T")
+
+
+class Ask(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The body of ``POST /_nearside/decide``: the caller states the context itself."""
+
+    placements: tuple[str, ...]
+    attributes: dict[str, Value] = {}
+    history: tuple[str, ...] = ()
+    tier: str = "contextual"
+
+
+class Reported(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One event of a beacon; `n` numbers repeats of the same kind on the same item."""
+
+    kind: str
+    item: str
+    placement: str
+    n: int = 0
+
+
+class Beacon(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The body of ``POST /_nearside/events``."""
+
+    token: str
+    events: tuple[Reported, ...]
+
+
+def make_beside(holder: Holder, desk: Desk) -> Starlette:
+    """The program under ``/_nearside/``."""
+
+    async def decide(request: HttpRequest) -> Response:
+        active = holder.active
+        try:
+            ask = await _read(request, Ask, MAX_DECIDE_BYTES)
+            context = _context(ask, active)
+        except GivenError as error:
+            return _refused(error, desk, "decide")
+        answer, record = _decided(context, active, desk)
+        if record is not None:
+            commit([record], desk)
+        return JSONResponse(answer, headers={"cache-control": "no-store"})
+
+    async def events(request: HttpRequest) -> Response:
+        try:
+            beacon = await _read(request, Beacon, MAX_BEACON_BYTES)
+            found = _check(beacon, desk, time.time_ns() // 1_000_000)
+        except GivenError as error:
+            return _refused(error, desk, "events")
+        if not commit(list(found), desk):
+            return _problem(429, "spool-full", "no room for events now; send them again later")
+        return Response(status_code=204)
+
+    async def script(_request: HttpRequest) -> Response:
+        return Response(
+            _SCRIPT, media_type="text/javascript", headers={"cache-control": "public, max-age=3600"}
+        )
+
+    return Starlette(
+        routes=[
+            Route("/_nearside/decide", decide, methods=["POST"]),
+            Route("/_nearside/events", events, methods=["POST"]),
+            Route("/_nearside/n.js", script),
+        ]
+    )
+
+
+async def _read(request: HttpRequest, type_: type[T], limit: int) -> T:
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > limit:
+            raise GivenError("too-large", f"more than {limit} bytes")
+    try:
+        return msgspec.json.decode(body, type=type_)
+    except (msgspec.DecodeError, RecursionError) as error:
+        raise GivenError("malformed", str(error)) from error
+
+
+_TYPES: Final = {"string": (str,), "number": (int, float), "boolean": (bool,)}
+
+
+def _context(ask: Ask, active: Active) -> Context:
+    if ask.tier not in CONSENT_TIERS:
+        raise GivenError("tier", f"{ask.tier!r} is none of {', '.join(CONSENT_TIERS)}")
+    schema, reads = active.engine.schema, active.engine.reads
+    types = {attribute.name: attribute.type for attribute in schema.attributes}
+    for name, value in ask.attributes.items():
+        if name not in types:
+            raise GivenError("attribute", f"{name!r} is not declared for this site")
+        boolean = isinstance(value, bool)
+        if not isinstance(value, _TYPES[types[name]]) or boolean != (types[name] == "boolean"):
+            raise GivenError("attribute", f"{name!r} must be a {types[name]}, not {value!r}")
+    unknown = [name for name in ask.placements if name not in schema.placements]
+    if unknown and active.revision:
+        raise GivenError("placement", f"{unknown[0]!r} is none of {', '.join(schema.placements)}")
+    read = {name: value for name, value in ask.attributes.items() if name in reads}
+    keeps_history = ask.tier in ("session", "full")
+    history = ask.history if keeps_history else ()
+    seed = int.from_bytes(os.urandom(8), "little") & SEED_MASK
+    return Context(time.time_ns() // 1_000_000, seed, ask.tier, read, history, ask.placements)
+
+
+def _decided(context: Context, active: Active, desk: Desk) -> tuple[dict[str, object], DecisionRecord | None]:
+    engine, number = active.engine, os.urandom(16).hex()
+    if isinstance(engine, EmptyEngine) or context.tier == "none":
+        return {"decision": number, "bundle": engine.id, "revision": active.revision, "slots": []}, None
+    decision = engine.decide(context, active.killed)
+    record = DecisionRecord(
+        number, desk.site, desk.pop, engine.id, active.revision, "", active.killed, "", context,
+        decision.slots, teaches=False,
+    )  # fmt: skip
+    expires_s = context.now_ms // 1000 + desk.token_lifetime_s
+    answer = {
+        "decision": number,
+        "bundle": engine.id,
+        "revision": active.revision,
+        "token": desk.tokens.sign(number, expires_s, decision.slots).decode(),
+        "slots": _slots(engine, decision),
+    }
+    return answer, record
+
+
+def _slots(engine: Engine, decision: Decision) -> list[dict[str, object]]:
+    return [
+        {
+            "placement": slot.placement,
+            "campaign": slot.policy,
+            "propensity": slot.propensity,
+            **(
+                {"content": slot.content}
+                if slot.content
+                else {"recommender": slot.candidates, "items": slot.items}
+            ),
+            "html": engine.render(slot).decode(),
+        }
+        for slot in decision.slots
+    ]
+
+
+def _check(beacon: Beacon, desk: Desk, now_ms: int) -> list[Record]:
+    if not 1 <= len(beacon.events) <= MAX_BEACON_EVENTS:
+        raise GivenError("events", f"{len(beacon.events)} events, not 1 to {MAX_BEACON_EVENTS}")
+    shown = desk.tokens.open(beacon.token.encode(), now_ms // 1000)
+    records: list[Record] = []
+    for event in beacon.events:
+        if event.kind not in ("impression", "click"):
+            raise GivenError("kind", f"{event.kind!r} is neither impression nor click")
+        if not 0 <= event.n < MAX_REPEATS:
+            raise GivenError("n", f"{event.n} is not within 0..{MAX_REPEATS - 1}")
+        if not shown.allows(event.placement, event.item):
+            raise TokenError("not-shown", f"{event.item!r} was not shown in {event.placement!r}")
+        records.append(Event(shown.decision, event.kind, event.item, event.n, event.placement, "", now_ms))
+    return records
+
+
+def _refused(error: GivenError, desk: Desk, route: str) -> Response:
+    desk.counters.add(f'nearside_refused_requests_total{{route="{route}",code="{error.code}"}}')
+    status = 403 if isinstance(error, TokenError) else 400
+    return _problem(413 if error.code == "too-large" else status, error.code, str(error))
+
+
+def _problem(status: int, code: str, message: str) -> Response:
+    return JSONResponse({"error": {"code": code, "message": message}}, status)

@@ -1,0 +1,129 @@
+"""The worker's end of the control socket: hears what to do, tells what it counted."""
+
+import asyncio
+import json
+import logging
+import os
+import time
+from pathlib import Path
+from typing import Any, Final
+
+from edge.bundle.active import bundle_folder, control_path, read_active
+from edge.bundle.reader import open_bundle
+from edge.decide.engine import Engine
+from edge.errors import BundleError
+from edge.worker.active import Active, Holder
+from edge.worker.counters import Counters
+from edge.worker.plain import PlainPages
+
+log = logging.getLogger(__name__)
+
+RECONNECT_S: Final = 0.5
+REPORT_S: Final = 1.0
+MAX_LINE_BYTES: Final = 64 << 10
+
+
+class Activator:
+    """Brings the worker to what `active.json` says."""
+
+    def __init__(self, state_dir: Path, site: str, holder: Holder) -> None:
+        self._state_dir = state_dir
+        self._site = site
+        self._holder = holder
+
+    async def activate(self) -> dict[str, Any] | None:
+        """Load what is active beside what serves, and swap; what to tell the agent, if anything.
+
+        A bundle that can't be loaded leaves the old one in force.
+        """
+        try:
+            wanted = read_active(self._state_dir)
+            if wanted is None:
+                return None
+            started = time.perf_counter()
+            engine = self._holder.active.engine
+            if engine.id != wanted.bundle:
+                previous = engine if isinstance(engine, Engine) else None
+                # In a thread: mapping and opening a session must not stall the pages.
+                engine = await asyncio.to_thread(self._load, wanted.bundle, previous)
+        except BundleError as error:
+            log.error("a bundle is refused: %s", error)
+            bundle = "" if wanted is None else wanted.bundle
+            return {"refused": {"bundle": bundle, "code": error.code}}
+        self._holder.active = Active(engine, wanted.revision, wanted.kill)
+        spent_ms = (time.perf_counter() - started) * 1000
+        log.info("serving revision %d, bundle %s, after %.1f ms", wanted.revision, engine.id, spent_ms)
+        told = {"bundle": engine.id, "revision": wanted.revision, "ms": round(spent_ms, 2)}
+        return {"activated": told}
+
+    def _load(self, bundle: str, previous: Engine | None) -> Engine:
+        folder = bundle_folder(self._state_dir, bundle)
+        # The agent hashed every artifact and laid the files down read-only.
+        return Engine.load(open_bundle(folder, self._site, verify=False), previous)
+
+
+class ControlLink:
+    """Keeps a connection to the agent; without one, the worker goes on serving."""
+
+    def __init__(
+        self,
+        state_dir: Path,
+        hello: dict[str, Any],
+        activator: Activator,
+        pages: PlainPages,
+        counters: Counters,
+    ) -> None:
+        self._path = control_path(state_dir)
+        self._hello = {"pid": os.getpid(), **hello}
+        self._activator = activator
+        self._pages = pages
+        self._counters = counters
+
+    async def run(self) -> None:
+        """Connect, and connect again, until cancelled."""
+        while True:
+            try:
+                reader, writer = await asyncio.open_unix_connection(str(self._path), limit=MAX_LINE_BYTES)
+            except OSError:
+                await asyncio.sleep(RECONNECT_S)
+                continue
+            log.info("connected to the agent")
+            try:
+                await self._serve(reader, writer)
+            except (OSError, ValueError) as error:
+                log.warning("lost the agent: %s", error)
+            finally:
+                writer.close()
+            await asyncio.sleep(RECONNECT_S)
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        _tell(writer, {"hello": self._hello})
+        # What was missed while there was no agent.
+        if told := await self._activator.activate():
+            _tell(writer, told)
+        report = asyncio.create_task(self._report(writer))
+        try:
+            while line := await reader.readline():
+                await self._obey(json.loads(line), writer)
+        finally:
+            report.cancel()
+
+    async def _obey(self, command: dict[str, Any], writer: asyncio.StreamWriter) -> None:
+        if command.get("activate"):
+            if told := await self._activator.activate():
+                _tell(writer, told)
+        elif purge := command.get("purge"):
+            count = self._pages.purge(None if purge.get("all") else str(purge.get("url", "")))
+            log.info("purged %d pages", count)
+        else:
+            log.warning("an unknown command: %s", command)
+
+    async def _report(self, writer: asyncio.StreamWriter) -> None:
+        while True:
+            _tell(writer, {"metrics": self._counters.snapshot()})
+            await writer.drain()
+            await asyncio.sleep(REPORT_S)
+
+
+def _tell(writer: asyncio.StreamWriter, message: dict[str, Any]) -> None:
+    writer.write(json.dumps(message).encode() + b"\n")

@@ -1,0 +1,100 @@
+"""One worker process: puts its parts together, serves, and drains when told to stop."""
+
+import asyncio
+import contextlib
+import socket
+from pathlib import Path
+
+import uvicorn
+
+from edge.bundle.active import spool_root
+from edge.events.spool import SpoolWriter
+from edge.events.token import TokenBox
+from edge.keys import EdgeKeys, Key, load_keys
+from edge.lifeline import Inherited, watch
+from edge.settings import Settings
+from edge.visitor.cookie import CookieBox
+from edge.worker.active import Holder
+from edge.worker.app import PageApp
+from edge.worker.beside import make_beside
+from edge.worker.control import Activator, ControlLink
+from edge.worker.counters import Counters
+from edge.worker.personalize import Desk
+from edge.worker.plain import PlainPages
+from edge.worker.turn import Turn
+from edge.worker.upstream import Upstream
+
+DRAIN_S = 10
+
+
+def main(settings: Settings, inherited: Inherited) -> None:
+    """Serve on the inherited socket until SIGTERM, or until the supervisor is gone."""
+    keys = load_keys(Path(settings.keys))
+    with asyncio.Runner(loop_factory=_new_loop) as runner:
+        runner.run(_serve(settings, keys, inherited))
+
+
+def _new_loop() -> asyncio.AbstractEventLoop:
+    import uvloop  # noqa: PLC0415 - absent where it is not built for the platform
+
+    return uvloop.new_event_loop()
+
+
+async def _serve(settings: Settings, keys: EdgeKeys, inherited: Inherited) -> None:
+    state_dir = Path(settings.state_dir)
+    holder, counters = Holder(), Counters()
+    spool = SpoolWriter(spool_root(state_dir), settings.spool_bytes)
+    desk = make_desk(settings, keys, spool, counters)
+    upstream = Upstream(settings.upstream, settings.upstream_timeout_s)
+    pages = PlainPages(settings.page_cache_bytes)
+    activator = Activator(state_dir, keys.site, holder)
+    await activator.activate()
+    app = PageApp(upstream, pages, Turn(holder, desk), make_beside(holder, desk), settings.max_page_bytes)
+    server = make_server(app)
+    watch(inherited.alive_fd, lambda: setattr(server, "should_exit", True))
+    hello = {"worker": inherited.index, "spool": spool.id}
+    link = asyncio.create_task(ControlLink(state_dir, hello, activator, pages, counters).run())
+    try:
+        await server.serve(sockets=[socket.socket(fileno=inherited.fd)])
+    finally:
+        link.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await link
+        await upstream.close()
+        spool.close()
+
+
+def make_desk(settings: Settings, keys: EdgeKeys, spool: SpoolWriter, counters: Counters) -> Desk:
+    """What personalizing needs of settings and keys."""
+
+    def raw(held: tuple[Key, ...]) -> list[tuple[int, bytes]]:
+        return [(key.id, key.raw()) for key in held]
+
+    return Desk(
+        keys.site,
+        settings.pop,
+        CookieBox(keys.site, raw(keys.cookie)),
+        TokenBox(keys.site, raw(keys.event)),
+        spool,
+        counters,
+        settings.token_lifetime_s,
+        settings.cookie_lifetime_s,
+    )
+
+
+def make_server(app: PageApp) -> uvicorn.Server:
+    """The HTTP server, bare: no lifespan, no headers of its own, no access log."""
+    config = uvicorn.Config(
+        app,
+        http="httptools",
+        loop="none",
+        lifespan="off",
+        interface="asgi3",
+        access_log=False,
+        server_header=False,
+        date_header=False,
+        proxy_headers=False,
+        log_config=None,
+        timeout_graceful_shutdown=DRAIN_S,
+    )
+    return uvicorn.Server(config)

@@ -1,0 +1,224 @@
+"""Personalizes all page views of one turn together: short loops over all, one inference call."""
+
+import os
+from dataclasses import dataclass
+from typing import Final
+
+from edge.decide.engine import EmptyEngine, Engine
+from edge.decide.types import Context, Decision, DecisionRecord, Event, Record
+from edge.errors import TokenError
+from edge.events.spool import SpoolFullError, SpoolWriter
+from edge.events.token import TokenBox
+from edge.pages.plan import PagePlan
+from edge.visitor import cookie
+from edge.visitor.cookie import CookieBox
+from edge.visitor.state import NEW, VisitorState, arrive, view
+from edge.worker.active import Active
+from edge.worker.counters import Counters
+from edge.worker.facts import Request
+
+SEED_MASK: Final = (1 << 63) - 1
+_RANDOM_BYTES: Final = 16 + 8 + 16 + cookie.NONCE_BYTES
+
+
+@dataclass(slots=True)
+class PageView:
+    """A page on its way to one visitor: what is asked, then what is answered.
+
+    Attributes
+    ----------
+    body : bytes
+        The page to send; the plain one until it is personalized.
+    set_cookie : bytes
+        Our Set-Cookie header's value, or empty.
+    private : bool
+        Whether the answer is this visitor's alone.
+    """
+
+    request: Request
+    plan: PagePlan
+    body: bytes
+    set_cookie: bytes = b""
+    private: bool = False
+
+    def reset(self) -> None:
+        """Back to the plain page."""
+        self.body, self.set_cookie, self.private = self.plan.page, b"", False
+
+
+@dataclass(frozen=True)
+class Desk:
+    """What personalizing needs beside the bundle; one per worker."""
+
+    site: str
+    pop: str
+    cookies: CookieBox
+    tokens: TokenBox
+    spool: SpoolWriter
+    counters: Counters
+    token_lifetime_s: int
+    cookie_lifetime_s: int
+
+
+@dataclass(slots=True)
+class _Draft:
+    """A page view between the loops."""
+
+    view: PageView
+    id: str
+    context: Context
+    state: VisitorState
+    nonce: bytes
+    item: str
+    keep: bool
+    read_only: bool
+
+
+def personalize(views: list[PageView], active: Active, desk: Desk, now_ms: int) -> None:
+    """Fill in the answers of all views; those without consent stay plain.
+
+    State and records are committed when this returns, before any header leaves.
+    """
+    engine = active.engine
+    if isinstance(engine, EmptyEngine):
+        desk.counters.add('nearside_pages_total{kind="no-bundle"}', len(views))
+        return
+    drafts = _draft_all(views, active, desk, now_ms)
+    asking = [draft for draft in drafts if draft.context.placements]
+    decisions = engine.decide_batch([draft.context for draft in asking], active.killed)
+    records: list[Record] = []
+    expires_s = now_ms // 1000 + desk.token_lifetime_s
+    for draft, decision in zip(asking, decisions, strict=True):
+        _compose(draft, decision, engine, desk.tokens.sign(draft.id, expires_s, decision.slots))
+        draft.view.private = True
+        records.append(_record(draft, decision, active, desk))
+    for draft in drafts:
+        if draft.item:
+            records.append(_view_event(draft))
+        if draft.keep and not draft.read_only:
+            draft.view.set_cookie = _set_cookie(desk, draft)
+            draft.view.private = True
+    commit(records, desk)
+
+
+def commit(records: list[Record], desk: Desk) -> bool:
+    """Append to the spool; what finds no room is counted as dropped, and the page goes on."""
+    try:
+        desk.spool.append(records)
+    except (SpoolFullError, OSError) as error:
+        reason = "full" if isinstance(error, SpoolFullError) else "disk"
+        desk.counters.add(f'nearside_records_dropped_total{{reason="{reason}"}}', len(records))
+        return False
+    desk.counters.add("nearside_records_total", len(records))
+    return True
+
+
+def _draft_all(views: list[PageView], active: Active, desk: Desk, now_ms: int) -> list[_Draft]:
+    random = os.urandom(_RANDOM_BYTES * len(views))
+    drafts = []
+    for number, view_ in enumerate(views):
+        request = view_.request
+        request.now_ms = now_ms
+        request.tier = active.reader.tier(request.headers)
+        if request.tier == "none":
+            desk.counters.add('nearside_pages_total{kind="no-consent"}')
+            _forget(view_)
+            continue
+        start = number * _RANDOM_BYTES
+        drafts.append(_draft(view_, active, desk, random[start : start + _RANDOM_BYTES]))
+    return drafts
+
+
+def _draft(view_: PageView, active: Active, desk: Desk, random: bytes) -> _Draft:
+    request, engine = view_.request, active.engine
+    keep = request.tier in ("session", "full")
+    item = _item_of(request.path, active)
+    read_only = False
+    if keep:
+        state, read_only = _open_state(request, desk)
+        state = arrive(state, request.now_ms // 1000, random[24:40] if request.tier == "full" else b"")
+        request.state = view(state, item) if item else state
+    else:
+        _forget(view_)
+    masks = engine.schema.placements
+    context = Context(
+        request.now_ms,
+        int.from_bytes(random[16:24], "little") & SEED_MASK,
+        request.tier,
+        active.reader.attributes(request),
+        request.state.items,
+        tuple([name for name in view_.plan.placements if name in masks]),
+    )
+    return _Draft(view_, random[:16].hex(), context, request.state, random[40:], item, keep, read_only)
+
+
+def _open_state(request: Request, desk: Desk) -> tuple[VisitorState, bool]:
+    """The visitor's state, and whether it is of a newer version, not to be written over."""
+    sealed = cookie.find(request.headers.get(b"cookie", b""))
+    if not sealed:
+        return NEW, False
+    try:
+        state = desk.cookies.open(sealed)
+    except TokenError as error:
+        desk.counters.add(f'nearside_cookies_refused_total{{code="{error.code}"}}')
+        return NEW, error.code == "cookie-newer"
+    if request.tier == "session" and state.visitor:
+        return NEW, False  # consent was reduced: the identifier ends here
+    return state, False
+
+
+def _item_of(path: str, active: Active) -> str:
+    """The catalog item whose page this is, or empty."""
+    before, hole, after = active.engine.schema.item_path.partition("{item}")
+    if not hole or not path.startswith(before) or not path.endswith(after):
+        return ""
+    item = path[len(before) : len(path) - len(after)]
+    engine = active.engine
+    known = not isinstance(engine, EmptyEngine) and engine.items.find(item.encode()) >= 0
+    return item if known else ""
+
+
+def _forget(view_: PageView) -> None:
+    """Erase a state that the visitor's consent no longer covers."""
+    if cookie.find(view_.request.headers.get(b"cookie", b"")):
+        view_.set_cookie = cookie.NAME + b"=; Path=/; Max-Age=0; HttpOnly; SameSite=Lax"
+        view_.private = True
+
+
+def _compose(draft: _Draft, decision: Decision, engine: Engine, token: bytes) -> None:
+    fragments = {slot.placement: engine.render(slot) for slot in decision.slots}
+    first = next((name for name in draft.context.placements if name in fragments), None)
+    if first is not None:
+        # A <template> may stand wherever content may, shows nothing, and runs nothing.
+        fragments[first] = b'<template data-nearside="' + token + b'"></template>' + fragments[first]
+        draft.view.body = draft.view.plan.fill(fragments)
+
+
+def _record(draft: _Draft, decision: Decision, active: Active, desk: Desk) -> DecisionRecord:
+    return DecisionRecord(
+        draft.id,
+        desk.site,
+        desk.pop,
+        active.engine.id,
+        active.revision,
+        "",
+        active.killed,
+        draft.state.visitor.hex(),
+        draft.context,
+        decision.slots,
+    )
+
+
+def _view_event(draft: _Draft) -> Event:
+    return Event(draft.id, "view", draft.item, 0, "", draft.state.visitor.hex(), draft.context.now_ms)
+
+
+def _set_cookie(desk: Desk, draft: _Draft) -> bytes:
+    value = desk.cookies.seal(draft.state, draft.nonce)
+    headers = draft.view.request.headers
+    parts = [cookie.NAME + b"=" + value, b"Path=/", b"HttpOnly", b"SameSite=Lax"]
+    if draft.context.tier == "full":
+        parts.append(b"Max-Age=%d" % desk.cookie_lifetime_s)
+    if headers.get(b"x-forwarded-proto") == b"https":
+        parts.append(b"Secure")
+    return b"; ".join(parts)
