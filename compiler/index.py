@@ -1,0 +1,144 @@
+"""Conditions to the arrays of the edge's predicate index."""
+
+from collections.abc import Sequence
+from typing import Final
+
+import numpy as np
+
+from compiler.conditions import Condition, Constraint
+from edge.bundle.arrays import Array
+from edge.bundle.strings import pack_strings
+from edge.rules.values import key, kind
+
+MIN_TOGGLES: Final = 64
+"""Fewer ids than this between two checkpoints are not worth a whole bitmap."""
+
+
+def build(conditions: Sequence[Condition]) -> dict[str, Array]:
+    """The arrays of `edge.rules.index.Index` over these conditions; rule i is bit i.
+
+    Raises
+    ------
+    ValueError
+        More than 65,536 attributes are read.
+    """
+    tables = _tables(conditions)
+    parts = [_Part(position, tables[name], len(conditions)) for position, name in enumerate(sorted(tables))]
+    everyone = np.array([not condition.impossible for condition in conditions], bool)
+    arrays = pack_strings("attributes", [name.encode() for name in sorted(tables)])
+    arrays |= {
+        "rules": np.array([len(conditions)], np.uint32),
+        "everyone": _packed(everyone),
+        "kinds": np.array([part.kinds for part in parts], np.uint8),
+    }
+    row_bytes = (len(conditions) + 7) // 8
+    for name in ("absent", "default", "unranged"):
+        rows = [_packed(getattr(part, name)) for part in parts]
+        arrays[name] = np.array(rows, np.uint8).reshape(len(parts), row_bytes)
+    return arrays | _flips(parts) | _ranges(parts, row_bytes)
+
+
+def _tables(conditions: Sequence[Condition]) -> dict[str, list[tuple[int, Constraint]]]:
+    """The constraints by attribute, with their rules; of an impossible rule only what makes it so."""
+    tables: dict[str, list[tuple[int, Constraint]]] = {}
+    for rule, condition in enumerate(conditions):
+        for name in condition.contradictions or condition.constraints:
+            tables.setdefault(name, []).append((rule, condition.constraints[name]))
+    if len(tables) > 1 << 16:
+        raise ValueError(f"{len(tables)} attributes; an index holds at most {1 << 16}")
+    return tables
+
+
+class _Part:
+    """One attribute's bitmaps (as booleans), flips by key, and intervals."""
+
+    def __init__(self, position: int, rules: list[tuple[int, Constraint]], size: int) -> None:
+        self.absent = np.ones(size, bool)
+        self.default = np.ones(size, bool)
+        self.unranged = np.ones(size, bool)
+        self.flips: dict[bytes, list[int]] = {}
+        self.intervals: list[tuple[int, float, float]] = []
+        self.kinds = 0
+        keys: dict[object, bytes] = {}
+        for rule, constraint in rules:
+            self.absent[rule] = constraint.absent
+            self.default[rule] = constraint.allowed is None
+            if constraint.ranged:
+                self.unranged[rule] = False
+                self.intervals.append((rule, constraint.low, constraint.high))
+            for value in constraint.excluded if constraint.allowed is None else constraint.allowed:
+                known = (type(value), value)
+                if known not in keys:
+                    keys[known] = key(position, value)
+                    self.kinds |= kind(value)
+                self.flips.setdefault(keys[known], []).append(rule)
+
+
+def _packed(bits: Array) -> Array:
+    return np.packbits(bits, bitorder="little")
+
+
+def _flips(parts: list[_Part]) -> dict[str, Array]:
+    # Keys begin with the attribute's position, so the parts in order keep them sorted.
+    entries = [(name, part.flips[name]) for part in parts for name in sorted(part.flips)]
+    return pack_strings("values", [name for name, _ in entries]) | {
+        "flips": np.array([rule for _, rules in entries for rule in rules], np.uint32),
+        "flips.pointers": _pointers([len(rules) for _, rules in entries]),
+    }
+
+
+def _pointers(lengths: Sequence[int] | Array) -> Array:
+    pointers = np.zeros(len(lengths) + 1, np.uint32)
+    np.cumsum(lengths, out=pointers[1:], dtype=np.uint32)
+    return pointers
+
+
+def _ranges(parts: list[_Part], row_bytes: int) -> dict[str, Array]:
+    ranges = [_Range(part) for part in parts]
+    rows = [row for r in ranges for row in r.rows]
+    return {
+        "cuts": np.concatenate([np.zeros(0), *(r.cuts for r in ranges)]),
+        "cuts.of": _pointers([len(r.cuts) for r in ranges]),
+        "toggles": np.concatenate([np.zeros(0, np.uint32), *(r.toggles for r in ranges)]),
+        "toggles.pointers": _pointers(np.concatenate([np.zeros(0, np.int64), *(r.counts for r in ranges)])),
+        "checkpoints": np.array(rows, np.uint8).reshape(len(rows), row_bytes),
+        "checkpoints.at": np.array([segment for r in ranges for segment in r.at], np.uint32),
+        "checkpoints.of": _pointers([len(r.at) for r in ranges]),
+    }
+
+
+class _Range:
+    """One attribute's cuts, the rules that begin or end at each, and whole bitmaps now and then."""
+
+    def __init__(self, part: _Part) -> None:
+        rules = np.array([rule for rule, _, _ in part.intervals], np.uint32)
+        lows = np.array([low for _, low, _ in part.intervals], np.float64)
+        highs = np.array([high for _, _, high in part.intervals], np.float64)
+        begins, ends = lows > -np.inf, highs < np.inf
+        # An end is inside; the cut is the next number, which is outside.
+        at = np.concatenate([lows[begins], np.nextafter(highs[ends], np.inf) + 0.0])
+        ids = np.concatenate([rules[begins], rules[ends]])
+        order = np.lexsort((ids, at))
+        self.toggles = ids[order]
+        self.cuts, self.counts = np.unique(at, return_counts=True)
+        self.at: list[int] = []
+        self.rows: list[Array] = []
+        if part.intervals:
+            alive = part.unranged.copy()
+            alive[rules[~begins]] = True
+            self._checkpoint(alive)
+
+    def _checkpoint(self, alive: Array) -> None:
+        """Store a bitmap wherever more ids have toggled since the last than would fill one."""
+        limit = max(MIN_TOGGLES, len(alive) // 32)
+        pointers = _pointers(self.counts)
+        since = done = 0
+        for segment in range(len(pointers)):
+            end = int(pointers[segment])
+            if segment and end - since <= limit:
+                continue
+            changed, times = np.unique(self.toggles[done:end], return_counts=True)
+            alive[changed[times % 2 == 1]] ^= True
+            self.at.append(segment)
+            self.rows.append(_packed(alive))
+            since = done = end

@@ -1,0 +1,110 @@
+"""All conditions of a bundle as one index: a look-up and an AND per attribute, not per rule."""
+
+from collections.abc import Mapping
+from typing import Final
+
+from edge.bundle.arrays import Array
+from edge.bundle.strings import Strings
+from edge.rules.attribute import FALSE, TRUE, Attribute, Listed, Ranges, to_int
+from edge.rules.check import check
+from edge.rules.values import Value
+
+__all__ = ["ARRAYS", "Index", "Value"]
+
+ARRAYS: Final = {
+    "everyone": ("|u1", 1),
+    "rules": ("<u4", 1),
+    "kinds": ("|u1", 1),
+    "absent": ("|u1", 2),
+    "default": ("|u1", 2),
+    "unranged": ("|u1", 2),
+    "flips": ("<u4", 1),
+    "flips.pointers": ("<u4", 1),
+    "cuts": ("<f8", 1),
+    "cuts.of": ("<u4", 1),
+    "toggles": ("<u4", 1),
+    "toggles.pointers": ("<u4", 1),
+    "checkpoints": ("|u1", 2),
+    "checkpoints.at": ("<u4", 1),
+    "checkpoints.of": ("<u4", 1),
+}
+"""dtype and number of dimensions of each array, beside the strings ``attributes`` and ``values``."""
+
+
+class Index:
+    """Which rules' conditions hold for a context; opening it costs by attributes, not by rules.
+
+    Rule r is bit r of every bitmap. For each attribute there is a bitmap for a
+    missing value and one for any value in no list; a listed value names the
+    rules that differ from the latter; numbers are also looked up among the
+    cuts of all intervals. A rule that no context can satisfy has no bit in
+    `everyone`, and none anywhere for the attribute that rules it out.
+
+    Attributes
+    ----------
+    size : int
+        How many rules there are.
+    attributes : tuple[str, ...]
+        The names that conditions read, sorted.
+    everyone : int
+        The bits of all rules that can match.
+
+    Raises
+    ------
+    BundleError
+        ``index``: an array is missing, or its shape or contents don't fit the others.
+    """
+
+    def __init__(self, arrays: Mapping[str, Array]) -> None:
+        check(arrays, ARRAYS)
+        names = Strings(arrays, "attributes")
+        self.size = int(arrays["rules"][0])
+        self.attributes = tuple(names[i].decode() for i in range(len(names)))
+        self.everyone = to_int(arrays["everyone"])
+        offsets = arrays["values.offsets"]
+        longest = int((offsets[1:] - offsets[:-1]).max(initial=0))
+        listed = Listed(Strings(arrays, "values"), arrays["flips.pointers"], arrays["flips"], longest)
+        tables = [_attribute(arrays, position, listed) for position in range(len(self.attributes))]
+        self._tables = [
+            (name, table.remembered, table.look_up)
+            for name, table in zip(self.attributes, tables, strict=True)
+        ]
+
+    def match(self, attributes: Mapping[str, Value], alive: int) -> int:
+        """Those bits of `alive` whose rules hold for these attributes.
+
+        `alive` must hold no bits beyond `everyone`; a killed campaign is a bit
+        taken out of it.
+        """
+        get = attributes.get
+        for name, remembered, look_up in self._tables:
+            value: Value | bytes | None = get(name)
+            if value is True:
+                value = TRUE
+            elif value is False:
+                value = FALSE
+            bits = remembered.get(value)
+            if bits is None:
+                bits = look_up(value)  # type: ignore[arg-type]  # None is always remembered
+            alive &= bits
+        return alive
+
+
+def _attribute(arrays: Mapping[str, Array], position: int, listed: Listed) -> Attribute:
+    rows = (arrays["absent"][position], arrays["default"][position], arrays["unranged"][position])
+    kinds = int(arrays["kinds"][position])
+    return Attribute(position, rows, kinds, listed, _ranges(arrays, position))
+
+
+def _ranges(arrays: Mapping[str, Array], position: int) -> Ranges | None:
+    first, end = arrays["cuts.of"][position : position + 2].tolist()
+    above, below = arrays["checkpoints.of"][position : position + 2].tolist()
+    if above == below:
+        return None
+    return Ranges(
+        arrays["cuts"][first:end],
+        arrays["toggles.pointers"][first : end + 1],
+        arrays["toggles"],
+        arrays["checkpoints.at"][above:below],
+        arrays["checkpoints"][above:below],
+    )
