@@ -73,6 +73,11 @@ def read_settings(arguments: Sequence[str], environment: Mapping[str, str] = os.
     return settings
 
 
+def to_arguments(settings: Settings) -> list[str]:
+    """Command line options that `read_settings` reads back as the same settings."""
+    return [f"--{f.name.replace('_', '-')}={getattr(settings, f.name)}" for f in fields(settings)]
+
+
 def address(text: str) -> tuple[str, int]:
     """HOST:PORT as a pair.
 

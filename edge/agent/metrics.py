@@ -1,0 +1,81 @@
+"""What the agent counts, and all metrics of a PoP as Prometheus text."""
+
+import re
+from collections import defaultdict
+from collections.abc import Mapping
+from typing import Final
+
+NAME: Final = re.compile(r'([a-zA-Z_:][a-zA-Z0-9_:]*)(\{[a-zA-Z_][a-zA-Z0-9_]*="[^\n]*"\})?')
+"""A sample's key: a name and rendered labels."""
+
+HELP: Final = {
+    "nearside_refused_total": "Rollouts, revisions, manifests and artifacts that the agent refused, by code.",
+    "nearside_revision": "The revision in force; 0 before the first.",
+    "nearside_wanted_revision": "The revision that the rollout names for this PoP.",
+    "nearside_rollout_serial": "Serial of the newest rollout taken.",
+    "nearside_origin_reachable": "1 while the origin answers.",
+    "nearside_workers_connected": "Workers that are connected to the agent.",
+    "nearside_spool_waiting_bytes": "Bytes of events on disk that the origin has not committed.",
+    "nearside_shipped_records_total": "Records that the origin committed.",
+    "nearside_shipped_bytes_total": "Bytes of records that the origin committed.",
+    "nearside_ship_dropped_bytes_total": "Bytes of torn records that a dead writer left, dropped.",
+    "nearside_ship_set_aside_total": "Segments that the origin can't take, set aside.",
+    "nearside_worker_refused_total": "Activations that a worker refused, by code.",
+    "nearside_worker_deaths_total": "Connections of workers that ended.",
+    "nearside_activations_total": "Bundles that the agent activated.",
+}
+
+
+def sample_key(name: str, labels: Mapping[str, str]) -> str:
+    """A sample's name with its labels, as Prometheus writes it."""
+    if not labels:
+        return name
+    inner = ",".join(f'{label}="{_escaped(value)}"' for label, value in sorted(labels.items()))
+    return f"{name}{{{inner}}}"
+
+
+class Metrics:
+    """The agent's own counters and gauges, by rendered key."""
+
+    def __init__(self) -> None:
+        self.counters: dict[str, float] = defaultdict(float)
+        self.gauges: dict[str, float] = {}
+
+    def count(self, name: str, amount: float = 1, **labels: str) -> None:
+        """Add to a counter."""
+        self.counters[sample_key(name, labels)] += amount
+
+    def gauge(self, name: str, value: float, **labels: str) -> None:
+        """Set a gauge."""
+        self.gauges[sample_key(name, labels)] = value
+
+
+def render(counters: Mapping[str, float], gauges: Mapping[str, float]) -> str:
+    """All samples as Prometheus text, one family after the other; malformed keys are left out."""
+    families: dict[tuple[str, str], list[str]] = defaultdict(list)
+    histograms = {_name(key).removesuffix("_bucket") for key in counters if _name(key).endswith("_bucket")}
+    for kind, samples in (("counter", counters), ("gauge", gauges)):
+        for key in sorted(samples):
+            name = _name(key)
+            if not name:
+                continue
+            base = re.sub(r"_(bucket|sum|count)$", "", name)
+            family = (base, "histogram") if base in histograms else (name, kind)
+            families[family].append(f"{key} {_number(samples[key])}")
+    lines = []
+    for (name, kind), rows in sorted(families.items()):
+        lines += [f"# HELP {name} {HELP.get(name, name.replace('_', ' '))}", f"# TYPE {name} {kind}", *rows]
+    return "\n".join(lines) + "\n"
+
+
+def _name(key: str) -> str:
+    match = NAME.fullmatch(key)
+    return match[1] if match else ""
+
+
+def _number(value: float) -> str:
+    return str(int(value)) if value == int(value) else repr(value)
+
+
+def _escaped(text: str) -> str:
+    return text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")

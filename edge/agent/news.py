@@ -1,0 +1,67 @@
+"""Hears from the origin what changed: a long-lived stream, and a poll whenever that broke."""
+
+import asyncio
+import base64
+import binascii
+import logging
+from collections.abc import Callable
+from typing import Final
+
+import msgspec
+
+from edge.agent.origin import Origin
+from edge.agent.refusals import Refusals
+from edge.backoff import Backoff
+from edge.errors import BundleError, OriginError
+
+log = logging.getLogger(__name__)
+
+RECONNECT_FIRST_S: Final = 0.25
+RECONNECT_MOST_S: Final = 10.0
+
+
+class _News(msgspec.Struct):
+    rollout: str = ""
+
+
+class News:
+    """Passes each signed rollout that the origin tells of to `offer`, unverified."""
+
+    def __init__(self, origin: Origin, pop: str, refusals: Refusals, offer: Callable[[bytes], None]) -> None:
+        self._origin, self._pop, self._refusals, self._offer = origin, pop, refusals, offer
+        self._backoff = Backoff(RECONNECT_FIRST_S, RECONNECT_MOST_S)
+
+    async def run(self) -> None:
+        """Listen for ever."""
+        while True:
+            try:
+                await self._poll()
+                await self._listen()
+            except OriginError as error:
+                log.debug("news: %s", error)
+            except BundleError as error:
+                self._refusals.add(error)
+            await asyncio.sleep(self._backoff.next_s())
+
+    async def _poll(self) -> None:
+        """Ask once: a proxy on the way may hold back the stream."""
+        rollout = await self._origin.rollout()
+        if rollout is not None:
+            self._offer(rollout)
+
+    async def _listen(self) -> None:
+        async for line in self._origin.news(self._pop):
+            self._backoff.reset()
+            if not line.strip():
+                continue
+            rollout = _rollout(line)
+            if rollout:
+                self._offer(rollout)
+
+
+def _rollout(line: bytes) -> bytes:
+    """The signed rollout in a line of news; empty when it tells of something else."""
+    try:
+        return base64.b64decode(msgspec.json.decode(line, type=_News).rollout, validate=True)
+    except (msgspec.DecodeError, binascii.Error) as error:
+        raise BundleError("news", f"a line of news can't be read: {error}") from error

@@ -1,0 +1,218 @@
+"""Brings the bundle in force in line with the rollout: fetch, verify, lay down, activate."""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+from edge.agent.check import Check
+from edge.agent.origin import Origin
+from edge.agent.refusals import Refusals
+from edge.agent.store import ArtifactFile, Store
+from edge.agent.trusted import SignedManifest, TrustedSet
+from edge.backoff import Backoff
+from edge.bundle import format as fmt
+from edge.bundle.active import Active
+from edge.bundle.format import Artifact
+from edge.errors import BundleError, GivenError, NearsideError, ReachError
+
+log = logging.getLogger(__name__)
+
+FETCHES_AT_ONCE: Final = 4
+RETRY_FIRST_S: Final = 0.5
+RETRY_MOST_S: Final = 15.0
+# What was refused will hardly get better by itself: a cache on the way may have been bad.
+REFUSED_FIRST_S: Final = 5.0
+REFUSED_MOST_S: Final = 300.0
+
+
+class Updater:
+    """Takes rollouts as they come and works until the bundle in force is the one they name.
+
+    Attributes
+    ----------
+    active : Active or None
+        What is in force.
+    tell : callable
+        Called after each change of what is in force.
+
+    Parameters
+    ----------
+    check
+        The last check of a fetched folder, before it gets its name.
+    """
+
+    def __init__(
+        self, trusted: TrustedSet, origin: Origin, store: Store, refusals: Refusals, check: Check
+    ) -> None:
+        self._trusted, self._origin, self._store = trusted, origin, store
+        self._refusals, self._check = refusals, check
+        self._wake = asyncio.Event()
+        self._work: asyncio.Task[None] | None = None
+        self._retry = Backoff(RETRY_FIRST_S, RETRY_MOST_S)
+        self._refused = Backoff(REFUSED_FIRST_S, REFUSED_MOST_S)
+        self.active = store.active()
+        self.tell: Callable[[], None] = lambda: None
+        self._gauge()
+
+    @property
+    def in_line(self) -> bool:
+        """Whether the bundle in force is the one that the rollout names, or it names none."""
+        return self._trusted.wanted in {0, self.active.revision if self.active else 0}
+
+    def resume(self) -> None:
+        """Take the rollout of the last run: what it wanted may not have been reached."""
+        data = self._store.rollout()
+        if data is not None:
+            self.offer(data)
+
+    def offer(self, data: bytes) -> None:
+        """Take a signed rollout, if it can be believed; its kill list is in force when this returns."""
+        before = self._trusted.wanted
+        try:
+            newer = self._trusted.take_rollout(data)
+        except BundleError as error:
+            self._refusals.add(error)
+            return
+        if not newer:
+            return
+        log.info("rollout %d names revision %d", self._trusted.serial, self._trusted.wanted)
+        self._store.save_rollout(data)
+        self._apply_kill()
+        self._gauge()
+        if self._work is not None and self._trusted.wanted != before:
+            self._work.cancel()
+        self._wake.set()
+
+    async def run(self) -> None:
+        """Keep the bundle in force in line, for ever."""
+        while True:
+            await self._wake.wait()
+            self._wake.clear()
+            self._retry.reset()
+            self._refused.reset()
+            while not self.in_line and not self._wake.is_set():
+                delay_s = await self._attempt()
+                if delay_s:
+                    await self._sleep_unless_woken(delay_s)
+
+    async def _attempt(self) -> float:
+        """One try; the delay before the next one."""
+        self._work = asyncio.create_task(self._bring_in_line())
+        try:
+            await asyncio.wait({self._work})
+        except asyncio.CancelledError:
+            self._work.cancel()
+            raise
+        work, self._work = self._work, None
+        error = None if work.cancelled() else work.exception()
+        if isinstance(error, GivenError):
+            self._refusals.add(error)
+            return self._refused.next_s()
+        if isinstance(error, ReachError):
+            log.debug("revision %d: %s", self._trusted.wanted, error)
+            return self._retry.next_s()
+        if error is not None:
+            raise error
+        return 0.0
+
+    async def _sleep_unless_woken(self, delay_s: float) -> None:
+        try:
+            await asyncio.wait_for(self._wake.wait(), delay_s)
+        except TimeoutError:
+            return
+
+    async def _bring_in_line(self) -> None:
+        number = self._trusted.wanted
+        revision = self._trusted.open_revision(await self._origin.revision(number), number)
+        bundle = fmt.bundle_id({role: ref.sha256 for role, ref in revision.manifests.items()})
+        manifests = {}
+        for role in fmt.ROLES:
+            ref = revision.manifests[role]
+            manifests[role] = self._trusted.open_manifest(await self._origin.manifest(ref.sha256), role, ref)
+        await self._lay_down(bundle, manifests)
+        self._activate(number, bundle)
+        await asyncio.to_thread(self._store.prune)
+
+    async def _lay_down(self, bundle: str, manifests: dict[str, SignedManifest]) -> None:
+        if self._store.has(bundle) and await self._still_good(bundle):
+            return
+        folder = await asyncio.to_thread(self._store.begin, bundle)
+        await asyncio.to_thread(self._store.lay_manifests, folder, manifests)
+        artifacts = {a.sha256: a for role in fmt.ROLES for a in manifests[role].manifest.artifacts}
+        await self._fetch_all(folder, list(artifacts.values()))
+        try:
+            await self._check(folder, self._trusted.site)
+        except BundleError:
+            await asyncio.to_thread(self._store.discard, bundle)
+            raise
+        await asyncio.to_thread(self._store.complete, bundle)
+
+    async def _still_good(self, bundle: str) -> bool:
+        """Whether a bundle that was here before still is what it was."""
+        try:
+            await self._check(self._store.folder(bundle), self._trusted.site)
+        except BundleError as error:
+            self._refusals.add(error)
+            return False
+        return True
+
+    async def _fetch_all(self, folder: Path, artifacts: list[Artifact]) -> None:
+        gate = asyncio.Semaphore(FETCHES_AT_ONCE)
+
+        async def fetch(artifact: Artifact) -> None:
+            async with gate:
+                if not await asyncio.to_thread(self._store.reuse, folder, artifact):
+                    await self._fetch(folder, artifact)
+
+        try:
+            async with asyncio.TaskGroup() as group:
+                for artifact in artifacts:
+                    group.create_task(fetch(artifact))
+        except* NearsideError as errors:
+            first = errors.exceptions[0]
+            raise first from None
+
+    async def _fetch(self, folder: Path, artifact: Artifact) -> None:
+        file = ArtifactFile(folder, artifact)
+        try:
+            async for chunk in self._origin.artifact(artifact.sha256):
+                file.write(chunk)
+            await asyncio.to_thread(file.finish)
+        finally:
+            file.abandon()
+
+    def _activate(self, number: int, bundle: str) -> None:
+        rollout = self._trusted.rollout
+        assert rollout is not None
+        if self._trusted.wanted != number:
+            return
+        self._put_in_force(Active(number, bundle, rollout.serial, rollout.kill))
+        self._refusals.metrics.count("nearside_activations_total")
+        log.info("revision %d is in force: bundle %s", number, bundle)
+
+    def _apply_kill(self) -> None:
+        """Let the kill list act before the revision that comes with it is here.
+
+        Until then what was killed stays killed: the new list may revive a
+        campaign only because the new revision mends it.
+        """
+        rollout, active = self._trusted.rollout, self.active
+        if rollout is None or active is None:
+            return
+        killed = rollout.kill if self.in_line else tuple(sorted({*active.kill, *rollout.kill}))
+        self._put_in_force(Active(active.revision, active.bundle, rollout.serial, killed))
+
+    def _put_in_force(self, active: Active) -> None:
+        if active != self.active:
+            self._store.activate(active)
+            self.active = active
+            self.tell()
+        self._gauge()
+
+    def _gauge(self) -> None:
+        gauge = self._refusals.metrics.gauge
+        gauge("nearside_revision", self.active.revision if self.active else 0)
+        gauge("nearside_wanted_revision", self._trusted.wanted)
+        gauge("nearside_rollout_serial", self._trusted.serial)

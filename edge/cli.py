@@ -1,0 +1,98 @@
+"""The command `nearside-edge`: checks the settings, owns the sockets, runs the supervisor."""
+
+import fcntl
+import os
+import socket
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+from edge import log
+from edge.bundle.active import replace_file
+from edge.errors import ConfigError
+from edge.keys import load_keys
+from edge.settings import Settings, address, read_settings, to_arguments
+from edge.supervisor import Command, Supervisor
+
+BACKLOG: Final = 2048
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run an edge; the exit status, 2 when the settings are wrong."""
+    try:
+        settings = read_settings(sys.argv[1:] if arguments is None else arguments)
+        log.configure(settings.log_level, "supervisor")
+        keys = load_keys(Path(settings.keys))
+        lock = claim(Path(settings.state_dir), keys.site)
+        pages, admin = listen(settings.listen, "listen"), listen(settings.admin, "admin")
+    except ConfigError as error:
+        sys.stderr.write(f"nearside-edge: {error}\n")
+        return 2
+    try:
+        return Supervisor(commands(settings, pages.fileno(), admin.fileno())).run()
+    finally:
+        os.close(lock)
+
+
+def commands(settings: Settings, pages_fd: int, admin_fd: int) -> list[Command]:
+    """The processes of an edge: one agent and the workers."""
+    options = to_arguments(settings)
+    python = (sys.executable, "-m")
+    agent = Command("agent", (*python, "edge.agent", *options, f"--fd={admin_fd}"), (admin_fd,))
+    return [agent] + [
+        Command(
+            f"worker-{index}",
+            (*python, "edge.worker", *options, f"--fd={pages_fd}", f"--index={index}"),
+            (pages_fd,),
+        )
+        for index in range(settings.workers)
+    ]
+
+
+def claim(state_dir: Path, site: str) -> int:
+    """Take the state folder for this process and this site; the lock's descriptor.
+
+    Raises
+    ------
+    ConfigError
+        ``state``: it can't be written, another edge runs on it, or it holds
+        another site.
+    """
+    try:
+        state_dir.mkdir(parents=True, exist_ok=True)
+        lock = os.open(state_dir / "edge.lock", os.O_CREAT | os.O_RDWR, 0o600)
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        name = state_dir / "site"
+        held = name.read_text() if name.exists() else ""
+        if not held:
+            replace_file(name, site.encode())
+    except BlockingIOError as error:
+        raise ConfigError("state", f"{state_dir}: another nearside-edge runs on this folder") from error
+    except OSError as error:
+        raise ConfigError("state", f"{state_dir}: {error.strerror}; choose another --state-dir") from error
+    if held and held != site:
+        raise ConfigError(
+            "state", f"{state_dir} holds site {held!r}, not {site!r}; choose another --state-dir"
+        )
+    return lock
+
+
+def listen(text: str, option: str) -> socket.socket:
+    """A listening socket at HOST:PORT.
+
+    Raises
+    ------
+    ConfigError
+        ``setting``: no such form, or the address can't be had.
+    """
+    host, port = address(text)
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host, port), family=family, backlog=BACKLOG)
+    except OSError as error:
+        raise ConfigError("setting", f"--{option} {text}: {error.strerror}") from error
+
+
+if __name__ == "__main__":
+    sys.exit(main())
