@@ -1,0 +1,137 @@
+"""Compiles a checked workspace into a bundle folder: whole and verified, or not at all."""
+
+import shutil
+import tempfile
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+from compiler.catalog_manifest import draft_catalog
+from compiler.draft import Draft
+from compiler.models_manifest import Trained, draft_models
+from compiler.problems import Problem, Problems, WorkspaceError
+from compiler.report import Report, report_path
+from compiler.rules_manifest import draft_rules
+from compiler.types import Workspace
+from edge.bundle import format as fmt
+from edge.bundle.arrays import unpack
+from edge.bundle.reader import Bundle, open_bundle
+from edge.decide.golden import run_golden
+from edge.decide.recommender import Recommender
+from edge.rules.index import Index
+
+Timings = dict[str, float]
+
+
+def compile_workspace(workspace: Workspace, trained: Mapping[str, Trained], out: Path) -> Report:
+    """Write the bundle folder `out` and, beside it, its report.
+
+    Parameters
+    ----------
+    trained
+        The workspace's models by name.
+    out
+        Made anew, or replaced if it is a bundle; it changes only when the new
+        bundle is whole and its golden decisions hold.
+
+    Raises
+    ------
+    WorkspaceError
+        A card fails for an item, a model is missing or stale, or `out` is something else.
+    BundleError
+        ``golden``: the edge's runtime answers differently than the references. That is
+        a defect of the compiler or of a library, not of the workspace.
+    """
+    _check_target(out)
+    timings: Timings = {}
+    problems = Problems()
+    with _timed(timings, "catalog"):
+        catalog = draft_catalog(workspace, problems)
+    with _timed(timings, "models"):
+        models = draft_models(workspace, trained, catalog.provides["items"], problems)
+    problems.raise_errors()
+    with _timed(timings, "rules"):
+        rules = draft_rules(workspace, models.provides)
+    manifests = {draft.role: draft.manifest(workspace.site.name) for draft in (rules, models, catalog)}
+    out.parent.mkdir(parents=True, exist_ok=True)
+    folder = Path(tempfile.mkdtemp(prefix=f".{out.name}.", dir=out.parent))
+    try:
+        with _timed(timings, "write"):
+            _write(folder, [rules, models, catalog], manifests)
+        with _timed(timings, "verify"):
+            bundle = open_bundle(folder, workspace.site.name)
+            golden = verify_golden(bundle)
+        _replace(folder, out)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+    warnings = tuple(sorted({*workspace.warnings, *problems.warnings}))
+    site, counts = workspace.site.name, _counts(workspace)
+    report = Report(site, bundle.id, manifests, counts, timings, golden, warnings)
+    report_path(out).write_text(report.json(), encoding="utf-8")
+    return report
+
+
+def verify_golden(bundle: Bundle) -> dict[str, int]:
+    """Run the bundle's golden decisions on the edge's runtime; how many there are by role.
+
+    Raises
+    ------
+    BundleError
+        ``golden``: an answer differs.
+    """
+    index = Index(unpack(bundle.read(bundle.one("rules", "index"))))
+    recommender = Recommender.load(bundle) if bundle.artifacts("models", "graph") else None
+    contexts, histories = run_golden(bundle, index, recommender)
+    return {"contexts": contexts, "histories": histories}
+
+
+@contextmanager
+def _timed(timings: Timings, name: str) -> Iterator[None]:
+    begin = time.perf_counter()
+    yield
+    timings[name] = round((time.perf_counter() - begin) * 1000, 1)
+
+
+def _counts(workspace: Workspace) -> dict[str, int]:
+    return {
+        "placements": len(workspace.site.placements),
+        "attributes": len(workspace.site.attributes),
+        "audiences": len(workspace.audiences),
+        "campaigns": len(workspace.campaigns),
+        "contents": len(workspace.contents),
+        "items": len(workspace.catalog.items),
+        "cards": len(workspace.cards),
+        "models": len(workspace.models),
+    }
+
+
+def _check_target(out: Path) -> None:
+    """Refuse to replace what is no bundle: a mistyped path must not cost a folder."""
+    if not out.exists() and not out.is_symlink():
+        return
+    is_bundle = out.is_dir() and all((out / f"{role}.manifest").is_file() for role in fmt.ROLES)
+    if out.is_symlink() or not (is_bundle or (out.is_dir() and not any(out.iterdir()))):
+        message = "is there already, and is no bundle"
+        raise WorkspaceError([Problem(str(out), 0, "bad-value", message, "name a new folder, or a bundle")])
+
+
+def _write(folder: Path, drafts: list[Draft], manifests: Mapping[str, fmt.Manifest]) -> None:
+    folder.chmod(0o755)
+    artifacts = folder / "artifacts"
+    artifacts.mkdir()
+    for draft in drafts:
+        for sha256, body in draft.bodies.items():
+            (artifacts / sha256).write_bytes(body)
+    for role, manifest in manifests.items():
+        (folder / f"{role}.manifest").write_bytes(fmt.encode(manifest))
+
+
+def _replace(folder: Path, out: Path) -> None:
+    if not out.exists():
+        folder.rename(out)
+        return
+    old = Path(tempfile.mkdtemp(prefix=f".{out.name}.", dir=out.parent))
+    out.rename(old)
+    folder.rename(out)
+    shutil.rmtree(old)

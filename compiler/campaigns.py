@@ -1,0 +1,238 @@
+"""Reads rules/*.yaml: audiences and campaigns, with all that they refer to."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, Final
+
+from compiler.conditions import Condition, ConditionError, parse
+from compiler.fields import Fields, check_id
+from compiler.problems import Problems, nearest
+from compiler.types import Audience, Campaign, Site
+from compiler.yaml_lines import Node, read_yaml
+
+FOLDER: Final = "rules"
+DEFAULT_LIMIT: Final = 10
+MAX_LIMIT: Final = 1_000
+MAX_PRIORITY: Final = 1_000_000
+MAX_CAMPAIGNS: Final = 100_000
+
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True)
+class Names:
+    """What campaigns may refer to by name."""
+
+    contents: frozenset[str]
+    recommenders: frozenset[str]
+    cards: frozenset[str]
+
+
+def read_rules(
+    folder: Path, site: Site, names: Names, problems: Problems
+) -> tuple[tuple[Audience, ...], tuple[Campaign, ...]]:
+    """All audiences and campaigns, sorted by name and id."""
+    reader = _Reader(site, names, problems)
+    files = []
+    for file in sorted((folder / FOLDER).glob("*")):
+        path = f"{FOLDER}/{file.name}"
+        if file.suffix in (".yaml", ".yml"):
+            node = read_yaml(folder, path, problems)
+            if node is not None:
+                files.append(Fields(node, path, "the file", problems))
+        elif not file.name.startswith("."):
+            problems.warn(path, 0, "unused", "is no .yaml", "rename or move it")
+    for fields in files:
+        reader.take_audiences(fields)
+    for fields in files:
+        reader.take_campaigns(fields)
+        fields.close()
+    if len(reader.campaigns) > MAX_CAMPAIGNS:
+        problems.error(
+            FOLDER, 0, "too-large", f"{len(reader.campaigns)} campaigns", f"at most {MAX_CAMPAIGNS}"
+        )
+    audiences, campaigns = reader.audiences, reader.campaigns
+    return tuple(audiences[n] for n in sorted(audiences)), tuple(campaigns[i] for i in sorted(campaigns))
+
+
+class _Reader:
+    """Audiences and campaigns so far, over all files."""
+
+    def __init__(self, site: Site, names: Names, problems: Problems) -> None:
+        self.audiences: dict[str, Audience] = {}
+        self.campaigns: dict[str, Campaign] = {}
+        self._broken: set[str] = set()
+        self._types = {attribute.name: attribute.type for attribute in site.attributes}
+        self._site = site
+        self._names = names
+        self._problems = problems
+
+    def take_audiences(self, fields: Fields) -> None:
+        node = fields.mapping("audiences")
+        if node is None:
+            return
+        assert isinstance(node.value, dict)
+        for name, entry in node.value.items():
+            place = (fields.path, entry.line)
+            known = self.audiences.get(name)
+            if known is not None:
+                message = f"audience {name!r} is also on {known.path}:{known.line}"
+                self._problems.error(*place, "duplicate-id", message, "keep one of them")
+                continue
+            condition = self._condition(entry, fields.path, f"audience {name!r}")
+            if not check_id(name, "an audience", place, self._problems) or condition is None:
+                self._broken.add(name)
+                continue
+            self.audiences[name] = Audience(name, condition, entry.plain(), *place)
+
+    def take_campaigns(self, fields: Fields) -> None:
+        for position, node in enumerate(fields.items("campaigns"), 1):
+            campaign = self._campaign(node, fields.path, position)
+            if campaign is None:
+                continue
+            known = self.campaigns.get(campaign.id)
+            if known is not None:
+                message = f"campaign {campaign.id!r} is also on {known.path}:{known.line}"
+                self._problems.error(fields.path, node.line, "duplicate-id", message, "keep one of them")
+                continue
+            self.campaigns[campaign.id] = campaign
+
+    def _campaign(self, node: Node, path: str, position: int) -> Campaign | None:
+        found = node.value.get("id") if isinstance(node.value, dict) else None
+        named = found is not None and isinstance(found.value, str)
+        where = f"campaign {found.value!r}" if found is not None and named else f"campaign {position}"
+        fields = Fields(node, path, where, self._problems)
+        id_ = fields.text("id", required=True)
+        written, condition = self._audience(fields)
+        scheduled = self._schedule(fields)
+        if scheduled:
+            written = {"$and": [written, scheduled]}
+            condition = condition.both(parse(scheduled, self._types))
+        placements = self._placements(fields)
+        priority = fields.integer("priority", -MAX_PRIORITY, MAX_PRIORITY) or 0
+        show = fields.mapping("show", required=True)
+        content, recommender, card, limit = self._show(show, path, where)
+        fields.close()
+        if id_ is None or not check_id(id_, "a campaign", (path, fields.line_of("id")), self._problems):
+            return None
+        if condition.impossible:
+            what = ", ".join(condition.contradictions)
+            self._problems.warn(
+                path, node.line, "impossible", f"{where} can never match: {what}", "see its audience"
+            )
+        return Campaign(
+            id_, condition, written, placements, priority, content, recommender, card, limit, path, node.line
+        )
+
+    def _audience(self, fields: Fields) -> tuple[Mapping[str, Any], Condition]:
+        everyone: tuple[Mapping[str, Any], Condition] = ({}, Condition())
+        node = fields.node("audience")
+        if node is None:
+            return everyone
+        if isinstance(node.value, dict):
+            condition = self._condition(node, fields.path, fields.where)
+            return everyone if condition is None else (node.plain(), condition)
+        name = fields.text("audience")
+        audience = self.audiences.get(name or "")
+        if audience is not None:
+            return audience.written, audience.condition
+        if name is not None and name not in self._broken:
+            hint = nearest(name, self.audiences)
+            fields.error(node.line, "unknown-name", f"has an unknown audience {name!r}", hint)
+        return everyone
+
+    def _condition(self, node: Node, path: str, where: str) -> Condition | None:
+        try:
+            return parse(node.plain(), self._types)
+        except ConditionError as error:
+            for problem in error.problems:
+                line = _line_at(node, problem.path)
+                code, message = f"condition/{problem.code}", f"{where}: {problem.message}"
+                self._problems.error(path, line, code, message, problem.hint)
+            return None
+
+    def _schedule(self, fields: Fields) -> dict[str, Any]:
+        node = fields.mapping("schedule")
+        if node is None:
+            return {}
+        inner = Fields(node, fields.path, f"{fields.where}: schedule", self._problems)
+        start, end = _instant(inner, "start"), _instant(inner, "end")
+        inner.close()
+        if not node.value:
+            inner.error(node.line, "empty", "has neither start nor end", "give one, or leave schedule out")
+        elif start is not None and end is not None and start >= end:
+            inner.error(inner.line_of("end"), "bad-value", "ends before it starts", "swap start and end")
+        bounds = {"$gte": start, "$lt": end}
+        given = {operator: bound for operator, bound in bounds.items() if bound is not None}
+        return {"time.now": given} if given else {}
+
+    def _placements(self, fields: Fields) -> tuple[str, ...]:
+        found: list[str] = []
+        for name, line in fields.texts("placement", required=True):
+            if name not in self._site.placements:
+                hint = nearest(name, self._site.placements)
+                fields.error(line, "unknown-name", f"has an unknown placement {name!r}", hint)
+            elif name in found:
+                fields.error(line, "duplicate-id", f"names the placement {name!r} twice", "keep one of them")
+            else:
+                found.append(name)
+        node = fields.node("placement")
+        if node is not None and node.value == []:
+            fields.error(node.line, "empty", "has no placement", nearest("", self._site.placements))
+        return tuple(found)
+
+    def _show(self, node: Node | None, path: str, where: str) -> tuple[str, str, str, int]:
+        if node is None:
+            return "", "", "", 0
+        fields = Fields(node, path, f"{where}: show", self._problems)
+        assert isinstance(node.value, dict)
+        if ("content" in node.value) == ("recommender" in node.value):
+            hint = "write `content: ID`, or `recommender: NAME` and `card: CARD`"
+            fields.error(node.line, "missing-key", "needs either content or recommender", hint)
+            return "", "", "", 0
+        if "content" in node.value:
+            content = self._reference(fields, "content", self._names.contents)
+            fields.close()
+            return content, "", "", 0
+        recommender = self._reference(fields, "recommender", self._names.recommenders)
+        card = self._reference(fields, "card", self._names.cards)
+        limit = fields.integer("limit", 1, MAX_LIMIT) or DEFAULT_LIMIT
+        fields.close()
+        return "", recommender, card, limit
+
+    def _reference(self, fields: Fields, key: str, known: frozenset[str]) -> str:
+        name = fields.text(key, required=True)
+        if name is not None and name not in known:
+            message = f"has an unknown {key} {name!r}"
+            fields.error(fields.line_of(key), "unknown-name", message, nearest(name, known))
+        return name or ""
+
+
+def _line_at(node: Node, path: tuple[str | int, ...]) -> int:
+    """The line of a condition's part; as near as the path leads."""
+    for step in path:
+        value: Any = node.value
+        try:
+            node = value[step]
+        except (KeyError, IndexError, TypeError):
+            break
+    return node.line
+
+
+def _instant(fields: Fields, key: str) -> int | None:
+    """UTC milliseconds of an ISO 8601 date and time with its zone."""
+    text = fields.text(key)
+    if text is None:
+        return None
+    hint = "write it like 2026-05-01T09:00:00+02:00"
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        fields.error(fields.line_of(key), "bad-value", f"has {key} {text!r}", hint)
+        return None
+    if moment.tzinfo is None:
+        fields.error(fields.line_of(key), "bad-value", f"has {key} {text!r} without a zone", hint)
+        return None
+    return (moment - _EPOCH) // timedelta(milliseconds=1)

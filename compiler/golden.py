@@ -1,0 +1,145 @@
+"""Golden decisions: contexts and histories with answers from the plain evaluator and the reference."""
+
+import hashlib
+import math
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from compiler.conditions import Condition, Constraint
+from compiler.graph import RecommenderSpec, ScoreModel, reference_items
+from compiler.oracle import evaluate
+from compiler.types import Campaign, Catalog, Site
+from edge.bundle import format as fmt
+from edge.decide.types import Value
+
+MAX_CAMPAIGNS: Final = 200
+MAX_EVALUATIONS: Final = 1_000_000
+"""The plain evaluator is slow on purpose: with more campaigns, fewer contexts are golden."""
+
+HISTORIES: Final = 32
+MAX_HISTORY: Final = 64
+"""Longer than what the graph takes in, so that the cut is golden too."""
+
+_PLAIN: Final[tuple[dict[str, Value], ...]] = (
+    {},
+    {"device.type": "mobile", "language": "en", "visitor.new": True, "visitor.visits": 1, "visitor.items": 0},
+    {
+        "device.type": "desktop",
+        "language": "de",
+        "visitor.new": False,
+        "visitor.visits": 7,
+        "visitor.items": 9,
+    },
+)
+
+
+def golden_winners(campaigns: Sequence[Campaign], site: Site) -> tuple[fmt.RulesGolden, ...]:
+    """Contexts that meet each campaign, and some that just miss it, with who wins each placement."""
+    strongest = sorted(campaigns, key=lambda campaign: (-campaign.priority, campaign.id))
+    room = min(MAX_CAMPAIGNS, MAX_EVALUATIONS // (2 * max(1, len(campaigns))))
+    types = {attribute.name: attribute.type for attribute in site.attributes}
+    contexts = list(_PLAIN)
+    for campaign in _spread(sorted(campaigns, key=lambda campaign: campaign.id), max(1, room)):
+        met = meet(campaign.condition, types)
+        contexts.append(met)
+        if met:
+            missing = sorted(met)[len(campaign.id) % len(met)]
+            contexts.append({name: value for name, value in met.items() if name != missing})
+    golden = {}
+    for context in contexts:
+        winners = _winners(context, strongest, site.placements)
+        golden[repr(sorted(context.items()))] = fmt.RulesGolden(context, winners)
+    return tuple(golden[key] for key in sorted(golden))
+
+
+def _spread(campaigns: Sequence[Campaign], count: int) -> list[Campaign]:
+    if len(campaigns) <= count:
+        return list(campaigns)
+    return [campaigns[position * len(campaigns) // count] for position in range(count)]
+
+
+def meet(condition: Condition, types: Mapping[str, str]) -> dict[str, Value]:
+    """Attributes that meet the condition; where it can't be met, as near as it gets."""
+    met: dict[str, Value] = {}
+    for name, constraint in condition.constraints.items():
+        value = _pick(constraint, types[name])
+        if value is not None:
+            met[name] = value
+    return met
+
+
+def _pick(constraint: Constraint, type_: str) -> Value | None:
+    """A value that meets the constraint; None where it is met, or can only be met, by a missing one."""
+    if constraint.allowed is not None:
+        return min(constraint.allowed, default=None, key=lambda value: (str(type(value)), value))
+    if constraint.ranged:
+        return _pick_number(constraint)
+    if constraint.absent:
+        return None
+    anything: Mapping[str, tuple[Value, ...]] = {
+        "boolean": (True, False),
+        "number": tuple(range(len(constraint.excluded) + 1)),
+        "string": tuple(f"any{n}" for n in range(len(constraint.excluded) + 1)),
+    }
+    return next((value for value in anything[type_] if value not in constraint.excluded), None)
+
+
+def _pick_number(constraint: Constraint) -> float:
+    up = math.isfinite(constraint.low)
+    number = constraint.low if up else constraint.high
+    if not math.isfinite(number):
+        number = 0.0
+    while number in constraint.excluded:
+        number = math.nextafter(number, math.inf if up else -math.inf)
+    return number
+
+
+def _winners(
+    context: Mapping[str, Value], strongest: Sequence[Campaign], placements: Sequence[str]
+) -> tuple[str, ...]:
+    """Who wins each placement, by walking all campaigns; the index must agree."""
+    found: dict[str, str] = {}
+    for campaign in strongest:
+        if len(found) == len(placements):
+            break
+        if evaluate(campaign.written, context):
+            for placement in campaign.placements:
+                found.setdefault(placement, campaign.id)
+    return tuple(found.get(placement, "") for placement in placements)
+
+
+def golden_lists(
+    models: Mapping[str, ScoreModel],
+    specs: Sequence[RecommenderSpec],
+    catalog: Catalog,
+    max_history: int,
+) -> tuple[fmt.ModelsGolden, ...]:
+    """Histories with the ordered items that the reference predictor gives for each recommender."""
+    ids = [item.id for item in catalog.items]
+    golden = []
+    for history in _histories(len(ids)):
+        lists = {
+            spec.name: tuple(ids[p] for p in reference_items(models, spec, history[:max_history]))
+            for spec in specs
+        }
+        golden.append(fmt.ModelsGolden(tuple(ids[p] for p in history), lists))
+    return tuple(golden)
+
+
+def _histories(n_items: int) -> list[tuple[int, ...]]:
+    """No item, one, many, and as much of the catalog as fits; distinct positions, the same every time."""
+    longest = min(n_items, MAX_HISTORY)
+    found = {(): None, (0,): None, (n_items - 1,): None}
+    found |= {tuple(range(longest)): None, tuple(range(n_items - 1, n_items - 1 - longest, -1)): None}
+    for turn in range(HISTORIES * 2):
+        if len(found) >= HISTORIES:
+            break
+        length = 1 + _mixed(turn, 0) % longest
+        drawn = dict.fromkeys(_mixed(turn, draw) % n_items for draw in range(1, length + 1))
+        found[tuple(drawn)] = None
+    return list(found)
+
+
+def _mixed(turn: int, draw: int) -> int:
+    # Not `random`: its numbers may change between versions of Python, and with them the bundle.
+    return int.from_bytes(hashlib.sha256(f"{turn}:{draw}".encode()).digest()[:8], "big")

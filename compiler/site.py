@@ -1,0 +1,144 @@
+"""Reads site.yaml: placements, attributes, items and consent of the site."""
+
+import re
+from pathlib import Path
+from typing import Final
+
+from compiler.fields import Fields, check_id
+from compiler.problems import Problems, nearest
+from compiler.types import Site
+from compiler.yaml_lines import Node, read_yaml
+from edge.bundle import format as fmt
+from edge.decide.types import CONSENT_TIERS
+
+PATH: Final = "site.yaml"
+MAX_PLACEMENTS: Final = 256
+MAX_ATTRIBUTES: Final = 256
+TYPES: Final = ("string", "number", "boolean")
+
+BUILT_IN: Final[dict[str, str]] = {
+    "consent.tier": "string",
+    "device.type": "string",
+    "language": "string",
+    "time.hour": "number",
+    "time.now": "number",
+    "time.weekday": "number",
+    "url.path": "string",
+    "visitor.items": "number",
+    "visitor.new": "boolean",
+    "visitor.visits": "number",
+}
+"""The attributes that every site has, and their types."""
+
+_ATTRIBUTE: Final = re.compile(r"[a-z][a-z0-9_]*(\.[a-z0-9_]+){0,7}")
+_SOURCE: Final = re.compile(r"(header|query|cookie):([A-Za-z0-9!#$%&'*+.^_`|~-]{1,128})")
+# Secrets of the visitor: what a rule reads is written down with every decision.
+_SECRET_HEADERS: Final = ("authorization", "cookie", "proxy-authorization")
+
+
+def read_site(folder: Path, problems: Problems) -> Site | None:
+    """The site; None where it can't be read at all."""
+    node = read_yaml(folder, PATH, problems)
+    if node is None:
+        return None
+    fields = Fields(node, PATH, "the site", problems)
+    name = fields.text("site", required=True) or ""
+    if name:
+        check_id(name, "a site", (PATH, fields.line_of("site")), problems)
+    placements = _read_placements(fields, problems)
+    attributes = _read_attributes(fields.mapping("attributes"), problems)
+    item_path = _read_item_path(fields.mapping("items"), problems)
+    cookie, default = _read_consent(fields.mapping("consent"), problems)
+    fields.close()
+    return Site(name, placements, attributes, item_path, cookie, default)
+
+
+def _read_placements(fields: Fields, problems: Problems) -> tuple[str, ...]:
+    found: list[str] = []
+    for name, line in fields.texts("placements", required=True):
+        if check_id(name, "a placement", (PATH, line), problems):
+            if name in found:
+                fields.error(line, "duplicate-id", f"has the placement {name!r} twice", "keep one of them")
+            else:
+                found.append(name)
+    if len(found) > MAX_PLACEMENTS:
+        message = f"has {len(found)} placements"
+        fields.error(fields.line_of("placements"), "too-large", message, f"at most {MAX_PLACEMENTS}")
+    return tuple(found)
+
+
+def _read_attributes(node: Node | None, problems: Problems) -> tuple[fmt.Attribute, ...]:
+    found = [fmt.Attribute(name, type_, "builtin") for name, type_ in BUILT_IN.items()]
+    if node is not None:
+        assert isinstance(node.value, dict)
+        if len(node.value) > MAX_ATTRIBUTES:
+            message = f"{len(node.value)} attributes"
+            problems.error(PATH, node.line, "too-large", message, f"at most {MAX_ATTRIBUTES}")
+        for name, entry in node.value.items():
+            attribute = _read_attribute(name, entry, problems)
+            if attribute is not None:
+                found.append(attribute)
+    return tuple(sorted(found, key=lambda attribute: attribute.name))
+
+
+def _read_attribute(name: str, node: Node, problems: Problems) -> fmt.Attribute | None:
+    fields = Fields(node, PATH, f"attribute {name!r}", problems)
+    type_, source = fields.text("type", required=True), fields.text("source", required=True)
+    fields.close()
+    if not _ATTRIBUTE.fullmatch(name) or len(name) > 128:
+        fields.error(
+            node.line, "bad-id", "has a name that attributes can't have", "use names like geo.country"
+        )
+    elif name in BUILT_IN:
+        fields.error(node.line, "duplicate-id", "is built in", "take another name, or delete it here")
+    elif type_ is not None and type_ not in TYPES:
+        fields.error(fields.line_of("type"), "bad-value", f"has type {type_!r}", nearest(type_, TYPES))
+    elif source is not None and type_ is not None and _check_source(fields, source):
+        return fmt.Attribute(name, type_, source)
+    return None
+
+
+def _check_source(fields: Fields, source: str) -> bool:
+    match = _SOURCE.fullmatch(source)
+    line = fields.line_of("source")
+    if match is None:
+        hint = "use header:NAME, query:NAME or cookie:NAME"
+        fields.error(line, "bad-value", f"has source {source!r}", hint)
+        return False
+    if match[1] == "header" and match[2].lower() in _SECRET_HEADERS:
+        hint = "decisions are logged with their attributes; for one cookie use cookie:NAME"
+        fields.error(line, "bad-value", f"reads the secret header {match[2]!r}", hint)
+        return False
+    return True
+
+
+def _read_item_path(node: Node | None, problems: Problems) -> str:
+    if node is None:
+        return ""
+    fields = Fields(node, PATH, "items", problems)
+    path = fields.text("path", required=True) or ""
+    fields.close()
+    line = fields.line_of("path")
+    if path and path.count("{item}") != 1:
+        fields.error(line, "bad-value", f"has path {path!r}", "it needs {item} exactly once")
+    elif path and (
+        not path.startswith("/")
+        or re.search(r"[?#\s]", path)
+        or re.search(r"[{}]", path.replace("{item}", ""))
+    ):
+        fields.error(line, "bad-value", f"has path {path!r}", "write a path like /film/{item}")
+    return path
+
+
+def _read_consent(node: Node | None, problems: Problems) -> tuple[str, str]:
+    if node is None:
+        return "", "contextual"
+    fields = Fields(node, PATH, "consent", problems)
+    cookie, default = fields.text("cookie") or "", fields.text("default") or "contextual"
+    fields.close()
+    if cookie and not re.fullmatch(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,128}", cookie):
+        fields.error(fields.line_of("cookie"), "bad-value", f"has cookie {cookie!r}", "write a cookie's name")
+    if default not in CONSENT_TIERS:
+        message = f"has default {default!r}"
+        fields.error(fields.line_of("default"), "bad-value", message, nearest(default, CONSENT_TIERS))
+    return cookie, default

@@ -1,0 +1,117 @@
+"""What a checked workspace holds, as plain values."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from compiler.conditions import Condition
+from compiler.problems import Problem
+from edge.bundle import format as fmt
+
+
+@dataclass(frozen=True)
+class Site:
+    """site.yaml; `attributes` are all of them, the built-in ones too, sorted by name."""
+
+    name: str
+    placements: tuple[str, ...]
+    attributes: tuple[fmt.Attribute, ...]
+    item_path: str
+    consent_cookie: str
+    consent_default: str
+
+
+@dataclass(frozen=True)
+class Audience:
+    """A named condition, as it is compiled and as it was written."""
+
+    name: str
+    condition: Condition
+    written: Mapping[str, Any]
+    path: str
+    line: int
+
+
+@dataclass(frozen=True)
+class Campaign:
+    """Who sees what where; the condition joins audience and schedule.
+
+    Shows either `content`, or the first `limit` items of `recommender`, each as `card`.
+    """
+
+    id: str
+    condition: Condition
+    written: Mapping[str, Any]
+    placements: tuple[str, ...]
+    priority: int
+    content: str
+    recommender: str
+    card: str
+    limit: int
+    path: str
+    line: int
+
+
+@dataclass(frozen=True)
+class Content:
+    """A fragment, safe to stand in a page as it is."""
+
+    id: str
+    body: bytes
+    path: str
+
+
+@dataclass(frozen=True)
+class Item:
+    """One row of the catalog: its values by column, `id` too."""
+
+    id: str
+    values: dict[str, str]
+    line: int
+
+
+@dataclass(frozen=True)
+class Catalog:
+    """The items, sorted by the UTF-8 bytes of their ids; their position here is their position everywhere."""
+
+    path: str
+    columns: tuple[str, ...]
+    items: tuple[Item, ...]
+
+
+@dataclass(frozen=True)
+class Card:
+    """The template of one item's fragment."""
+
+    name: str
+    source: str
+    path: str
+
+
+@dataclass(frozen=True)
+class ModelConfig:
+    """models/NAME.yaml: a recipe, its data and its settings."""
+
+    name: str
+    recipe: str
+    interactions: Path
+    fallback: str
+    settings: dict[str, Any]
+    path: str
+    line: int
+
+
+@dataclass(frozen=True)
+class Workspace:
+    """All that people wrote, checked; each tuple is sorted by name or id."""
+
+    folder: Path
+    site: Site
+    audiences: tuple[Audience, ...]
+    campaigns: tuple[Campaign, ...]
+    contents: tuple[Content, ...]
+    catalog: Catalog
+    cards: tuple[Card, ...]
+    models: tuple[ModelConfig, ...]
+    warnings: tuple[Problem, ...] = field(default=())

@@ -1,0 +1,92 @@
+"""Runs the golden decisions that the compiler put into a bundle, before anyone relies on it."""
+
+from collections.abc import Sequence
+from typing import Final, TypeVar
+
+from edge.bundle import format as fmt
+from edge.bundle.arrays import unpack
+from edge.bundle.reader import Bundle
+from edge.bundle.strings import Strings
+from edge.decide.engine import Campaigns
+from edge.decide.recommender import Recommender
+from edge.errors import BundleError
+from edge.rules.index import Index
+
+MAX_GOLDEN: Final = 4_096
+"""Checking them is part of an activation, so their number is bounded."""
+
+
+T = TypeVar("T")
+
+
+def check(bundle: Bundle) -> None:
+    """Run all golden decisions of a bundle on parts loaded for that.
+
+    Raises
+    ------
+    BundleError
+        ``golden`` with what differs, or what loading raises.
+    """
+    index = Index(unpack(bundle.read(bundle.one("rules", "index"))))
+    recommender = Recommender.load(bundle) if bundle.artifacts("models", "graph") else None
+    run_golden(bundle, index, recommender)
+
+
+def run_golden(bundle: Bundle, index: Index, recommender: Recommender | None) -> tuple[int, int]:
+    """Run all golden decisions on loaded parts; how many contexts and histories there were.
+
+    Raises
+    ------
+    BundleError
+        ``golden``: an answer is not the one that the compiler wrote down.
+    """
+    schema = fmt.decode(bundle.read(bundle.one("rules", "schema")), fmt.RulesSchema)
+    contents = Strings(unpack(bundle.read(bundle.one("rules", "contents"))), "ids")
+    arrays = unpack(bundle.read(bundle.one("rules", "campaigns")))
+    winners = _bounded(
+        "rules", fmt.decode(bundle.read(bundle.one("rules", "golden")), tuple[fmt.RulesGolden, ...])
+    )
+    _check_winners(winners, index, Campaigns(arrays, schema, len(contents)))
+    lists = _bounded(
+        "models", fmt.decode(bundle.read(bundle.one("models", "golden")), tuple[fmt.ModelsGolden, ...])
+    )
+    items = Strings(unpack(bundle.read(bundle.one("catalog", "items"))), "ids")
+    _check_lists(lists, recommender, items)
+    return len(winners), len(lists)
+
+
+def _bounded(role: str, golden: tuple[T, ...]) -> tuple[T, ...]:
+    if len(golden) > MAX_GOLDEN:
+        raise BundleError("golden", f"{len(golden)} golden decisions in {role}, more than {MAX_GOLDEN}")
+    return golden
+
+
+def _check_winners(golden: Sequence[fmt.RulesGolden], index: Index, campaigns: Campaigns) -> None:
+    for case in golden:
+        if len(case.winners) != len(campaigns.masks):
+            raise BundleError("golden", f"{len(case.winners)} winners for {len(campaigns.masks)} placements")
+        matched = index.match(case.attributes, index.everyone)
+        for (placement, (low, mask)), wanted in zip(campaigns.masks.items(), case.winners, strict=True):
+            bit = (matched & mask).bit_length() - 1
+            found = campaigns.ids[campaigns.owner[bit]].decode() if bit >= low else ""
+            if found != wanted:
+                message = f"{placement!r} is won by {found!r}, not by {wanted!r}, for {case.attributes}"
+                raise BundleError("golden", message)
+
+
+def _check_lists(golden: Sequence[fmt.ModelsGolden], recommender: Recommender | None, items: Strings) -> None:
+    if recommender is None:
+        if golden:
+            raise BundleError("golden", f"{len(golden)} golden lists and no recommender")
+        return
+    histories = [[items.find(item.encode()) for item in case.history] for case in golden]
+    if any(position < 0 for history in histories for position in history):
+        raise BundleError("golden", "a golden history names an item that the catalog lacks")
+    for case, found in zip(golden, recommender.list_items(histories), strict=True):
+        if set(case.items) != set(found):
+            raise BundleError("golden", f"lists of {sorted(found)}, not of {sorted(case.items)}")
+        for name, positions in found.items():
+            listed = tuple(items[position].decode() for position in positions)
+            if listed != case.items[name]:
+                message = f"{name!r} lists {listed}, not {case.items[name]}, after {case.history}"
+                raise BundleError("golden", message)

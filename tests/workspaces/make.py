@@ -1,0 +1,123 @@
+"""Writes a small, complete workspace, and compiles it: for every test that needs a bundle."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from compiler.build import compile_workspace
+from compiler.workspace import Workspace, read_workspace
+from models.interactions import read_csv
+from models.recipe import Trained, train
+
+SITE = "films"
+
+FILES: Mapping[str, str] = {
+    "site.yaml": """\
+site: films
+placements: [hero, recommended, trending]
+attributes:
+  utm.campaign: {type: string, source: "query:utm_campaign"}
+  geo.country: {type: string, source: "header:x-geo-country"}
+items: {path: "/film/{item}"}
+consent: {cookie: consent, default: contextual}
+""",
+    "rules/audiences.yaml": """\
+audiences:
+  on-the-go:
+    device.type: mobile
+  alpine:
+    geo.country: {$in: [AT, CH]}
+    visitor.visits: {$gte: 2, $lt: 10}
+""",
+    "rules/campaigns.yaml": """\
+campaigns:
+  - id: welcome
+    placement: hero
+    show: {content: welcome}
+  - id: mobile-hero
+    audience: on-the-go
+    placement: hero
+    priority: 10
+    show: {content: app}
+  - id: alpine-summer
+    audience: alpine
+    placement: [hero, trending]
+    priority: 20
+    schedule: {start: "2026-06-01T00:00:00+02:00", end: "2026-09-01T00:00:00+02:00"}
+    show: {content: summer}
+  - id: for-you
+    placement: recommended
+    show: {recommender: taste, card: film, limit: 4}
+  - id: popular
+    placement: trending
+    show: {recommender: popular, card: film, limit: 3}
+""",
+    "content/welcome.html": '<p class="hero">Welcome to <em>our</em> films</p>\n',
+    "content/app.html": '<p>Take films along: <a href="/app">the app</a></p>\n',
+    "content/summer.txt": 'Summer & "mountains" <3\n',
+    "catalogs/films.csv": """\
+id,title,genre
+alien,Alien,horror
+brazil,Brazil,satire
+casablanca,Casablanca,romance
+dune,"Dune, Part One",science fiction
+eva,Eva <script>alert(1)</script>,drama
+fargo,Fargo,crime
+gilda,Gilda,noir
+heat,Heat,crime
+""",
+    "catalogs/cards/film.html": """\
+<a class="card" data-item="{{ id }}" href="/film/{{ id|urlencode }}">
+  <b>{{ title }}</b> <span>{{ genre }}</span>
+</a>
+""",
+    "models/popular.yaml": "recipe: popularity\ninteractions: interactions.csv\nhalf_life_days: 30\n",
+    "models/taste.yaml": """\
+recipe: ease
+interactions: interactions.csv
+regularization: 1
+fallback: popular
+""",
+    "interactions.csv": "user,item,timestamp\n"
+    + "".join(
+        f"u{user},{item},{1_700_000_000 + 3600 * (7 * user + turn)}\n"
+        for user, items in enumerate(
+            (
+                ["alien", "dune", "brazil"],
+                ["alien", "dune", "fargo"],
+                ["casablanca", "gilda"],
+                ["casablanca", "gilda", "eva"],
+                ["fargo", "heat"],
+                ["heat", "fargo", "alien"],
+                ["dune", "brazil"],
+            )
+        )
+        for turn, item in enumerate(items)
+    ),
+}
+
+
+def make_workspace(folder: Path, changes: Mapping[str, str | bytes | None] | None = None) -> Path:
+    """Write the workspace into `folder`; `changes` add or replace files, None leaves one out."""
+    for path, text in {**FILES, **(changes or {})}.items():
+        if text is None:
+            continue
+        file = folder / path
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(text if isinstance(text, bytes) else text.encode())
+    return folder
+
+
+def train_models(workspace: Workspace) -> dict[str, Trained]:
+    """Train all models of a small workspace, in milliseconds."""
+    items = [item.id for item in workspace.catalog.items]
+    return {
+        config.name: train(config.name, config.recipe, read_csv(config.interactions, items), config.settings)
+        for config in workspace.models
+    }
+
+
+def make_bundle(folder: Path, changes: Mapping[str, str | bytes | None] | None = None) -> Path:
+    """Write the workspace into ``folder/workspace``, train, and compile it into ``folder/bundle``."""
+    workspace = read_workspace(make_workspace(folder / "workspace", changes))
+    compile_workspace(workspace, train_models(workspace), folder / "bundle")
+    return folder / "bundle"
