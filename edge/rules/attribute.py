@@ -1,21 +1,27 @@
 """One attribute's part of the index: which rules a value leaves alive."""
 
 from bisect import bisect_right
+from math import inf, isnan
 from typing import Final
 
 import numpy as np
 
 from edge.bundle.arrays import Array
 from edge.bundle.strings import Strings
-from edge.rules.values import Value, key, kind, number
+from edge.rules.values import BOOLEAN, NUMBER, STRING, Value, key, number
 
 MAX_REMEMBERED: Final = 4096
-MAX_REMEMBERED_BYTES: Final = 4 << 20
+MAX_REMEMBERED_BYTES: Final = 16 << 20
 """Of one attribute: what many rules and many values may cost a worker at most."""
 
 TRUE: Final = b"1"
 FALSE: Final = b"0"
 """How a boolean is remembered: as a dict key, True would be 1.0."""
+
+NOWHERE: Final = (inf, -inf, 0)
+"""The segment that holds no number."""
+
+_NUMERIC: Final = (float, int)
 
 _FEW: Final = 24
 """Up to here setting bits one by one beats numpy's overhead (measured)."""
@@ -82,8 +88,8 @@ class Ranges:
         self._segments: dict[int, int] = {}
         self._capacity = capacity(rows.shape[1])
 
-    def alive(self, value: float) -> int:
-        """The rules whose interval holds this number, and those that have none."""
+    def window(self, value: float) -> tuple[float, float, int]:
+        """The segment that holds this number: from (inside), to (outside), and the rules alive in it."""
         segment = bisect_right(self._cuts, value)
         bits = self._segments.get(segment)
         if bits is None:
@@ -91,7 +97,9 @@ class Ranges:
             if len(self._segments) >= self._capacity:
                 self._segments.clear()
             self._segments[segment] = bits
-        return bits
+        low = self._cuts[segment - 1] if segment else -inf
+        high = self._cuts[segment] if segment < len(self._cuts) else inf
+        return low, high, bits
 
     def _build(self, segment: int) -> int:
         checkpoint = bisect_right(self._at, segment) - 1
@@ -133,32 +141,41 @@ class Attribute:
         self._listed = listed
         self._ranges = ranges
         self._capacity = capacity(len(absent))
+        self._window = NOWHERE
         self.remembered: dict[Value | bytes | None, int] = {None: self._absent}
 
     def look_up(self, value: Value | bytes) -> int:
-        """Work out the bitmap of a value that is not remembered, and remember it."""
-        actual: Value
-        if isinstance(value, bytes):
-            actual = value is TRUE
-        else:
-            actual = value
-            if isinstance(value, str) and len(value) > self._listed.longest:
-                # In no list. A request may invent any number of these: not worth a memory.
-                return self._default & self._unranged
-        bits = self._exact(actual) & self._in_range(actual)
+        """Work out the bitmap of a value that is not remembered, and remember it if that is of use."""
+        if isinstance(value, _NUMERIC):
+            # A clock stays between two cuts for long and never shows the same value again.
+            low, high, bits = self._window
+            if low <= value < high:
+                return bits
+        elif len(value) > self._listed.longest:
+            # In no list. A request may invent any number of these.
+            return self._default & self._unranged
+        bits = self._number(value) if isinstance(value, _NUMERIC) else self._other(value)
         if len(self.remembered) >= self._capacity:
             self.remembered.clear()
             self.remembered[None] = self._absent
         self.remembered[value] = bits
         return bits
 
-    def _exact(self, value: Value) -> int:
-        if not self._kinds & kind(value):
+    def _number(self, value: float) -> int:
+        listed = self._exact(value, NUMBER)
+        if self._ranges is None or isnan(value := number(value)):
+            return listed & self._unranged
+        low, high, bits = self._ranges.window(value)
+        if not self._kinds & NUMBER:
+            self._window = (low, high, bits & listed)
+        return bits & listed
+
+    def _other(self, value: str | bytes) -> int:
+        if isinstance(value, bytes):
+            return self._exact(value is TRUE, BOOLEAN) & self._unranged
+        return self._exact(value, STRING) & self._unranged
+
+    def _exact(self, value: Value, kind: int) -> int:
+        if not self._kinds & kind:
             return self._default
         return self._default ^ self._listed.flips(self._position, value, self._row_bytes)
-
-    def _in_range(self, value: Value) -> int:
-        # NaN, unequal to itself, is in no interval.
-        if self._ranges is None or isinstance(value, str | bool) or value != value:  # noqa: PLR0124
-            return self._unranged
-        return self._ranges.alive(number(value))

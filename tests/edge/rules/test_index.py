@@ -1,0 +1,153 @@
+"""What an index refuses to open, and what it may remember."""
+
+from collections.abc import Callable
+from random import Random
+from typing import Any
+
+import numpy as np
+import pytest
+
+from compiler.conditions import parse
+from compiler.index import build
+from edge.bundle.arrays import Array, pack, unpack
+from edge.bundle.strings import pack_strings
+from edge.errors import BundleError
+from edge.rules import attribute
+from edge.rules.index import ARRAYS, Index
+
+TYPES = {"path": "string", "visits": "number", "new": "boolean"}
+CONDITIONS: list[dict[str, Any]] = [
+    {"path": {"$in": [f"/{i}", f"/{i + 1}"]}, "visits": {"$gte": i, "$lt": 2 * i + 1}, "new": bool(i % 2)}
+    for i in range(99)
+]
+
+
+def arrays_of(conditions: list[dict[str, Any]]) -> dict[str, Array]:
+    return unpack(pack(build([parse(condition, TYPES) for condition in conditions])))
+
+
+@pytest.fixture
+def arrays() -> dict[str, Array]:
+    return {name: array.copy() for name, array in arrays_of(CONDITIONS).items()}
+
+
+def test_opens_read_only_views(arrays: dict[str, Array]) -> None:
+    index = Index(unpack(memoryview(pack(arrays)).toreadonly()))
+    assert (index.size, index.attributes) == (99, ("new", "path", "visits"))
+    assert index.match({"path": "/4", "visits": 4, "new": False}, index.everyone) == 1 << 4
+    assert index.match({"path": "/4", "visits": 3, "new": True}, index.everyone) == 1 << 3
+
+
+def test_what_is_not_alive_does_not_match(arrays: dict[str, Array]) -> None:
+    index = Index(arrays)
+    assert index.match({"path": "/4", "visits": 4, "new": False}, index.everyone & ~(1 << 4)) == 0
+
+
+def test_true_is_not_one() -> None:
+    index = Index(arrays_of([{"visits": 1}, {"new": True}, {"visits": {"$gte": 0}}]))
+    for _ in range(2):  # in both orders, from memory too
+        assert index.match({"visits": True, "new": 1.0}, index.everyone) == 0b000
+        assert index.match({"visits": 1.0, "new": True}, index.everyone) == 0b111
+
+
+@pytest.mark.parametrize("name", [*ARRAYS, "attributes.blob", "values.offsets"])
+def test_a_missing_array_is_refused(arrays: dict[str, Array], name: str) -> None:
+    del arrays[name]
+    with pytest.raises(BundleError) as caught:
+        Index(arrays)
+    assert caught.value.code == "index"
+    assert name in str(caught.value)
+
+
+@pytest.mark.parametrize("name", sorted(ARRAYS))
+def test_a_wrong_type_or_shape_is_refused(arrays: dict[str, Array], name: str) -> None:
+    for wrong in (arrays[name].astype(np.int64), arrays[name][None], arrays[name][:-1]):
+        with pytest.raises(BundleError) as caught:
+            Index(arrays | {name: wrong})
+        assert caught.value.code == "index"
+
+
+def put(name: str, position: int, value: float) -> Callable[[dict[str, Array]], None]:
+    def change(arrays: dict[str, Array]) -> None:
+        arrays[name].reshape(-1)[position] = value
+
+    return change
+
+
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        (put("flips", 5, 99), "flips"),
+        (put("toggles", 5, 4_000_000_000), "toggles"),
+        (put("everyone", -1, 255), "everyone"),
+        (put("rules", 0, 4_000_000_000), "everyone"),
+        (put("flips.pointers", 0, 1), "flips.pointers"),
+        (put("flips.pointers", 3, 4_000_000_000), "flips.pointers"),
+        (put("toggles.pointers", -1, 4_000_000_000), "toggles.pointers"),
+        (put("cuts", 3, np.nan), "cuts"),
+        (put("cuts", 3, 1e9), "cuts"),
+        (put("cuts.of", 2, 7), "checkpoints.at"),
+        (put("checkpoints.at", 0, 1), "checkpoints.at"),
+        (put("checkpoints.at", -1, 100_000), "checkpoints.at"),
+        (put("checkpoints.of", -1, 100_000), "checkpoints.of"),
+        (put("attributes.offsets", 1, 100_000), "offsets"),
+        (put("attributes.blob", 0, 0xFF), "names"),
+        (put("attributes.blob", 0, ord("z")), "attributes"),
+    ],
+)
+def test_wrong_contents_are_refused(
+    arrays: dict[str, Array], change: Callable[[dict[str, Array]], None], named: str
+) -> None:
+    change(arrays)
+    with pytest.raises(BundleError) as caught:
+        Index(arrays)
+    assert caught.value.code == "index"
+    assert named in str(caught.value)
+
+
+def test_whatever_is_changed_is_refused_or_stays_within_the_rules() -> None:
+    """No damage that gets past the checks makes a match fail or names a rule that is not there."""
+    random = Random(1)
+    good = arrays_of(CONDITIONS)
+    refused = 0
+    for _ in range(1500):
+        arrays = {name: array.copy() for name, array in good.items()}
+        name = random.choice(sorted(arrays))
+        raw = arrays[name].reshape(-1).view(np.uint8)
+        for _ in range(random.randint(1, 3)):
+            raw[random.randrange(len(raw))] = random.choice([0, 1, 127, 255, random.randrange(256)])
+        try:
+            index = Index(arrays)
+        except BundleError as error:
+            assert error.code == "index"
+            refused += 1
+            continue
+        for context in ({}, {"path": "/7", "visits": 7.0, "new": True}, {"visits": 1e300, "path": "none"}):
+            assert 0 <= index.match(context, index.everyone) < 1 << index.size
+    assert 100 < refused < 1500
+
+
+def test_memory_is_bounded_whatever_requests_say(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(attribute, "MAX_REMEMBERED", 20)
+    index = Index(arrays_of(CONDITIONS))
+    for i in range(500):
+        context = {"path": f"/{i}", "visits": i + 0.5, "new": i % 2 == 0}
+        assert index.match(context, 0) == 0
+    tables = {name: remembered for name, remembered, _ in index._tables}
+    assert all(len(remembered) <= 20 for remembered in tables.values())
+    assert index.match({}, index.everyone) == 0
+    before = len(tables["path"])
+    long = {"path": "/" * 100_000, "visits": 3.0, "new": True}
+    assert index.match(long, index.everyone) == 0
+    assert len(tables["path"]) == before
+
+
+def test_strings_longer_than_any_value_still_count_as_present() -> None:
+    index = Index(arrays_of([{"path": {"$ne": "a"}}, {"path": {"$exists": True}}, {"path": "a"}, {}]))
+    assert index.match({"path": "b" * 1000}, index.everyone) == 0b1011
+
+
+def test_names_of_other_scripts_are_read() -> None:
+    arrays = build([parse({"größe": 3}, {"größe": "number"})])
+    arrays |= pack_strings("attributes", ["größe".encode()])
+    assert Index(unpack(pack(arrays))).attributes == ("größe",)
