@@ -25,7 +25,7 @@ class Ease:
     """An item-item regression in closed form (Steck 2019), kept to `NEIGHBOURS` per item."""
 
     name: Final = "ease"
-    settings: Final[Mapping[str, float]] = {"regularization": 300.0}
+    settings: Final[Mapping[str, float]] = {"regularization": 500.0}
 
     def train(
         self,

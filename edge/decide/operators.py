@@ -9,7 +9,6 @@ MAX_GRAPH_BYTES: Final = 8 << 20
 """A graph is nodes and small constants: large arrays are its inputs."""
 
 OPERATORS: Final = frozenset(
-    # fmt: off
     (
         "Add",
         "Cast",
@@ -29,7 +28,6 @@ OPERATORS: Final = frozenset(
         "Unsqueeze",
         "Where",
     )
-    # fmt: on
 )
 
 VARINT, FIXED64, BYTES, FIXED32 = 0, 1, 2, 5

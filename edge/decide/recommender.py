@@ -5,11 +5,10 @@ from typing import Any, Final
 
 import numpy as np
 import onnxruntime as ort
-from numpy.typing import NDArray
 
 from edge.bundle import format as fmt
 from edge.bundle.arrays import Array, unpack
-from edge.bundle.format import ModelsPlan
+from edge.bundle.format import Artifact, ModelsPlan
 from edge.bundle.reader import Bundle
 from edge.decide.operators import check_graph
 from edge.errors import BundleError
@@ -17,114 +16,196 @@ from edge.errors import BundleError
 MAX_ITEMS: Final = 10_000_000
 MAX_HISTORY: Final = 1_024
 MAX_LIMIT: Final = 1_000
+MAX_CALLS: Final = 512
+"""Shapes of a call whose buffers are kept; a few kilobytes each."""
 
 ONNX_TYPES: Final = {"<f4": "tensor(float)", "<i4": "tensor(int32)"}
+
+_Arrays = dict[str, Array]
+
+
+class _Call:
+    """The buffers of one shape of call, bound once: binding anew costs a third of a small call."""
+
+    def __init__(self, recommender: "Recommender", batch: int, length: int) -> None:
+        self._padding = [recommender.plan.n_items] * length
+        self._length = length
+        self._history = np.zeros((batch, length), np.int32)
+        self._flat = self._history.reshape(-1)
+        self._weight = np.zeros((batch, length), np.float32)
+        self._session = recommender.session
+        self._binding = self._session.io_binding()
+        for name, array in recommender.arrays.items():
+            self._binding.bind_cpu_input(name, array)
+        self._binding.bind_cpu_input("history", self._history)
+        self._binding.bind_cpu_input("weight", self._weight)
+        self._lists = {}
+        for planned in recommender.plan.recommenders:
+            out = self._lists[planned.name] = np.zeros((batch, planned.limit), np.int32)
+            self._binding.bind_output(planned.items_output, "cpu", 0, np.int32, out.shape, out.ctypes.data)
+
+    def run(self, histories: Sequence[Sequence[int]]) -> dict[str, list[list[int]]]:
+        length, padding = self._length, self._padding
+        flat: list[int] = []
+        for history in histories:
+            flat += history[:length]
+            flat += padding[len(history) :]
+        self._flat[:] = flat
+        np.not_equal(self._history, padding[0], out=self._weight, casting="unsafe")
+        self._session.run_with_iobinding(self._binding)
+        return {name: _cut(lists.tolist()) for name, lists in self._lists.items()}
 
 
 class Recommender:
     """One revision's recommenders, ready to run; never changed.
 
-    For one thread: calls share their output buffers.
+    For one thread: calls of one shape share their buffers.
+
+    Attributes
+    ----------
+    plan : ModelsPlan
+        How the graph is called.
+    names : tuple[str, ...]
+        Of the recommenders.
     """
 
     def __init__(self, plan: ModelsPlan, session: ort.InferenceSession, arrays: Mapping[str, Array]) -> None:
+        _check_plan(plan)
+        _check_signature(plan, session, arrays)
         self.plan = plan
         self.names = tuple(recommender.name for recommender in plan.recommenders)
-        self._session = session
-        self._arrays = dict(arrays)
-        self._outputs = [recommender.items_output for recommender in plan.recommenders]
-        self._sources: dict[str, Any] = {}
+        self.session = session
+        self.arrays = dict(arrays)
+        self._calls: dict[tuple[int, int], _Call] = {}
+        self._graph_sha256 = ""
+        self._files: dict[str, _Arrays] = {}
 
     @classmethod
     def load(cls, bundle: Bundle, previous: "Recommender | None" = None) -> "Recommender":
-        """The recommenders of a bundle; what `previous` loaded from the same artifacts is used again.
+        """The recommenders of a bundle; what `previous` holds of the same artifacts is used again.
 
         Raises
         ------
         BundleError
-            ``graph``, ``plan``, ``arrays`` or ``artifact-list``: they do not fit each other.
+            ``graph``, ``plan``, ``arrays`` or ``artifact-list``: the artifacts
+            are not what they should be, or do not fit each other.
         """
         plan = fmt.decode(bundle.read(bundle.one("models", "plan")), ModelsPlan)
-        _check_plan(plan)
         graph = bundle.one("models", "graph")
-        sources = {a.name: a.sha256 for a in bundle.artifacts("models", "arrays").values()}
-        session = _open_session(bytes(bundle.read(graph)))
-        files = {name: unpack(bundle.read(a)) for name, a in bundle.artifacts("models", "arrays").items()}
+        artifacts = bundle.artifacts("models", "arrays")
+        files = {a.sha256: _open_arrays(bundle, a, previous) for a in artifacts.values()}
         arrays = {}
         for name, (artifact, key) in plan.bindings.items():
-            if key not in files.get(artifact, {}):
-                raise BundleError("plan", f"input {name!r} is bound to {artifact}:{key}, which is missing")
-            arrays[name] = files[artifact][key]
-        _check_signature(plan, session, arrays)
+            found = files[artifacts[artifact].sha256] if artifact in artifacts else {}
+            if key not in found:
+                raise BundleError(
+                    "plan", f"input {name!r} is bound to {key!r} of {artifact!r}, which is missing"
+                )
+            arrays[name] = found[key]
+        if previous is not None and previous._graph_sha256 == graph.sha256:
+            session = previous.session
+        else:
+            session = open_session(bytes(bundle.read(graph)))
         loaded = cls(plan, session, arrays)
-        loaded._sources = {"graph": graph.sha256, **sources}
+        loaded._graph_sha256, loaded._files = graph.sha256, files
+        if previous is not None and loaded._is_same(previous):
+            return previous
         return loaded
 
     def recommend(self, histories: Sequence[Sequence[int]]) -> dict[str, list[list[int]]]:
         """For each recommender, a list of catalog positions per history, best first.
 
+        Lists are shorter than the recommender's limit where items run out. What
+        shares the call changes nothing.
+
         Parameters
         ----------
         histories
-            Distinct catalog positions, most recent first; those past
-            `ModelsPlan.max_history` are not used. What shares a call changes nothing.
+            Lists of distinct catalog positions, most recent first; those past
+            `ModelsPlan.max_history` are not used.
         """
         if not histories:
             return {name: [] for name in self.names}
-        history, weight = self._pad(histories)
-        answers = self._session.run(self._outputs, {"history": history, "weight": weight, **self._arrays})
-        return {name: _cut(answer.tolist()) for name, answer in zip(self.names, answers, strict=True)}
+        shape = len(histories), min(self.plan.max_history, max(map(len, histories))) or 1
+        call = self._calls.get(shape)
+        if call is None:
+            if len(self._calls) >= MAX_CALLS:
+                self._calls.clear()
+            call = self._calls[shape] = _Call(self, *shape)
+        return call.run(histories)
 
     def list_items(self, histories: Sequence[Sequence[int]]) -> list[dict[str, list[int]]]:
         """The same as `recommend`, by history first: the form that golden decisions have."""
         lists = self.recommend(histories)
         return [{name: lists[name][row] for name in self.names} for row in range(len(histories))]
 
-    def _pad(self, histories: Sequence[Sequence[int]]) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
-        length = max(1, min(self.plan.max_history, max(map(len, histories))))
-        history = np.full((len(histories), length), self.plan.n_items, np.int32)
-        for row, positions in zip(history, histories, strict=True):
-            cut = positions[:length]
-            row[: len(cut)] = cut
-        return history, (history != self.plan.n_items).astype(np.float32)
+    def _is_same(self, other: "Recommender") -> bool:
+        return (
+            self.plan == other.plan
+            and self.session is other.session
+            and self._files.keys() == other._files.keys()
+        )
 
 
-def _cut(rows: list[list[int]]) -> list[list[int]]:
-    return [row if row[-1] >= 0 else row[: row.index(-1)] for row in rows]
+def open_session(graph: bytes) -> ort.InferenceSession:
+    """A session over a checked graph, on one thread: a worker is one core.
 
-
-def _check_plan(plan: ModelsPlan) -> None:
-    if not (1 <= plan.n_items <= MAX_ITEMS and 1 <= plan.max_history <= MAX_HISTORY):
-        raise BundleError("plan", f"{plan.n_items} items, {plan.max_history} in a history")
-    for recommender in plan.recommenders:
-        if not 1 <= recommender.limit <= min(MAX_LIMIT, plan.n_items):
-            raise BundleError("plan", f"recommender {recommender.name!r} lists {recommender.limit}")
-    if not plan.recommenders:
-        raise BundleError("plan", "names no recommender")
-
-
-def _open_session(graph: bytes) -> ort.InferenceSession:
-    """A session of one thread: a worker is one core, and its processes are the parallelism."""
+    Raises
+    ------
+    BundleError
+        ``graph``: `check_graph` or onnxruntime refuses it.
+    """
     check_graph(graph)
     options = ort.SessionOptions()
     options.intra_op_num_threads = 1
     options.inter_op_num_threads = 1
-    options.log_severity_level = 3
+    # Plans of memory are kept for each shape ever seen, without bound.
+    options.enable_mem_pattern = False
+    options.log_severity_level = 4  # what goes wrong is raised as well
     try:
         return ort.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
-    except Exception as error:  # onnxruntime's own errors have no common base below this
+    except Exception as error:
+        # onnxruntime's errors share no base but this one.
         raise BundleError("graph", f"onnxruntime refuses it: {error}") from error
 
 
+def _open_arrays(bundle: Bundle, artifact: Artifact, previous: Recommender | None) -> _Arrays:
+    held = previous._files.get(artifact.sha256) if previous is not None else None
+    return held if held is not None else unpack(bundle.read(artifact))
+
+
+def _cut(lists: list[list[int]]) -> list[list[int]]:
+    return [found if found[-1] >= 0 else found[: found.index(-1)] for found in lists]
+
+
+def _check_plan(plan: ModelsPlan) -> None:
+    if not (1 <= plan.n_items <= MAX_ITEMS and 1 <= plan.max_history <= MAX_HISTORY):
+        raise BundleError("plan", f"{plan.n_items} items and a history of {plan.max_history}")
+    names = [recommender.name for recommender in plan.recommenders]
+    if not names or len(set(names)) != len(names):
+        raise BundleError("plan", f"recommenders must be named, each once: {names}")
+    for recommender in plan.recommenders:
+        if not 1 <= recommender.limit <= min(MAX_LIMIT, plan.n_items):
+            raise BundleError("plan", f"recommender {recommender.name!r} lists {recommender.limit} items")
+
+
 def _check_signature(plan: ModelsPlan, session: ort.InferenceSession, arrays: Mapping[str, Array]) -> None:
-    wanted = {name: (ONNX_TYPES.get(a.dtype.str, ""), tuple(a.shape)) for name, a in arrays.items()}
+    """Compare all that onnxruntime tells of the graph with the plan and the arrays."""
+    wanted: dict[str, Any] = {
+        name: (ONNX_TYPES.get(array.dtype.str, "no type"), array.shape) for name, array in arrays.items()
+    }
     wanted["history"] = ("tensor(int32)", ("batch", "length"))
     wanted["weight"] = ("tensor(float)", ("batch", "length"))
-    found = {node.name: (node.type, tuple(node.shape)) for node in session.get_inputs()}
-    if found != wanted:
-        raise BundleError("plan", f"graph inputs are {found}, not {wanted}")
+    _compare("input", wanted, {node.name: (node.type, tuple(node.shape)) for node in session.get_inputs()})
     outputs = {node.name: (node.type, tuple(node.shape)) for node in session.get_outputs()}
-    for recommender in plan.recommenders:
-        expected = ("tensor(int32)", ("batch", recommender.limit))
-        if outputs.get(recommender.items_output) != expected:
-            raise BundleError("plan", f"graph has no output {recommender.items_output!r} as {expected}")
+    lists = {r.items_output: ("tensor(int32)", ("batch", r.limit)) for r in plan.recommenders}
+    scores = {r.scores_output: ("tensor(float)", ("batch", r.limit)) for r in plan.recommenders}
+    _compare("output", lists | scores, outputs)
+
+
+def _compare(what: str, wanted: Mapping[str, Any], found: Mapping[str, Any]) -> None:
+    for name in sorted(wanted.keys() | found.keys()):
+        if wanted.get(name) != found.get(name):
+            raise BundleError(
+                "plan", f"{what} {name!r} is {found.get(name)} in the graph, not {wanted.get(name)}"
+            )
