@@ -2,13 +2,10 @@
 
 import asyncio
 import base64
-import hmac
 import logging
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Final, TypeVar
+from typing import Final
 
 import msgspec
 from starlette.applications import Starlette
@@ -19,21 +16,28 @@ from starlette.routing import Route
 
 from edge.bundle import format as fmt
 from edge.errors import BundleError, ConfigError, GivenError
-from origin import signing
 from origin.accept import accept_manifest, accept_revision, refused
-from origin.artifacts import ArtifactFolder
-from origin.keys import OriginKeys, token_digest
-from origin.news import News
+from origin.ingest import MAX_BATCH_BYTES
+from origin.keys import OriginKeys
+from origin.reading import (
+    MAX_DIGITS,
+    authorized,
+    body_of,
+    digest_of,
+    json_of,
+    origin_of,
+    segment_of,
+    site_of,
+    stream_into,
+)
 from origin.refusal import RefusedError
+from origin.service import Origin, Site, open_origin
 from origin.settings import Settings
 from origin.store import NewRevision, Order, RolloutChange, StoredManifest
-from origin.store_sqlite import SqliteStore, open_store
 
 MAX_SIGNED_BYTES: Final = fmt.MAX_MANIFEST_BYTES + 4096
-MAX_JSON_BYTES: Final = 1 << 20
 MAX_TEXT: Final = 1000
 MAX_POPS: Final = 10_000
-WRITE_BYTES: Final = 1 << 20
 MSGPACK: Final = "application/msgpack"
 FOREVER: Final = {"cache-control": "public, max-age=31536000, immutable"}
 
@@ -59,46 +63,6 @@ class RolloutRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     after: int | None = None
 
 
-T = TypeVar("T")
-
-
-@dataclass(frozen=True)
-class Site:
-    """One site of the origin: its keys and its artifacts."""
-
-    keys: OriginKeys
-    artifacts: ArtifactFolder
-
-    def sign(self, payload: bytes) -> bytes:
-        """The encoded `Signed` of the online key."""
-        key = self.keys.sign["online"]
-        return fmt.encode(signing.sign(payload, "online", key.id, key.raw()))
-
-
-class Origin:
-    """What all requests share; open from the application's start to its end."""
-
-    def __init__(self, settings: Settings, keys: Sequence[OriginKeys], store: SqliteStore) -> None:
-        self.settings = settings
-        self.store = store
-        self.news = News()
-        root = Path(settings.data) / "sites"
-        self.sites = {
-            held.site: Site(held, ArtifactFolder(root / held.site / "artifacts", settings.max_artifact_bytes))
-            for held in keys
-        }
-
-    def site(self, request: Request) -> Site:
-        """The site that the path names."""
-        name = request.path_params["site"]
-        try:
-            return self.sites[name]
-        except KeyError:
-            raise RefusedError(
-                404, "no-site", f"no site {name!r} here", "start the origin with its key file"
-            ) from None
-
-
 def make_app(settings: Settings, keys: Sequence[OriginKeys]) -> Starlette:
     """The origin's application; its data folder is opened when it starts (lifespan).
 
@@ -113,10 +77,9 @@ def make_app(settings: Settings, keys: Sequence[OriginKeys]) -> Starlette:
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
-        async with open_store(_data_folder(settings)) as store:
-            app.state.origin = Origin(settings, keys, store)
+        async with open_origin(settings, keys) as origin:
+            app.state.origin = origin
             yield
-            app.state.origin.news.close()
 
     return Starlette(
         routes=_routes(),
@@ -131,17 +94,9 @@ def make_app(settings: Settings, keys: Sequence[OriginKeys]) -> Starlette:
     )
 
 
-def _data_folder(settings: Settings) -> Path:
-    folder = Path(settings.data)
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise ConfigError("data", f"{folder}: {error.strerror}") from error
-    return folder
-
-
 def _routes() -> list[Route]:
     base = "/v1/sites/{site}"
+    segment = f"{base}/events/{{pop}}/{{spool}}/{{segment:int}}"
     return [
         Route("/live", live),
         Route(f"{base}/artifacts/{{sha256}}", put_artifact, methods=["PUT"]),
@@ -154,6 +109,8 @@ def _routes() -> list[Route]:
         Route(f"{base}/rollout", post_rollout, methods=["POST"]),
         Route(f"{base}/rollout", get_rollout),
         Route(f"{base}/news", get_news),
+        Route(f"{segment}", post_events, methods=["POST"]),
+        Route(f"{segment}", get_watermark),
     ]
 
 
@@ -164,10 +121,10 @@ async def live(_request: Request) -> Response:
 
 async def put_artifact(request: Request) -> Response:
     """Take an artifact: hashed and bounded on its way, visible once whole."""
-    site = _authorized(request, "publish")
-    upload = site.artifacts.upload(_digest(request))
+    site = authorized(request, "publish")
+    upload = site.artifacts.upload(digest_of(request))
     try:
-        size = await _stream_into(request, upload.write)
+        size = await stream_into(request, upload.write)
         await asyncio.to_thread(upload.finish)
     finally:
         upload.close()
@@ -176,7 +133,7 @@ async def put_artifact(request: Request) -> Response:
 
 async def get_artifact(request: Request) -> Response:
     """An artifact's bytes; public, for nothing in a bundle is secret."""
-    path = _origin(request).site(request).artifacts.path(_digest(request))
+    path = site_of(request).artifacts.path(digest_of(request))
     if not path.is_file():
         raise RefusedError(404, "no-artifact", f"no artifact {path.name[:12]}…")
     headers = {**FOREVER, "etag": f'"{path.name}"'}
@@ -185,24 +142,24 @@ async def get_artifact(request: Request) -> Response:
 
 async def put_manifest(request: Request) -> Response:
     """Take a signed manifest, when a key of its role signed it."""
-    site = _authorized(request, "publish")
-    sha256 = _digest(request)
-    manifest = accept_manifest(site.keys, sha256, await _body(request, MAX_SIGNED_BYTES))
-    await _origin(request).store.put_manifest(site.keys.site, sha256, manifest)
+    site = authorized(request, "publish")
+    sha256 = digest_of(request)
+    manifest = accept_manifest(site.keys, sha256, await body_of(request, MAX_SIGNED_BYTES))
+    await origin_of(request).store.put_manifest(site.keys.site, sha256, manifest)
     return JSONResponse({"role": manifest.role}, 201)
 
 
 async def get_manifest(request: Request) -> Response:
     """A signed manifest by the hash of its payload."""
-    site = _origin(request).site(request)
-    manifest = await _manifest(request, site, _digest(request))
+    site = site_of(request)
+    manifest = await _manifest(request, site, digest_of(request))
     return Response(manifest.signed, media_type=MSGPACK, headers=FOREVER)
 
 
 async def post_revision(request: Request) -> Response:
     """Number a bundle, and by default roll it out."""
-    site = _authorized(request, "publish")
-    wanted = await _json(request, RevisionRequest)
+    site = authorized(request, "publish")
+    wanted = await json_of(request, RevisionRequest)
     if set(wanted.manifests) != set(fmt.ROLES):
         raise RefusedError(422, "roles", f"a revision pins one manifest of each role: {', '.join(fmt.ROLES)}")
     stored = {
@@ -211,7 +168,7 @@ async def post_revision(request: Request) -> Response:
     }
     refs = accept_revision(site.keys, stored, site.artifacts)
     new = NewRevision(refs, fmt.bundle_id(wanted.manifests), wanted.activate, _order(wanted))
-    origin = _origin(request)
+    origin = origin_of(request)
     number, serial = await origin.store.add_revision(site.keys.site, new, site.sign)
     if wanted.activate:
         origin.news.tell(site.keys.site)
@@ -221,14 +178,14 @@ async def post_revision(request: Request) -> Response:
 
 async def list_revisions(request: Request) -> Response:
     """The newest revisions, newest first, with author, reason and time."""
-    origin = _origin(request)
-    return JSONResponse(await origin.store.revisions(origin.site(request).keys.site))
+    origin = origin_of(request)
+    return JSONResponse(await origin.store.revisions(site_of(request).keys.site))
 
 
 async def get_revision(request: Request) -> Response:
     """A signed revision."""
-    origin, number = _origin(request), request.path_params["number"]
-    signed = await origin.store.revision(origin.site(request).keys.site, number)
+    origin, number = origin_of(request), request.path_params["number"]
+    signed = await origin.store.revision(site_of(request).keys.site, number)
     if signed is None:
         raise RefusedError(404, "no-revision", f"no revision {number}", "list them with GET revisions")
     return Response(signed, media_type=MSGPACK, headers=FOREVER)
@@ -236,8 +193,8 @@ async def get_revision(request: Request) -> Response:
 
 async def post_rollout(request: Request) -> Response:
     """Say which PoP serves what, and which campaigns are killed; heard by all edges at once."""
-    site = _authorized(request, "publish")
-    wanted = await _json(request, RolloutRequest)
+    site = authorized(request, "publish")
+    wanted = await json_of(request, RolloutRequest)
     if wanted.pops is not None and not 0 < len(wanted.pops) <= MAX_POPS:
         raise RefusedError(422, "pops", f"pops names 1 to {MAX_POPS} PoPs", 'name all of them with "*"')
     if len(wanted.kill or ()) > fmt.MAX_KILLED:
@@ -246,7 +203,7 @@ async def post_rollout(request: Request) -> Response:
         )
     kill = None if wanted.kill is None else tuple(sorted(set(wanted.kill)))
     change = RolloutChange(wanted.pops, kill, wanted.after, _order(wanted))
-    origin = _origin(request)
+    origin = origin_of(request)
     serial = await origin.store.change_rollout(site.keys.site, change, site.sign)
     origin.news.tell(site.keys.site)
     logger.info("rollout %d of %s by %s: %s", serial, site.keys.site, wanted.author, wanted.reason)
@@ -255,8 +212,8 @@ async def post_rollout(request: Request) -> Response:
 
 async def get_rollout(request: Request) -> Response:
     """The signed rollout in force."""
-    origin = _origin(request)
-    rollout = await origin.store.rollout(origin.site(request).keys.site)
+    origin = origin_of(request)
+    rollout = await origin.store.rollout(site_of(request).keys.site)
     if not rollout.serial:
         raise RefusedError(404, "no-rollout", "nothing was rolled out yet", "publish a workspace")
     return Response(rollout.signed, media_type=MSGPACK, headers={"cache-control": "no-store"})
@@ -264,8 +221,8 @@ async def get_rollout(request: Request) -> Response:
 
 async def get_news(request: Request) -> Response:
     """A stream of JSON lines: the rollout at once and on each change, a sign of life in between."""
-    origin = _origin(request)
-    lines = _news(origin, origin.site(request).keys.site)
+    origin = origin_of(request)
+    lines = _news(origin, site_of(request).keys.site)
     headers = {"cache-control": "no-store", "x-accel-buffering": "no"}
     return StreamingResponse(lines, media_type="application/x-ndjson", headers=headers)
 
@@ -286,38 +243,23 @@ async def _news(origin: Origin, site: str) -> AsyncIterator[bytes]:
             continue
 
 
-def _origin(request: Request) -> Origin:
-    origin: Origin = request.app.state.origin
-    return origin
+async def post_events(request: Request) -> Response:
+    """Take a part of a spool's segment; answers how much of the segment is in the lake."""
+    authorized(request, "ingest")
+    segment = segment_of(request)
+    offset = request.query_params.get("offset", "")
+    if not offset.isdecimal() or len(offset) > MAX_DIGITS:
+        raise RefusedError(422, "offset", "offset=N must say where in the segment the body begins")
+    body = await body_of(request, MAX_BATCH_BYTES)
+    committed = await origin_of(request).ingest.take(segment, int(offset), body)
+    return JSONResponse({"committed": committed})
 
 
-def _authorized(request: Request, purpose: str) -> Site:
-    site = _origin(request).site(request)
-    scheme, _, token = request.headers.get("authorization", "").partition(" ")
-    if scheme.lower() != "bearer" or not token:
-        raise RefusedError(
-            401,
-            "no-token",
-            f"this needs the site's {purpose} token",
-            "send it as Authorization: Bearer TOKEN",
-        )
-    keys = site.keys
-    wanted = keys.publish_token_sha256 if purpose == "publish" else keys.ingest_token_sha256
-    if not hmac.compare_digest(token_digest(token.strip()), wanted):
-        raise RefusedError(
-            403,
-            "wrong-token",
-            f"this is not the {purpose} token of {keys.site!r}",
-            "take the key file of this site",
-        )
-    return site
-
-
-def _digest(request: Request) -> str:
-    text: str = request.path_params["sha256"]
-    if not fmt.is_digest(text):
-        raise RefusedError(404, "no-digest", f"{text[:80]!r} is no SHA-256 in lower-case hex")
-    return text
+async def get_watermark(request: Request) -> Response:
+    """How much of a spool's segment is in the lake."""
+    authorized(request, "ingest")
+    committed = await origin_of(request).store.watermark(segment_of(request))
+    return JSONResponse({"committed": committed})
 
 
 def _order(wanted: RevisionRequest | RolloutRequest) -> Order:
@@ -327,39 +269,10 @@ def _order(wanted: RevisionRequest | RolloutRequest) -> Order:
 
 
 async def _manifest(request: Request, site: Site, sha256: str, status: int = 404) -> StoredManifest:
-    manifest = await _origin(request).store.manifest(site.keys.site, sha256)
+    manifest = await origin_of(request).store.manifest(site.keys.site, sha256)
     if manifest is None:
         raise RefusedError(status, "no-manifest", f"no manifest {sha256[:12]}…", "PUT it first")
     return manifest
-
-
-async def _json(request: Request, type_: type[T]) -> T:
-    try:
-        return msgspec.json.decode(await _body(request, MAX_JSON_BYTES), type=type_)
-    except msgspec.DecodeError as error:
-        raise RefusedError(422, "json", str(error), "send JSON as docs/origin.md describes") from error
-
-
-async def _stream_into(request: Request, write: Callable[[bytes], None]) -> int:
-    """Hand the body on in pieces large enough for a thread each; returns how many bytes there were."""
-    held, size = bytearray(), 0
-    async for chunk in request.stream():
-        held += chunk
-        if len(held) >= WRITE_BYTES:
-            size += len(held)
-            await asyncio.to_thread(write, bytes(held))
-            held.clear()
-    await asyncio.to_thread(write, bytes(held))
-    return size + len(held)
-
-
-async def _body(request: Request, limit: int) -> bytes:
-    body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > limit:
-            raise RefusedError(413, "too-large", f"the body has more than {limit} bytes")
-    return bytes(body)
 
 
 async def _on_refusal(_request: Request, error: Exception) -> Response:

@@ -134,13 +134,11 @@ class SqliteStore:
     async def commit_batch(self, segment: Segment, before: int, after: int, files: Sequence[LakeFile]) -> int:
         """Make a batch's files part of the lake and move the watermark, if it still stands at `before`.
 
-        Returns the watermark; another value than `after` says that somebody
-        else was first and that the files are no part of the lake.
+        Returns False when somebody else was first: the files are then no part of the lake.
         """
         async with self._writing.begin() as connection:
-            found = await _watermark(connection, segment)
-            if found != before:
-                return found
+            if await _watermark(connection, segment) != before:
+                return False
             now_ms = _now_ms()
             for file in files:
                 await connection.execute(
@@ -151,7 +149,7 @@ class SqliteStore:
             await connection.execute(
                 statement.on_conflict_do_update(index_elements=[*_segment(segment)], set_=values)
             )
-        return after
+        return True
 
     async def lake_paths(self) -> set[str]:
         """The paths of all files that are part of the lake."""
