@@ -7,15 +7,18 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
+from urllib.parse import urlsplit
 
 from edge import log
-from edge.bundle.active import replace_file
+from edge.bundle.active import control_path, replace_file
 from edge.errors import ConfigError
 from edge.keys import load_keys
 from edge.settings import Settings, address, read_settings, to_arguments
 from edge.supervisor import Command, Supervisor
 
 BACKLOG: Final = 2048
+# What the system takes as the path of a Unix socket, less its end mark.
+MAX_SOCKET_PATH_BYTES: Final = 103
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -24,6 +27,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         settings = read_settings(sys.argv[1:] if arguments is None else arguments)
         log.configure(settings.log_level, "supervisor")
         keys = load_keys(Path(settings.keys))
+        check_urls(settings)
         lock = claim(Path(settings.state_dir), keys.site)
         pages, admin = listen(settings.listen, "listen"), listen(settings.admin, "admin")
     except ConfigError as error:
@@ -39,7 +43,9 @@ def commands(settings: Settings, pages_fd: int, admin_fd: int) -> list[Command]:
     """The processes of an edge: one agent and the workers."""
     options = to_arguments(settings)
     python = (sys.executable, "-m")
-    agent = Command("agent", (*python, "edge.agent", *options, f"--fd={admin_fd}"), (admin_fd,))
+    agent = Command(
+        "agent", (*python, "edge.agent", *options, f"--fd={admin_fd}"), (admin_fd,), stops_last=True
+    )
     return [agent] + [
         Command(
             f"worker-{index}",
@@ -48,6 +54,25 @@ def commands(settings: Settings, pages_fd: int, admin_fd: int) -> list[Command]:
         )
         for index in range(settings.workers)
     ]
+
+
+def check_urls(settings: Settings) -> None:
+    """Refuse a URL that no request can be made to.
+
+    Raises
+    ------
+    ConfigError
+        ``setting``: it names no host, or its port is no number.
+    """
+    for option in ("origin", "upstream"):
+        text = getattr(settings, option)
+        try:
+            parts = urlsplit(text)
+            named = bool(parts.hostname) and parts.port != 0
+        except ValueError:
+            named = False
+        if not named:
+            raise ConfigError("setting", f"--{option} {text!r} names no host; use http://HOST:PORT")
 
 
 def claim(state_dir: Path, site: str) -> int:
@@ -59,6 +84,8 @@ def claim(state_dir: Path, site: str) -> int:
         ``state``: it can't be written, another edge runs on it, or it holds
         another site.
     """
+    if len(os.fsencode(control_path(state_dir))) > MAX_SOCKET_PATH_BYTES:
+        raise ConfigError("state", f"{state_dir}: too long a path for a socket; choose another --state-dir")
     try:
         state_dir.mkdir(parents=True, exist_ok=True)
         lock = os.open(state_dir / "edge.lock", os.O_CREAT | os.O_RDWR, 0o600)

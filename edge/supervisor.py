@@ -25,11 +25,16 @@ POLL_S: Final = 0.5
 
 @dataclass(frozen=True)
 class Command:
-    """A child's name, its command line, and the descriptors that it inherits."""
+    """A child's name, its command line, and the descriptors that it inherits.
+
+    One that `stops_last` is told to stop once the others are gone: the agent
+    then finds all that they leave.
+    """
 
     name: str
     arguments: tuple[str, ...]
     descriptors: tuple[int, ...] = ()
+    stops_last: bool = False
 
 
 class Child:
@@ -71,8 +76,10 @@ class Child:
     def _start(self, now: float) -> None:
         arguments = [*self.command.arguments, f"--alive-fd={self._alive_fd}"]
         descriptors = (*self.command.descriptors, self._alive_fd)
-        # Given by the one who started us, not by a visitor.
-        self._process = subprocess.Popen(arguments, pass_fds=descriptors)  # noqa: S603
+        # A group of its own: Ctrl-C reaches the supervisor alone, who stops the children in order.
+        self._process = subprocess.Popen(  # noqa: S603  (our own modules)
+            arguments, pass_fds=descriptors, process_group=0
+        )
         self._started = now
         log.info("%s runs as %d", self.command.name, self._process.pid)
 
@@ -129,16 +136,24 @@ class Supervisor:
         """Sleep until a signal comes or a child is due."""
         due = [child.due for child in self.children if child.pid is None]
         pause_s = max(0.0, min([POLL_S, *(at - time.monotonic() for at in due)]))
+        self._sleep(pause_s)
+
+    def _sleep(self, pause_s: float) -> None:
+        """Sleep, less long when a signal comes: a child's end is one."""
         if select.select([self._wake_read], [], [], pause_s)[0]:
             os.read(self._wake_read, 4096)
 
     def _stop(self) -> int:
-        for child in self.children:
+        for last in (False, True):
+            self._stop_all([child for child in self.children if child.command.stops_last is last])
+        return 0
+
+    def _stop_all(self, children: list[Child]) -> None:
+        for child in children:
             child.signal(signal.SIGTERM)
         deadline = time.monotonic() + STOP_TIMEOUT_S
-        while not all(child.gone() for child in self.children):
+        while not all(child.gone() for child in children):
             if time.monotonic() > deadline:
-                for child in self.children:
+                for child in children:
                     child.signal(signal.SIGKILL)
-            self._wait()
-        return 0
+            self._sleep(POLL_S)

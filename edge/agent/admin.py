@@ -108,7 +108,7 @@ def status_of(agent: Agent) -> dict[str, Any]:
         "active": msgspec.to_builtins(active),
         "wanted_revision": agent.trusted.wanted,
         "rollout_serial": agent.trusted.serial,
-        "origin": {"reachable": agent.reach.reachable, "reason": agent.reach.reason},
+        "origin": {"reachable": agent.reach.reachable, "failing": agent.reach.failing},
         "workers": [worker.status() for worker in agent.control.workers()],
         "agent": {"pid": os.getpid(), "rss_bytes": rss_bytes(os.getpid())},
         "spool": {"waiting_bytes": agent.shipper.waiting_bytes},

@@ -57,12 +57,12 @@ def main(folder: str, site: str) -> int:
     """Verify every hash and run the golden decisions; 0, or `REFUSED` with the reason as JSON."""
     # Heavy imports (the model runtime) belong to this short process only.
     from edge.bundle.reader import open_bundle  # noqa: PLC0415
-    from edge.decide import golden  # noqa: PLC0415
+    from edge.decide.golden import check  # noqa: PLC0415
 
     # Pages are served beside this by the same processors.
     os.nice(NICENESS)
     try:
-        golden.check(open_bundle(Path(folder), site, verify=True))
+        check(open_bundle(Path(folder), site, verify=True))
     except BundleError as error:
         message = str(error).removeprefix(f"{error.code}: ")
         sys.stdout.buffer.write(msgspec.json.encode(_Refusal(error.code, message)))

@@ -46,6 +46,10 @@ def main(arguments: Sequence[str]) -> int:
     except ConfigError as error:
         logger.error("%s", error)
         return 2
+    except Exception:
+        # The boundary: written down here, and started afresh by the supervisor.
+        logger.exception("the agent failed")
+        return 1
     return 0
 
 

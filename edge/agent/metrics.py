@@ -22,6 +22,15 @@ HELP: Final = {
     "nearside_ship_set_aside_total": "Segments that the origin can't take, set aside.",
     "nearside_worker_refused_total": "Activations that a worker refused, by code.",
     "nearside_worker_deaths_total": "Connections of workers that ended.",
+    "nearside_pages_total": "Pages served, by how they came about.",
+    "nearside_records_total": "Decision records and events written to the spool.",
+    "nearside_records_dropped_total": "Records that found no room in the spool, by reason.",
+    "nearside_decision_seconds": "Time from a request's turn to its decision.",
+    "nearside_decision_errors_total": "Decisions that failed; the plain page was served.",
+    "nearside_upstream_errors_total": "Requests that the site did not answer, by code.",
+    "nearside_cookies_refused_total": "Visitor cookies that could not be believed, by code.",
+    "nearside_refused_requests_total": "Requests to our own routes that were refused, by code.",
+    "nearside_turns_total": "Turns of the event loop that decided requests together.",
     "nearside_activations_total": "Bundles that the agent activated.",
 }
 
@@ -53,14 +62,19 @@ class Metrics:
 def render(counters: Mapping[str, float], gauges: Mapping[str, float]) -> str:
     """All samples as Prometheus text, one family after the other; malformed keys are left out."""
     families: dict[tuple[str, str], list[str]] = defaultdict(list)
-    histograms = {_name(key).removesuffix("_bucket") for key in counters if _name(key).endswith("_bucket")}
+    names = {_name(key) for key in counters}
+    composed = {
+        base: "histogram" if base + "_bucket" in names else "summary"
+        for base in {name.removesuffix("_count") for name in names}
+        if {base + "_count", base + "_sum"} <= names
+    }
     for kind, samples in (("counter", counters), ("gauge", gauges)):
         for key in sorted(samples):
             name = _name(key)
             if not name:
                 continue
             base = re.sub(r"_(bucket|sum|count)$", "", name)
-            family = (base, "histogram") if base in histograms else (name, kind)
+            family = (base, composed[base]) if base in composed else (name, kind)
             families[family].append(f"{key} {_number(samples[key])}")
     lines = []
     for (name, kind), rows in sorted(families.items()):

@@ -3,7 +3,7 @@
 import asyncio
 import base64
 import binascii
-import logging
+import time
 from collections.abc import Callable
 from typing import Final
 
@@ -14,10 +14,10 @@ from edge.agent.refusals import Refusals
 from edge.backoff import Backoff
 from edge.errors import BundleError, OriginError
 
-log = logging.getLogger(__name__)
-
 RECONNECT_FIRST_S: Final = 0.25
-RECONNECT_MOST_S: Final = 10.0
+RECONNECT_MOST_S: Final = 5.0
+# A stream that ends sooner than this is no reason to hurry.
+STEADY_S: Final = 8.0
 
 
 class _News(msgspec.Struct):
@@ -38,7 +38,7 @@ class News:
                 await self._poll()
                 await self._listen()
             except OriginError as error:
-                log.debug("news: %s", error)
+                self._origin.reach.failed("news", error)
             except BundleError as error:
                 self._refusals.add(error)
             await asyncio.sleep(self._backoff.next_s())
@@ -46,12 +46,15 @@ class News:
     async def _poll(self) -> None:
         """Ask once: a proxy on the way may hold back the stream."""
         rollout = await self._origin.rollout()
+        self._origin.reach.answered("news")
         if rollout is not None:
             self._offer(rollout)
 
     async def _listen(self) -> None:
+        began = time.monotonic()
         async for line in self._origin.news(self._pop):
-            self._backoff.reset()
+            if time.monotonic() - began > STEADY_S:
+                self._backoff.reset()
             if not line.strip():
                 continue
             rollout = _rollout(line)

@@ -1,6 +1,5 @@
 """The origin's HTTP interface as the agent uses it; all its failures become OriginError."""
 
-import asyncio
 import logging
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
@@ -21,6 +20,8 @@ NEWS_SILENCE_S: Final = 15.0
 MAX_ANSWER_BYTES: Final = 64 << 10
 MAX_NEWS_LINE_BYTES: Final = 4 << 20
 CHUNK_BYTES: Final = 64 << 10
+REFUSALS: Final = frozenset({400, 413, 422})
+"""What the origin says of bytes that it can't take; all else may be mended there."""
 
 
 class _Committed(msgspec.Struct):
@@ -40,23 +41,35 @@ class OffsetError(OriginError):
 
 
 class Reachability:
-    """Whether the origin answers; a change is logged once."""
+    """Whether the origin answers, by what it is asked for; a change is logged once.
+
+    Attributes
+    ----------
+    failing : dict[str, str]
+        Why there is no answer, for each of ``news``, ``bundles``, ``events``
+        where there is none.
+    """
 
     def __init__(self) -> None:
-        self.reachable: bool | None = None
-        self.reason = "not tried yet"
+        self.failing: dict[str, str] = {}
+        self._heard = False
 
-    def answered(self) -> None:
+    @property
+    def reachable(self) -> bool:
+        """Whether the origin answered, and all that was asked last."""
+        return self._heard and not self.failing
+
+    def answered(self, what: str) -> None:
         """The origin answered."""
-        if self.reachable is not True:
-            log.info("the origin answers")
-        self.reachable, self.reason = True, ""
+        self._heard = True
+        if self.failing.pop(what, None) is not None:
+            log.info("the origin answers again: %s", what)
 
-    def failed(self, reason: str) -> None:
-        """The origin did not answer."""
-        if self.reachable is not False:
-            log.warning("the origin does not answer: %s; serving goes on with what is here", reason)
-        self.reachable, self.reason = False, reason
+    def failed(self, what: str, error: OriginError) -> None:
+        """The origin did not answer; what is here goes on, and it is asked again."""
+        if what not in self.failing:
+            log.warning("the origin gives no %s: %s; serving goes on with what is here", what, error)
+        self.failing[what] = str(error)
 
 
 class Origin:
@@ -108,7 +121,6 @@ class Origin:
         async with self._get(f"news?pop={quote(pop, safe='')}", silence) as answer:
             waiting = b""
             async for chunk in _expect(answer).aiter_raw():
-                self.reach.answered()
                 *lines, waiting = (waiting + chunk).split(b"\n")
                 for line in lines:
                     yield line
@@ -130,18 +142,20 @@ class Origin:
         RefusedSegmentError
             The origin can't take these bytes, ever.
         """
-        with self._failures():
-            answer = await self._client.post(
-                f"{self._base}events/{place}",
-                params={"offset": offset},
+        with _failures():
+            async with self._client.stream(
+                "POST",
+                f"{self._base}events/{place}?offset={offset}",
                 content=data,
                 headers={**self._authority(), "content-type": "application/octet-stream"},
-            )
+            ) as answer:
+                body = await _bounded(answer, MAX_ANSWER_BYTES)
         if answer.status_code == httpx.codes.CONFLICT:
-            raise OffsetError(_watermark(answer.content))
-        if answer.status_code in {400, 413, 422}:
-            raise RefusedSegmentError("segment", f"{answer.status_code}: {answer.text[:300]}")
-        return _watermark(_expect(answer).content)
+            raise OffsetError(_watermark(body))
+        if answer.status_code in REFUSALS:
+            raise RefusedSegmentError("segment", f"{answer.status_code}: {body[:300]!r}")
+        _expect(answer)
+        return _watermark(body)
 
     def _authority(self) -> dict[str, str]:
         return {"authorization": f"Bearer {self._token}"}
@@ -150,27 +164,20 @@ class Origin:
     async def _get(
         self, path: str, limits: httpx.Timeout | None = None, headers: dict[str, str] | None = None
     ) -> AsyncIterator[httpx.Response]:
-        with self._failures():
-            limits = limits or self._client.timeout
+        limits = limits or self._client.timeout
+        with _failures():
             async with self._client.stream(
                 "GET", self._base + path, timeout=limits, headers=headers
             ) as answer:
                 yield answer
 
-    @contextmanager
-    def _failures(self) -> Iterator[None]:
-        try:
-            yield
-        except httpx.HTTPError as error:
-            reason = f"{type(error).__name__} {error}".strip()
-            self.reach.failed(reason)
-            raise OriginError("origin-unreachable", reason) from error
-        except OriginError as error:
-            self.reach.failed(str(error))
-            raise
-        except (asyncio.CancelledError, GeneratorExit):
-            raise
-        self.reach.answered()
+
+@contextmanager
+def _failures() -> Iterator[None]:
+    try:
+        yield
+    except httpx.HTTPError as error:
+        raise OriginError("origin-unreachable", f"{type(error).__name__} {error}".strip()) from error
 
 
 def _expect(answer: httpx.Response) -> httpx.Response:

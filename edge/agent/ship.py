@@ -20,7 +20,7 @@ log = logging.getLogger(__name__)
 BATCH_BYTES: Final = 1 << 20
 PAUSE_S: Final = 0.25
 RETRY_FIRST_S: Final = 0.25
-RETRY_MOST_S: Final = 10.0
+RETRY_MOST_S: Final = 5.0
 MAX_SET_ASIDE: Final = 32
 # Between making its folder and taking its lock, a new writer looks dead.
 GRACE_S: Final = 5.0
@@ -93,7 +93,7 @@ class Shipper:
             try:
                 more = await self.ship_once()
             except OriginError as error:
-                log.debug("events wait: %s", error)
+                self._origin.reach.failed("events", error)
                 await asyncio.sleep(backoff.next_s())
                 continue
             backoff.reset()
@@ -136,6 +136,8 @@ class Shipper:
             after = await self._origin.ship(place, committed, data)
         except OffsetError as error:
             log.warning("%s: the origin has %d bytes, not %d", place, error.committed, committed)
+            if error.committed == committed:
+                raise OriginError("origin-answer", f"{place}: refused at its own watermark") from error
             self._committed[segment.path] = error.committed
             return True
         except RefusedSegmentError as error:
@@ -143,6 +145,9 @@ class Shipper:
             self._refused.add(segment.path)
             self._set_aside(segment)
             return False
+        if after <= committed:
+            raise OriginError("origin-answer", f"{place}: the watermark stays at {after}")
+        self._origin.reach.answered("events")
         self._count(data, after - committed)
         self._committed[segment.path] = after
         return True

@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import secrets
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
@@ -81,6 +82,8 @@ class Store:
             if other != incoming:
                 _remove(other)
         (incoming / "artifacts").mkdir(parents=True, exist_ok=True)
+        for part in incoming.glob("artifacts/*.part"):
+            part.unlink()
         return incoming
 
     def lay_manifests(self, folder: Path, manifests: Mapping[str, SignedManifest]) -> None:
@@ -103,8 +106,7 @@ class Store:
         for other in self._bundles.iterdir():
             held = artifact_path(other, artifact.sha256)
             if other != folder and held.exists() and _is(held, artifact):
-                os.link(held, wanted)
-                return True
+                return _link(held, wanted)
         return False
 
     def complete(self, bundle: str) -> None:
@@ -126,6 +128,8 @@ class Store:
     def prune(self) -> None:
         """Remove all but the bundles that were activated last, and never the active one."""
         active = self.active()
+        for incoming in self._bundles.glob(INCOMING + "*"):
+            _remove(incoming)
         folders = [f for f in self._bundles.iterdir() if not f.name.startswith(INCOMING)]
         folders.sort(key=lambda folder: folder.stat().st_mtime_ns, reverse=True)
         for folder in folders[KEPT_BUNDLES:]:
@@ -139,7 +143,8 @@ class ArtifactFile:
     def __init__(self, folder: Path, artifact: Artifact) -> None:
         self._artifact = artifact
         self._path = artifact_path(folder, artifact.sha256)
-        self._part = self._path.with_suffix(".part")
+        # A name of its own: a try that was given up may still be finishing in its thread.
+        self._part = self._path.with_suffix(f".{secrets.token_hex(4)}.part")
         self._hash = hashlib.sha256()
         self._size = 0
         free = shutil.disk_usage(folder).free
@@ -185,5 +190,15 @@ def _is(path: Path, artifact: Artifact) -> bool:
         return hashlib.file_digest(file, "sha256").hexdigest() == artifact.sha256
 
 
+def _link(held: Path, wanted: Path) -> bool:
+    try:
+        os.link(held, wanted)
+    except OSError:
+        # The file system has no hard links, or no more of them: it is fetched.
+        return False
+    return True
+
+
 def _remove(folder: Path) -> None:
+    # What stays is in nobody's way, and is tried again the next time.
     shutil.rmtree(folder, ignore_errors=True)

@@ -15,7 +15,7 @@ from edge.backoff import Backoff
 from edge.bundle import format as fmt
 from edge.bundle.active import Active
 from edge.bundle.format import Artifact
-from edge.errors import BundleError, GivenError, NearsideError, ReachError
+from edge.errors import BundleError, GivenError, OriginError, ReachError
 
 log = logging.getLogger(__name__)
 
@@ -58,7 +58,13 @@ class Updater:
 
     @property
     def in_line(self) -> bool:
-        """Whether the bundle in force is the one that the rollout names, or it names none."""
+        """Whether all that the rollout says is in force."""
+        serial = self.active.serial if self.active else self._trusted.serial
+        return serial == self._trusted.serial and self._has_revision
+
+    @property
+    def _has_revision(self) -> bool:
+        """Whether the revision in force is the one that the rollout names, or it names none."""
         return self._trusted.wanted in {0, self.active.revision if self.active else 0}
 
     def resume(self) -> None:
@@ -68,7 +74,7 @@ class Updater:
             self.offer(data)
 
     def offer(self, data: bytes) -> None:
-        """Take a signed rollout, if it can be believed; its kill list is in force when this returns."""
+        """Take a signed rollout, if it can be believed; what it kills is killed when this returns."""
         before = self._trusted.wanted
         try:
             newer = self._trusted.take_rollout(data)
@@ -78,9 +84,13 @@ class Updater:
         if not newer:
             return
         log.info("rollout %d names revision %d", self._trusted.serial, self._trusted.wanted)
-        self._store.save_rollout(data)
-        self._apply_kill()
         self._gauge()
+        try:
+            self._store.save_rollout(data)
+            self._apply_kill()
+        except OSError as error:
+            # Tried again by the loop; what is in force stays until then.
+            log.error("rollout %d can't be written: %s", self._trusted.serial, error)
         if self._work is not None and self._trusted.wanted != before:
             self._work.cancel()
         self._wake.set()
@@ -110,8 +120,11 @@ class Updater:
         if isinstance(error, GivenError):
             self._refusals.add(error)
             return self._refused.next_s()
-        if isinstance(error, ReachError):
-            log.debug("revision %d: %s", self._trusted.wanted, error)
+        if isinstance(error, OriginError):
+            self._origin.reach.failed("bundles", error)
+            return self._retry.next_s()
+        if isinstance(error, ReachError | OSError):
+            log.error("revision %d can't be laid down: %s", self._trusted.wanted, error)
             return self._retry.next_s()
         if error is not None:
             raise error
@@ -124,6 +137,9 @@ class Updater:
             return
 
     async def _bring_in_line(self) -> None:
+        self._apply_kill()
+        if self._has_revision:
+            return
         number = self._trusted.wanted
         revision = self._trusted.open_revision(await self._origin.revision(number), number)
         bundle = fmt.bundle_id({role: ref.sha256 for role, ref in revision.manifests.items()})
@@ -132,6 +148,7 @@ class Updater:
             ref = revision.manifests[role]
             manifests[role] = self._trusted.open_manifest(await self._origin.manifest(ref.sha256), role, ref)
         await self._lay_down(bundle, manifests)
+        self._origin.reach.answered("bundles")
         self._activate(number, bundle)
         await asyncio.to_thread(self._store.prune)
 
@@ -166,13 +183,13 @@ class Updater:
                 if not await asyncio.to_thread(self._store.reuse, folder, artifact):
                     await self._fetch(folder, artifact)
 
+        tasks = [asyncio.create_task(fetch(artifact)) for artifact in artifacts]
         try:
-            async with asyncio.TaskGroup() as group:
-                for artifact in artifacts:
-                    group.create_task(fetch(artifact))
-        except* NearsideError as errors:
-            first = errors.exceptions[0]
-            raise first from None
+            await asyncio.gather(*tasks)
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _fetch(self, folder: Path, artifact: Artifact) -> None:
         file = ArtifactFile(folder, artifact)
@@ -201,7 +218,7 @@ class Updater:
         rollout, active = self._trusted.rollout, self.active
         if rollout is None or active is None:
             return
-        killed = rollout.kill if self.in_line else tuple(sorted({*active.kill, *rollout.kill}))
+        killed = rollout.kill if self._has_revision else tuple(sorted({*active.kill, *rollout.kill}))
         self._put_in_force(Active(active.revision, active.bundle, rollout.serial, killed))
 
     def _put_in_force(self, active: Active) -> None:
