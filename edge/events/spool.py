@@ -65,6 +65,9 @@ class SpoolWriter:
         written = os.write(self._file, data)
         if written != len(data):
             os.ftruncate(self._file, self._offset)
+            # A whole record of the part may have been shipped in between: go on in a
+            # segment of its own, or what comes next would lie below the origin's watermark.
+            self._offset = SEGMENT_BYTES
             raise SpoolFullError("spool-full", "the disk took only a part of the write")
         self._offset += written
 

@@ -57,8 +57,8 @@ class OriginSim(httpx.AsyncBaseTransport):
         ``METHOD path`` of all requests so far.
     down : bool
         While True, no connection is made.
-    answers : dict[str, httpx.Response]
-        Answers to give instead, by path.
+    answers : dict[str, tuple[int, httpx.AsyncByteStream]]
+        Status and body to give instead, by path.
     lost_answers : int
         So many of the next POSTs are committed, and their answers lost.
     lake : dict[str, bytearray]
@@ -69,7 +69,7 @@ class OriginSim(httpx.AsyncBaseTransport):
         self.private = {role: Ed25519PrivateKey.generate() for role in SIGNING_ROLES}
         self.files: dict[str, bytes] = {}
         self.requests: list[str] = []
-        self.answers: dict[str, httpx.Response] = {}
+        self.answers: dict[str, tuple[int, httpx.AsyncByteStream]] = {}
         self.down = False
         self.lost_answers = 0
         self.lake: dict[str, bytearray] = defaultdict(bytearray)
@@ -136,7 +136,8 @@ class OriginSim(httpx.AsyncBaseTransport):
         if self.down:
             raise httpx.ConnectError("the origin is down")
         if path in self.answers:
-            return self.answers[path]
+            status, body = self.answers[path]
+            return httpx.Response(status, stream=body)
         if path.startswith("events/"):
             return await self._events(request, path.removeprefix("events/"))
         if path == "news":

@@ -281,7 +281,7 @@ def test_a_newer_rollout_is_not_kept_waiting_by_a_refused_one(world: World) -> N
 def test_an_origin_that_fails_is_tried_again(world: World) -> None:
     world.sim.publish()
     path = world.sim.path_of("models", "graph")
-    world.sim.answers[path] = httpx.Response(503)
+    world.sim.answers[path] = (503, httpx.ByteStream(b""))
 
     def recover() -> bool:
         if failing := "bundles" in world.origin.reach.failing:
@@ -363,7 +363,7 @@ def test_a_newer_rollout_ends_the_fetch_of_an_older(world: World) -> None:
 
     world.sim.publish()
     path = world.sim.path_of("models", "graph")
-    world.sim.answers[path] = httpx.Response(200, stream=Endless())
+    world.sim.answers[path] = (200, Endless())
 
     def roll_on() -> bool:
         if asked := f"GET {path}" in world.sim.requests:
