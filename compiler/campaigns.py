@@ -172,6 +172,8 @@ class _Reader:
         found: list[str] = []
         for name, line in fields.texts("placement", required=True):
             if name not in self._site.placements:
+                if not self._site.placements:  # a problem of its own, in site.yaml
+                    continue
                 hint = nearest(name, self._site.placements)
                 fields.error(line, "unknown-name", f"has an unknown placement {name!r}", hint)
             elif name in found:

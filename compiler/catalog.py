@@ -1,6 +1,7 @@
 """Reads catalogs and cards, and renders each item as each card's fragment."""
 
 import csv
+import io
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final
@@ -61,7 +62,7 @@ def _read_csv(folder: Path, path: str, problems: Problems) -> Catalog:
 
 def _rows(text: str, path: str, problems: Problems) -> Iterator[tuple[int, list[str]]]:
     """Rows with the line where each begins; empty lines are left out."""
-    reader = csv.reader(text.splitlines(keepends=True), strict=True)
+    reader = csv.reader(io.StringIO(text), strict=True)
     line = 1
     try:
         for row in reader:

@@ -51,15 +51,19 @@ _URLS: Final = ("href", "src", "srcset")
 
 
 def _filter_attribute(_tag: str, name: str, value: str) -> str | None:
-    if _OURS.fullmatch(name) or (name == "srcset" and not _is_safe_srcset(value)):
+    if _OURS.fullmatch(name):
         return None
+    if name in ("href", "src"):
+        return value if _is_safe_url(value) else None
+    if name == "srcset":
+        return value if all(map(_is_safe_url, re.split(r"[\s,]+", value))) else None
     return value
 
 
-def _is_safe_srcset(value: str) -> bool:
-    """Whether each candidate is relative or http(s); the sanitizer itself looks at href and src only."""
-    parts = [part for part in re.split(r"[\s,]+", value) if _SCHEME.match(part)]
-    return all(part.lower().startswith(("http:", "https:")) for part in parts)
+def _is_safe_url(url: str) -> bool:
+    """Whether it is relative or http(s); stricter than the sanitizer, which does not know srcset."""
+    scheme = _SCHEME.match(url.strip())
+    return scheme is None or scheme[0].lower() in ("http:", "https:")
 
 
 _CLEANER: Final = nh3.Cleaner(

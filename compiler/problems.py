@@ -2,7 +2,7 @@
 
 import difflib
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 CODES: Final[dict[str, str]] = {
@@ -35,6 +35,8 @@ CODES: Final[dict[str, str]] = {
     "not-supported": "Something that this version does not do yet.",
 }
 """Each code and what it means; stable names, for scripts and documentation."""
+
+MAX_MESSAGE_CHARACTERS: Final = 400
 
 ERROR: Final = "error"
 WARNING: Final = "warning"
@@ -106,7 +108,15 @@ class Problems:
     def _add(self, problem: Problem) -> None:
         if problem.code.partition("/")[0] not in CODES:
             raise ValueError(f"no such problem code: {problem.code!r}")
-        self._found.add(problem)
+        path, message = _printable(problem.path), _printable(problem.message)
+        self._found.add(replace(problem, path=path, message=message, hint=_printable(problem.hint)))
+
+
+def _printable(text: str) -> str:
+    """The text as any terminal and log can take it, in one line: it may quote what is wrong."""
+    if len(text) > MAX_MESSAGE_CHARACTERS:
+        text = text[:MAX_MESSAGE_CHARACTERS] + "…"
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
 def nearest(name: str, known: Iterable[str]) -> str:

@@ -18,6 +18,14 @@ _OPENS: Final = {
 _OVERRIDES: Final = "\u202d\u202e"
 
 
+def is_file(path: Path) -> bool:
+    """Whether a path that somebody wrote names a file; one too long to name anything does not."""
+    try:
+        return path.is_file()
+    except OSError:
+        return False
+
+
 def read_bytes(folder: Path, path: str, problems: Problems, limit_bytes: int) -> bytes | None:
     """The file's bytes; None where a problem was noted instead."""
     file = folder / path

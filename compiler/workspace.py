@@ -11,6 +11,7 @@ from compiler.fields import Fields, check_id
 from compiler.problems import Problems, WorkspaceError, nearest
 from compiler.site import PATH as SITE_PATH
 from compiler.site import read_site
+from compiler.text_files import is_file
 from compiler.types import (
     Audience,
     Campaign,
@@ -85,7 +86,7 @@ def _stems(folder: Path, inside: str, *suffixes: str) -> frozenset[str]:
 
 def _note_strangers(folder: Path, problems: Problems) -> None:
     """A misspelt folder would otherwise be left out in silence."""
-    for entry in sorted(folder.iterdir()):
+    for entry in sorted(folder.glob("*")):
         if entry.is_dir() and not entry.name.startswith(".") and entry.name not in FOLDERS:
             near = nearest(entry.name, FOLDERS)
             if near.startswith("did you mean"):
@@ -135,7 +136,7 @@ def _read_model(
         fields.error(
             fields.line_of("fallback"), "unknown-name", f"has an unknown fallback {fallback!r}", hint
         )
-    if interactions is not None and not (folder / interactions).is_file():
+    if interactions is not None and not is_file(folder / interactions):
         line = fields.line_of("interactions")
         fields.error(line, "missing", f"has no file {interactions!r}", "paths are relative to the workspace")
     if recipe is None or interactions is None:

@@ -23,6 +23,9 @@ _WORDS: Final[dict[str, bool | None]] = {
 _INTEGER: Final = re.compile(r"[-+]?[0-9]{1,18}")
 _FLOAT: Final = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
 
+# Escapes can write what a file can't hold.
+_UNWANTED: Final = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
+
 # The parser of libyaml where there is one: the same events, twenty times faster.
 _LOADER: Final[Any] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
@@ -116,6 +119,8 @@ class _Builder:
 
     def take(self, event: Any) -> None:
         line = event.start_mark.line + 1
+        if isinstance(event, yaml.ScalarEvent) and _UNWANTED.search(event.value):
+            raise _StopError(line, "encoding", "an escaped control character or surrogate", "delete it")
         if isinstance(event, yaml.DocumentStartEvent):
             if self.root is not None:
                 raise _StopError(line, "yaml", "a second document begins here", "one file, one document")

@@ -1,0 +1,268 @@
+"""Broken workspaces: each mistake is found where it is, and nothing is ever a traceback."""
+# ruff: noqa: E501 -- the table of cases reads best with one case in a line
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+from compiler.problems import CODES, Problem
+from compiler.workspace import WorkspaceError, read_workspace
+from tests.workspaces.make import FILES, make_workspace
+
+Changes = Mapping[str, str | bytes | None]
+
+SITE = FILES["site.yaml"]
+RULES = FILES["rules/campaigns.yaml"]
+CATALOG = FILES["catalogs/films.csv"]
+
+
+def _site(old: str, new: str) -> Changes:
+    assert old in SITE
+    return {"site.yaml": SITE.replace(old, new)}
+
+
+def _rules(old: str, new: str) -> Changes:
+    assert old in RULES
+    return {"rules/campaigns.yaml": RULES.replace(old, new)}
+
+
+def _more(text: str, path: str = "rules/more.yaml") -> Changes:
+    return {path: text}
+
+
+def _condition(text: str) -> Changes:
+    return _more(f"audiences:\n  fine:\n    device.type: mobile\n  broken:\n    {text}\n")
+
+
+def _model(text: str) -> Changes:
+    return _more(text, "models/more.yaml")
+
+
+def _catalog(text: str | bytes) -> Changes:
+    return {"catalogs/films.csv": text}
+
+
+CASES: Mapping[str, tuple[Changes, tuple[str, int, str]]] = {
+    # Files
+    "no site": ({"site.yaml": None}, ("site.yaml", 0, "missing")),
+    "empty site": ({"site.yaml": ""}, ("site.yaml", 0, "empty")),
+    "only comments": ({"site.yaml": "# later\n"}, ("site.yaml", 0, "empty")),
+    "not UTF-8": ({"site.yaml": b"site: films\nplacements: [h\xe9ro]\n"}, ("site.yaml", 2, "encoding")),
+    "UTF-16": ({"site.yaml": "site: films\n".encode("utf-16")}, ("site.yaml", 1, "encoding")),
+    "NUL": ({"site.yaml": b"site: films\n\x00\n"}, ("site.yaml", 2, "encoding")),
+    "escaped NUL": (_site("site: films", 'site: "fi\\0lms"'), ("site.yaml", 1, "encoding")),
+    "escaped surrogate": (_site("site: films", 'site: "fi\\ud800lms"'), ("site.yaml", 1, "yaml")),
+    "huge": (_more("# " + "x" * (1 << 20)), ("rules/more.yaml", 0, "too-large")),
+    "binary": ({"rules/more.yaml": bytes(range(256))}, ("rules/more.yaml", 2, "encoding")),
+    # YAML
+    "tab": (_more("audiences:\n\tnobody: {}\n"), ("rules/more.yaml", 2, "yaml")),
+    "not closed": (_more("campaigns: [\n"), ("rules/more.yaml", 1, "yaml")),
+    "bad indent": (_more("campaigns:\n  - id: a\n   show: b\n"), ("rules/more.yaml", 3, "yaml")),
+    "alias": (_more("audiences: &a {}\ncampaigns: *a\n"), ("rules/more.yaml", 1, "yaml-alias")),
+    "laughs": (
+        _more("a: &a [x, x]\n" + "".join(f"a{i}: &a{i} [*a, *a]\n" for i in range(50))),
+        ("rules/more.yaml", 1, "yaml-alias"),
+    ),
+    "tag": (_more("campaigns: !!python/object:os.system []\n"), ("rules/more.yaml", 1, "yaml-tag")),
+    "two documents": (_more("campaigns: []\n---\ncampaigns: []\n"), ("rules/more.yaml", 2, "yaml")),
+    "deep": (_more("a: " + "[" * 40 + "]" * 40 + "\n"), ("rules/more.yaml", 1, "too-large")),
+    "very deep": (_more("[" * 500_000), ("rules/more.yaml", 1, "too-large")),
+    "mapping as key": (_more("? {a: b}\n: c\n"), ("rules/more.yaml", 1, "yaml")),
+    "key twice": (_site("items:", "site: again\nitems:"), ("site.yaml", 6, "duplicate-key")),
+    "list on top": (_more("- id: a\n"), ("rules/more.yaml", 1, "wrong-type")),
+    "text on top": (_more("hello\n"), ("rules/more.yaml", 1, "wrong-type")),
+    # Site
+    "no name": (_site("site: films\n", ""), ("site.yaml", 1, "missing-key")),
+    "name is a number": (_site("site: films", "site: 7"), ("site.yaml", 1, "wrong-type")),
+    "bad name": (_site("site: films", "site: ../films"), ("site.yaml", 1, "bad-id")),
+    "long name": (_site("site: films", "site: " + "f" * 65), ("site.yaml", 1, "bad-id")),
+    "unknown key": (_site("consent:", "concent:"), ("site.yaml", 7, "unknown-key")),
+    "no placements": (_site("placements: [hero, recommended, trending]\n", ""), ("site.yaml", 1, "missing-key")),
+    "placement twice": (_site("[hero,", "[hero, hero,"), ("site.yaml", 2, "duplicate-id")),
+    "bad placement": (_site("[hero,", "[Hero!, hero,"), ("site.yaml", 2, "bad-id")),
+    "built-in attribute": (
+        _site("  geo.country", "  device.type: {type: string, source: header:x}\n  geo.country"),
+        ("site.yaml", 5, "duplicate-id"),
+    ),
+    "attribute name": (_site("utm.campaign:", "$utm:"), ("site.yaml", 4, "bad-id")),
+    "attribute type": (_site("{type: string, source: \"query", "{type: text, source: \"query"), ("site.yaml", 4, "bad-value")),
+    "attribute source": (_site("query:utm_campaign", "form:utm"), ("site.yaml", 4, "bad-value")),
+    "secret header": (_site("header:x-geo-country", "header:Cookie"), ("site.yaml", 5, "bad-value")),
+    "no item in path": (_site("/film/{item}", "/film"), ("site.yaml", 6, "bad-value")),
+    "two items in path": (_site("/film/{item}", "/{item}/{item}"), ("site.yaml", 6, "bad-value")),
+    "relative path": (_site("/film/{item}", "film/{item}"), ("site.yaml", 6, "bad-value")),
+    "consent tier": (_site("default: contextual", "default: contextal"), ("site.yaml", 7, "bad-value")),
+    # Audiences and conditions
+    "bad audience name": (_more("audiences:\n  On The Go: {}\n"), ("rules/more.yaml", 2, "bad-id")),
+    "audience twice": (_more("audiences:\n  alpine: {}\n"), ("rules/more.yaml", 2, "duplicate-id")),
+    "unknown attribute": (_condition("device.typ: mobile"), ("rules/more.yaml", 5, "condition/attribute")),
+    "unknown operator": (
+        _condition("visitor.visits:\n      $gte: 1\n      $gtee: 3"),
+        ("rules/more.yaml", 7, "condition/operator"),
+    ),
+    "operator of later": (_condition("$or: [{device.type: mobile}]"), ("rules/more.yaml", 5, "condition/not-supported")),
+    "wrong type": (_condition("visitor.visits: many"), ("rules/more.yaml", 5, "condition/type")),
+    "deep in a list": (
+        _condition("$and:\n      - device.type: mobile\n      - visitor.new: 'yes'"),
+        ("rules/more.yaml", 7, "condition/type"),
+    ),
+    "no mapping": (_condition("- mobile"), ("rules/more.yaml", 4, "condition/shape")),
+    # Campaigns
+    "campaign without id": (_rules("id: welcome\n    ", ""), ("rules/campaigns.yaml", 2, "missing-key")),
+    "bad id": (_rules("id: welcome", "id: Welcome"), ("rules/campaigns.yaml", 2, "bad-id")),
+    "id with slash": (_rules("id: welcome", "id: a/b"), ("rules/campaigns.yaml", 2, "bad-id")),
+    "campaign twice": (_rules("id: mobile-hero", "id: welcome"), ("rules/campaigns.yaml", 5, "duplicate-id")),
+    "campaign is text": (_more("campaigns:\n  - hello\n"), ("rules/more.yaml", 2, "wrong-type")),
+    "misspelt key": (_rules("priority: 10", "prioriti: 10"), ("rules/campaigns.yaml", 8, "unknown-key")),
+    "priority is text": (_rules("priority: 10", "priority: high"), ("rules/campaigns.yaml", 8, "wrong-type")),
+    "priority is true": (_rules("priority: 10", "priority: true"), ("rules/campaigns.yaml", 8, "wrong-type")),
+    "priority too large": (_rules("priority: 10", "priority: 10000000"), ("rules/campaigns.yaml", 8, "bad-value")),
+    "unknown audience": (_rules("audience: alpine", "audience: alpin"), ("rules/campaigns.yaml", 11, "unknown-name")),
+    "audience as list": (_rules("audience: alpine", "audience: [alpine]"), ("rules/campaigns.yaml", 11, "wrong-type")),
+    "inline condition": (
+        _rules("audience: alpine", "audience: {geo.contry: AT}"),
+        ("rules/campaigns.yaml", 11, "condition/attribute"),
+    ),
+    "no placement": (_rules("    placement: recommended\n", ""), ("rules/campaigns.yaml", 16, "missing-key")),
+    "empty placements": (_rules("[hero, trending]", "[]"), ("rules/campaigns.yaml", 12, "empty")),
+    "unknown placement": (_rules("[hero, trending]", "[hero, trendy]"), ("rules/campaigns.yaml", 12, "unknown-name")),
+    "placement named twice": (_rules("[hero, trending]", "[hero, hero]"), ("rules/campaigns.yaml", 12, "duplicate-id")),
+    "no zone": (_rules("01T00:00:00+02:00\", end", "01T00:00:00\", end"), ("rules/campaigns.yaml", 14, "bad-value")),
+    "no date": (_rules("2026-09-01T00:00:00+02:00", "in autumn"), ("rules/campaigns.yaml", 14, "bad-value")),
+    "ends first": (_rules("2026-09-01", "2026-05-01"), ("rules/campaigns.yaml", 14, "bad-value")),
+    "empty schedule": (
+        _more("campaigns:\n- id: a\n  placement: hero\n  schedule: {}\n  show: {content: app}\n"),
+        ("rules/more.yaml", 4, "empty"),
+    ),
+    "shows nothing": (_rules("    show: {content: welcome}\n", ""), ("rules/campaigns.yaml", 2, "missing-key")),
+    "shows both": (
+        _rules("{content: welcome}", "{content: welcome, recommender: taste}"),
+        ("rules/campaigns.yaml", 4, "missing-key"),
+    ),
+    "unknown content": (_rules("content: welcome", "content: welcom"), ("rules/campaigns.yaml", 4, "unknown-name")),
+    "unknown recommender": (_rules("recommender: taste", "recommender: tast"), ("rules/campaigns.yaml", 18, "unknown-name")),
+    "unknown card": (_rules("card: film, limit: 4", "card: films, limit: 4"), ("rules/campaigns.yaml", 18, "unknown-name")),
+    "no card": (_rules("card: film, limit: 4", "limit: 4"), ("rules/campaigns.yaml", 18, "missing-key")),
+    "limit of none": (_rules("limit: 4", "limit: 0"), ("rules/campaigns.yaml", 18, "bad-value")),
+    # Contents
+    "content is gone": ({"content/app.html": None}, ("rules/campaigns.yaml", 9, "unknown-name")),
+    "empty content": ({"content/app.html": " \n"}, ("content/app.html", 0, "empty")),
+    "only a script": ({"content/app.html": "<script>x</script>"}, ("content/app.html", 0, "empty")),
+    "content not UTF-8": ({"content/app.html": b"<p>\n\xff</p>"}, ("content/app.html", 2, "encoding")),
+    "content twice": ({"content/app.txt": "again"}, ("content/app.txt", 0, "duplicate-id")),
+    "bad content name": ({"content/My App.html": "<p>x"}, ("content/My App.html", 0, "bad-id")),
+    # Catalog and cards
+    "empty catalog": (_catalog(""), ("catalogs/films.csv", 0, "empty")),
+    "no id column": (_catalog("ID,title\n1,x\n"), ("catalogs/films.csv", 1, "missing-key")),
+    "column twice": (_catalog("id,title,title\n"), ("catalogs/films.csv", 1, "duplicate-key")),
+    "column without name": (_catalog("id,,genre\n"), ("catalogs/films.csv", 1, "empty")),
+    "too few fields": (_catalog(CATALOG + "x,X\n"), ("catalogs/films.csv", 10, "csv")),
+    "after a long row": (_catalog(CATALOG + 'x,"a\nb",c\ny\n'), ("catalogs/films.csv", 12, "csv")),
+    "open quote": (_catalog(CATALOG + 'x,"X,y\n'), ("catalogs/films.csv", 10, "csv")),
+    "item twice": (_catalog(CATALOG + "alien,Again,x\n"), ("catalogs/films.csv", 10, "duplicate-id")),
+    "item without id": (_catalog(CATALOG + ",Again,x\n"), ("catalogs/films.csv", 10, "bad-id")),
+    "long id": (_catalog(CATALOG + "ä" * 65 + ",X,x\n"), ("catalogs/films.csv", 10, "bad-id")),
+    "id with NUL": (_catalog(CATALOG + "a\0b,X,x\n"), ("catalogs/films.csv", 10, "bad-id")),
+    "id turns the text": (_catalog(CATALOG + "a\u202eb,X,x\n"), ("catalogs/films.csv", 10, "bad-id")),
+    "catalog not UTF-8": (_catalog(CATALOG.encode() + b"x,\xe9,x\n"), ("catalogs/films.csv", 10, "encoding")),
+    "two catalogs": ({"catalogs/more.csv": "id\nx\n"}, ("catalogs/more.csv", 0, "not-supported")),
+    "card syntax": ({"catalogs/cards/film.html": "<b>\n{{ title }\n</b>"}, ("catalogs/cards/film.html", 2, "template")),
+    "unknown column": ({"catalogs/cards/film.html": "<b>\n{{ titel }}</b>"}, ("catalogs/cards/film.html", 2, "template")),
+    "empty card": ({"catalogs/cards/film.html": "\n"}, ("catalogs/cards/film.html", 0, "empty")),
+    "bad card name": ({"catalogs/cards/Film.html": "{{ id }}"}, ("catalogs/cards/Film.html", 0, "bad-id")),
+    # Models
+    "no recipe": (_model("interactions: interactions.csv\n"), ("models/more.yaml", 1, "missing-key")),
+    "no interactions": (_model("recipe: ease\n"), ("models/more.yaml", 1, "missing-key")),
+    "interactions are gone": (_model("recipe: ease\ninteractions: gone.csv\n"), ("models/more.yaml", 2, "missing")),
+    "endless path": (_model("recipe: ease\ninteractions: " + "x" * 9999), ("models/more.yaml", 2, "missing")),
+    "unknown fallback": (
+        _model("recipe: ease\ninteractions: interactions.csv\nfallback: popularity\n"),
+        ("models/more.yaml", 3, "unknown-name"),
+    ),
+    "falls back to itself": (
+        _model("recipe: ease\ninteractions: interactions.csv\nfallback: more\n"),
+        ("models/more.yaml", 3, "bad-value"),
+    ),
+    "models without items": ({"catalogs/films.csv": None}, ("models/popular.yaml", 0, "missing")),
+    "bad model name": (
+        {"models/My Model.yaml": "recipe: ease\ninteractions: interactions.csv\n"},
+        ("models/My Model.yaml", 0, "bad-id"),
+    ),
+}  # fmt: skip
+
+
+def _problems(folder: Path) -> tuple[Problem, ...]:
+    with pytest.raises(WorkspaceError) as caught:
+        read_workspace(folder)
+    return caught.value.problems
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_a_mistake_is_found_where_it_is(case: str, tmp_path: Path) -> None:
+    changes, expected = CASES[case]
+    errors = [p for p in _problems(make_workspace(tmp_path, changes)) if p.severity == "error"]
+    assert expected in {(p.path, p.line, p.code) for p in errors}, "\n".join(map(str, errors))
+    assert all(p.code.partition("/")[0] in CODES and p.message for p in errors)
+    # One mistake is not told as many.
+    assert len(errors) <= 4, "\n".join(map(str, errors))
+
+
+def test_all_mistakes_are_told_at_once_and_sorted(tmp_path: Path) -> None:
+    changes = {
+        **_site("default: contextual", "default: contextal"),
+        **_rules("audience: alpine", "audience: alpin"),
+        **_catalog(CATALOG + "x,X\n"),
+        **_model("recipe: ease\ninteractions: gone.csv\n"),
+    }
+    found = _problems(make_workspace(tmp_path, changes))
+    errors = [(p.path, p.line) for p in found if p.severity == "error"]
+    assert errors == [
+        ("catalogs/films.csv", 10),
+        ("models/more.yaml", 2),
+        ("rules/campaigns.yaml", 11),
+        ("site.yaml", 7),
+    ]
+    assert list(found) == sorted(found)
+
+
+def test_the_nearest_name_is_offered(tmp_path: Path) -> None:
+    changes = {**_rules("audience: alpine", "audience: alpin"), **_site("consent:", "concent:")}
+    hints = {p.hint for p in _problems(make_workspace(tmp_path, changes))}
+    assert {"did you mean 'alpine'?", "did you mean 'consent'?"} <= hints
+
+
+def test_no_folder_is_a_problem(tmp_path: Path) -> None:
+    (problem,) = _problems(tmp_path / "nowhere")
+    assert problem.code == "missing"
+
+
+def test_a_folder_in_place_of_a_file_is_a_problem(tmp_path: Path) -> None:
+    folder = make_workspace(tmp_path, {"content/app.html": None})
+    (folder / "content/app.html").mkdir()
+    assert ("content/app.html", 0, "unreadable") in {(p.path, p.line, p.code) for p in _problems(folder)}
+
+
+def test_a_file_name_that_is_no_text_is_shown_as_text(tmp_path: Path) -> None:
+    folder = make_workspace(tmp_path)
+    Path(str(folder / "content") + "/caf\udce9\n.html").write_text("<p>x")
+    (problem,) = _problems(folder)
+    assert str(problem).encode().startswith(b"content/caf")
+    assert "\n" not in str(problem)
+
+
+def test_a_catalog_with_one_cause_stops_soon(tmp_path: Path) -> None:
+    rows = "id,title,genre\n" + "a;b;c\n" * 1000
+    found = [p for p in _problems(make_workspace(tmp_path, _catalog(rows))) if p.code == "csv"]
+    assert len(found) == 101
+
+
+@pytest.mark.parametrize("path", sorted(FILES))
+def test_a_file_cut_anywhere_is_read_or_refused(path: str, tmp_path: Path) -> None:
+    whole = FILES[path].encode()
+    for end in range(0, len(whole), max(1, len(whole) // 24)):
+        folder = make_workspace(tmp_path / str(end), {path: whole[:end]})
+        try:
+            assert read_workspace(folder).site.name
+        except WorkspaceError as error:
+            assert error.problems
