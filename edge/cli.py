@@ -89,20 +89,28 @@ def claim(state_dir: Path, site: str) -> int:
     try:
         state_dir.mkdir(parents=True, exist_ok=True)
         lock = os.open(state_dir / "edge.lock", os.O_CREAT | os.O_RDWR, 0o600)
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        name = state_dir / "site"
-        held = name.read_text() if name.exists() else ""
-        if not held:
-            replace_file(name, site.encode())
-    except BlockingIOError as error:
-        raise ConfigError("state", f"{state_dir}: another nearside-edge runs on this folder") from error
     except OSError as error:
         raise ConfigError("state", f"{state_dir}: {error.strerror}; choose another --state-dir") from error
-    if held and held != site:
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        _belong_to(state_dir, site)
+    except BaseException as error:
+        os.close(lock)
+        if isinstance(error, BlockingIOError):
+            raise ConfigError("state", f"{state_dir}: another nearside-edge runs on this folder") from error
+        raise
+    return lock
+
+
+def _belong_to(state_dir: Path, site: str) -> None:
+    name = state_dir / "site"
+    if not name.exists():
+        replace_file(name, site.encode())
+    held = name.read_text()
+    if held != site:
         raise ConfigError(
             "state", f"{state_dir} holds site {held!r}, not {site!r}; choose another --state-dir"
         )
-    return lock
 
 
 def listen(text: str, option: str) -> socket.socket:

@@ -111,7 +111,10 @@ def status_of(agent: Agent) -> dict[str, Any]:
         "origin": {"reachable": agent.reach.reachable, "failing": agent.reach.failing},
         "workers": [worker.status() for worker in agent.control.workers()],
         "agent": {"pid": os.getpid(), "rss_bytes": rss_bytes(os.getpid())},
-        "spool": {"waiting_bytes": agent.shipper.waiting_bytes},
+        "spool": {
+            "waiting_bytes": agent.shipper.waiting_bytes,
+            "set_aside_segments": len(agent.shipper.set_aside()),
+        },
         "refusals": list(agent.refusals.last),
         "versions": {
             "nearside": importlib.metadata.version("nearside"),

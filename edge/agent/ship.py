@@ -100,6 +100,10 @@ class Shipper:
             if not more:
                 await asyncio.sleep(PAUSE_S)
 
+    def set_aside(self) -> list[Path]:
+        """The segments that the origin can't take, oldest first."""
+        return sorted(self._root.glob("*/*.bad"), key=lambda path: path.stat().st_mtime)
+
     async def ship_once(self) -> bool:
         """One batch of each spool; whether any has more.
 
@@ -167,8 +171,7 @@ class Shipper:
         self._metrics.count("nearside_ship_set_aside_total")
         segment.path.rename(segment.path.with_suffix(".seg.bad"))
         self._refused.discard(segment.path)
-        aside = sorted(self._root.glob("*/*.bad"), key=lambda path: path.stat().st_mtime)
-        for path in aside[:-MAX_SET_ASIDE]:
+        for path in self.set_aside()[:-MAX_SET_ASIDE]:
             log.error("%s: removed, more than %d segments are set aside", path, MAX_SET_ASIDE)
             path.unlink()
 

@@ -1,0 +1,84 @@
+"""The command refuses what can't work before anything runs."""
+
+import os
+import socket
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from edge import cli
+from edge.errors import ConfigError
+from edge.settings import Settings, read_settings, to_arguments
+from tests.edge.origin_sim import OriginSim
+
+ORIGIN, UPSTREAM = "--origin=http://origin:8090", "--upstream=http://site:8000"
+
+
+@pytest.fixture
+def keys(tmp_path: Path) -> Path:
+    path = tmp_path / "edge.json"
+    path.write_bytes(msgspec.json.encode(OriginSim().keys()))
+    return path
+
+
+def refused(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
+    assert cli.main(arguments) == 2
+    return capsys.readouterr().err
+
+
+def test_settings_survive_the_command_line() -> None:
+    settings = Settings(
+        origin="http://origin", upstream="http://site", pop="-odd name", workers=3, upstream_timeout_s=0.5
+    )
+    assert read_settings(to_arguments(settings), {}) == settings
+
+
+def test_a_child_is_told_its_settings_and_descriptors() -> None:
+    settings = Settings(origin="http://origin", upstream="http://site", workers=2)
+    agent, *workers = cli.commands(settings, pages_fd=5, admin_fd=6)
+    assert agent.name == "agent"
+    assert agent.stops_last
+    assert agent.descriptors == (6,)
+    assert [worker.name for worker in workers] == ["worker-0", "worker-1"]
+    assert workers[1].descriptors == (5,)
+    assert {"--fd=5", "--index=1", "--origin=http://origin"} <= set(workers[1].arguments)
+
+
+def test_a_url_without_host_is_refused(keys: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert "--upstream" in refused(capsys, ORIGIN, "--upstream=http://", f"--keys={keys}")
+    assert "--origin" in refused(capsys, "--origin=http://a:b", UPSTREAM, f"--keys={keys}")
+
+
+def test_missing_keys_are_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert "nearside keys new" in refused(capsys, ORIGIN, UPSTREAM, f"--keys={tmp_path / 'none.json'}")
+
+
+def test_an_address_that_is_taken_is_refused(
+    keys: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        listen = f"--listen=127.0.0.1:{taken.getsockname()[1]}"
+        said = refused(capsys, ORIGIN, UPSTREAM, f"--keys={keys}", f"--state-dir={tmp_path / 's'}", listen)
+    assert "--listen" in said
+
+
+def test_a_state_folder_belongs_to_one_site_and_one_edge(tmp_path: Path) -> None:
+    lock = cli.claim(tmp_path, "films")
+    with pytest.raises(ConfigError, match="another nearside-edge"):
+        cli.claim(tmp_path, "films")
+    os.close(lock)
+    with pytest.raises(ConfigError, match="holds site 'films'"):
+        cli.claim(tmp_path, "books")
+    os.close(cli.claim(tmp_path, "films"))
+
+
+def test_a_path_that_no_socket_can_have_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="too long a path"):
+        cli.claim(tmp_path / ("x" * 120), "films")
+
+
+def test_a_state_folder_that_can_not_be_made_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(ConfigError, match="choose another --state-dir"):
+        cli.claim(tmp_path / "file" / "state", "films")
