@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from onnx import NodeProto, helper
 
 from edge.bundle.arrays import Array
+from edge.errors import GivenError
 from models.interactions import Interactions
 from models.onnx_build import score_graph
 from models.trained import EXACT_STEPS, WEIGHT_STEPS, Progress, Scores, Trained
@@ -35,6 +36,8 @@ class Ease:
         progress: Progress,
     ) -> Trained:
         """See `models.trained.Recipe`."""
+        if len(items) > MAX_ITEMS:
+            raise GivenError("too-many-items", f"ease takes at most {MAX_ITEMS} items, not {len(items)}")
         progress("solve", 0.0)
         weights = solve(interactions, len(items), settings["regularization"])
         progress("prune", 0.8)

@@ -128,6 +128,8 @@ def _parse(path: Path, file: Iterable[str]) -> Iterator[tuple[str, str, int, flo
         for row in reader:
             if row:
                 yield _row(row, places, len(header))
+    except UnicodeDecodeError:
+        raise
     except (csv.Error, ValueError) as error:
         raise GivenError("interactions", f"{path}:{reader.line_num}: {error}") from error
 

@@ -13,6 +13,8 @@ from models.interactions import Interactions, from_rows, sort_items
 GENRES_FROM: Final = "unknown"
 """The first of the genre columns; they run to the end of the header."""
 
+ARTICLE: Final = re.compile(r"^(.*?), (The|An?|La|Les?|Il|Der|Das|Die|El|L')( \(.*\))?$")
+
 
 @dataclass(frozen=True)
 class Film:
@@ -89,8 +91,4 @@ def _title(text: str) -> tuple[str, int]:
     """`Godfather, The (1972)` is The Godfather, of 1972."""
     match = re.fullmatch(r"(.*?)\s*\((\d{4})\)\s*", text)
     name, year = (match[1], int(match[2])) if match else (text.strip(), 0)
-    article = re.fullmatch(r"(.*), (The|A|An|La|Le|Les|Il|Der|Das|Die|El|L')", name)
-    if article:
-        gap = "" if article[2].endswith("'") else " "
-        name = f"{article[2]}{gap}{article[1]}"
-    return name, year
+    return ARTICLE.sub(r"\2 \1\3", name).replace("L' ", "L'"), year

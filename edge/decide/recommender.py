@@ -90,6 +90,8 @@ class Recommender:
             ``graph``, ``plan``, ``arrays`` or ``artifact-list``: the artifacts
             are not what they should be, or do not fit each other.
         """
+        if not any(bundle.artifacts("models", kind) for kind in ("plan", "graph", "arrays")):
+            return NoRecommenders()
         plan = fmt.decode(bundle.read(bundle.one("models", "plan")), ModelsPlan)
         graph = bundle.one("models", "graph")
         artifacts = bundle.artifacts("models", "arrays")
@@ -145,6 +147,19 @@ class Recommender:
             and self.session is other.session
             and self._files.keys() == other._files.keys()
         )
+
+
+class NoRecommenders(Recommender):
+    """What a bundle without models has: lists nothing, whoever asks."""
+
+    def __init__(self) -> None:
+        self.plan = ModelsPlan("", 0, 0, {}, ())
+        self.names = ()
+        self._graph_sha256, self._files = "", {}
+
+    def recommend(self, histories: Sequence[Sequence[int]]) -> dict[str, list[list[int]]]:
+        """No recommender, so no lists."""
+        return {}
 
 
 def open_session(graph: bytes) -> ort.InferenceSession:

@@ -1,0 +1,22 @@
+"""Interactions whose best lists are obvious."""
+
+import numpy as np
+import pytest
+
+from models.interactions import Interactions, from_rows, sort_items
+
+GROUPS = 4
+GROUP_ITEMS = 8
+
+
+@pytest.fixture(scope="session")
+def tastes() -> Interactions:
+    """Four groups of people, each of whom likes six of the eight items of their group."""
+    draw = np.random.default_rng(7)
+    items = sort_items(f"g{group}-{n}" for group in range(GROUPS) for n in range(GROUP_ITEMS))
+    rows = [
+        (f"user{user}", f"g{user % GROUPS}-{n}", 1_700_000_000 + 60 * user + order, 1.0)
+        for user in range(80)
+        for order, n in enumerate(draw.permutation(GROUP_ITEMS)[:6].tolist())
+    ]
+    return from_rows(rows, items)
