@@ -65,9 +65,18 @@ def files(root: Path, site: str, kind: str) -> list[Path]:
         engine.dispose()
 
 
-def sites(root: Path) -> list[str]:
-    """The sites that have a folder here."""
-    return sorted(path.name for path in (root / "sites").glob("*"))
+def only_site(root: Path) -> str:
+    """The site of a data folder that has just one.
+
+    Raises
+    ------
+    ConfigError
+        ``site``: there are several, or none.
+    """
+    sites = sorted(path.name for path in (root / "sites").glob("*"))
+    if len(sites) != 1:
+        raise ConfigError("site", f"{root} has sites {', '.join(sites) or 'none'}; name one with --site")
+    return sites[0]
 
 
 def _records(root: Path, site: str, kind: str, type_: type[T]) -> Iterator[T]:

@@ -1,6 +1,8 @@
 """Runs the origin's application on a socket until it is told to stop."""
 
+import logging
 import socket
+from pathlib import Path
 
 import uvicorn
 from starlette.applications import Starlette
@@ -9,6 +11,7 @@ from edge.errors import ConfigError
 from edge.settings import address
 from origin.api import make_app
 from origin.keys import load_origin
+from origin.service import check_folder
 from origin.settings import Settings
 
 
@@ -37,7 +40,7 @@ def make_server(settings: Settings) -> OriginServer:
         app,
         host=host,
         port=port,
-        log_level=settings.log_level,
+        log_config=None,
         access_log=False,
         lifespan="on",
         timeout_graceful_shutdown=5,
@@ -51,9 +54,12 @@ def run(settings: Settings) -> None:
     Raises
     ------
     ConfigError
-        The address is taken, or something else of the settings can't be used.
+        The address or the data folder is in use, or something else of the
+        settings can't be used.
     """
+    logging.basicConfig(level=settings.log_level.upper(), format="%(levelname)s: %(message)s")
     server = make_server(settings)
+    check_folder(Path(settings.data))
     try:
         listener = server.config.bind_socket()
     except SystemExit as error:  # uvicorn logs why and exits; our callers want one kind of error

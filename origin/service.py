@@ -69,6 +69,12 @@ async def open_origin(settings: Settings, keys: Sequence[OriginKeys]) -> AsyncIt
             origin.news.close()
 
 
+def check_folder(folder: Path) -> None:
+    """Refuse a data folder that `open_origin` would refuse, while there is somebody to hear why."""
+    with _only_process(folder):
+        pass
+
+
 @contextmanager
 def _only_process(folder: Path) -> Iterator[None]:
     try:

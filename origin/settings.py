@@ -11,6 +11,7 @@ from edge.errors import ConfigError
 from edge.settings import address
 
 PREFIX: Final = "NEARSIDE_ORIGIN_"
+LOG_LEVELS: Final = ("debug", "info", "warning", "error")
 
 
 def _setting(default: Any, text: str) -> Any:
@@ -56,6 +57,8 @@ def read_settings(given: Mapping[str, Any], environment: Mapping[str, str] = os.
         raise ConfigError("setting", str(error)) from error
     settings = Settings(**typed)
     address(settings.listen)
+    if settings.log_level not in LOG_LEVELS:
+        raise ConfigError("setting", f"log_level is one of {', '.join(LOG_LEVELS)}")
     if settings.heartbeat_s <= 0 or settings.max_artifact_bytes <= 0:
         raise ConfigError("setting", "heartbeat_s and max_artifact_bytes must be positive")
     return settings

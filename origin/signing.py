@@ -2,22 +2,15 @@
 
 import base64
 from collections.abc import Sequence
-from typing import Final
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
+from edge.agent.trust import MAX_SIGNATURES, signed_bytes
 from edge.bundle import format as fmt
 from edge.bundle.format import Signature, Signed
 from edge.errors import BundleError
 from edge.keys import PublicKey
-
-MAX_SIGNATURES: Final = 8
-
-
-def message(role: str, payload: bytes) -> bytes:
-    """What is signed: the payload behind its role, so that no role's signature passes for another's."""
-    return b"nearside:" + role.encode() + b"\0" + payload
 
 
 def new_pair(role: str) -> tuple[str, bytes, PublicKey]:
@@ -30,7 +23,7 @@ def new_pair(role: str) -> tuple[str, bytes, PublicKey]:
 
 def sign(payload: bytes, role: str, key_id: str, private: bytes) -> Signed:
     """The payload, signed for `role` with a private key of 32 bytes."""
-    value = Ed25519PrivateKey.from_private_bytes(private).sign(message(role, payload))
+    value = Ed25519PrivateKey.from_private_bytes(private).sign(signed_bytes(role, payload))
     return Signed(payload, (Signature(key_id, value),))
 
 
@@ -54,7 +47,7 @@ def verify(signed: Signed, role: str, trusted: Sequence[PublicKey]) -> bytes:
     if len(signed.signatures) > MAX_SIGNATURES:
         raise BundleError("signature", f"more than {MAX_SIGNATURES} signatures")
     keys = {key.id: key for key in trusted}
-    wanted = message(role, signed.payload)
+    wanted = signed_bytes(role, signed.payload)
     for signature in signed.signatures:
         key = keys.get(signature.key)
         if key is not None and is_valid(key.raw(), signature.value, wanted):

@@ -6,10 +6,12 @@ from pathlib import Path
 
 import pytest
 
+from edge.agent.trust import Trust
 from edge.bundle.format import Signature, Signed
 from edge.errors import BundleError
 from edge.keys import PublicKey
 from origin import signing
+from tests.origin.world import Keys
 
 
 def test_wycheproof(suites_dir: Path) -> None:
@@ -54,9 +56,20 @@ def test_only_trusted_keys_count_and_one_is_enough() -> None:
         signing.verify(signed, "rules", [renamed])
 
 
+def test_the_edge_believes_what_the_origin_and_its_publishers_sign(keys: Keys) -> None:
+    trust = Trust(keys.edge)
+    signers = {**keys.publisher.sign, **keys.origin.sign}
+    assert set(signers) == {"rules", "models", "catalog", "online"}
+    for role, key in signers.items():
+        signed = signing.sign(b"payload", role, key.id, key.raw())
+        trust.verify(signed, role)
+        with pytest.raises(BundleError):
+            trust.verify(signed, "online" if role == "rules" else "rules")
+
+
 def test_nobody_and_a_crowd_are_refused() -> None:
     with pytest.raises(BundleError, match="nobody"):
         signing.verify(Signed(b"x", ()), "rules", [])
-    crowd = Signed(b"x", (Signature("a", b""),) * 9)
-    with pytest.raises(BundleError, match="more than 8"):
+    crowd = Signed(b"x", (Signature("a", b""),) * 17)
+    with pytest.raises(BundleError, match="more than 16"):
         signing.verify(crowd, "rules", [PublicKey("a", base64.b64encode(bytes(32)).decode())])

@@ -1,0 +1,40 @@
+"""The `nearside` command: where every failure becomes a message and an exit code."""
+
+import sys
+
+from edge.errors import NearsideError
+
+EXTRAS = {
+    "origin": ("aiosqlite", "rich", "sqlalchemy", "typer"),
+    "compiler": ("jinja2", "nh3", "onnx", "yaml"),
+    "models": ("pyarrow", "scipy"),
+}
+
+
+def main() -> None:
+    """Run the command line; exit code 1 says that something of what was given can't be used."""
+    try:
+        # Only now: a small install lacks what these import, and shall hear which extra it needs.
+        from origin.commands import app  # noqa: PLC0415
+
+        app()
+    except ModuleNotFoundError as error:
+        _fail(_missing(error))
+    except NearsideError as error:
+        _fail(str(error))
+    except BrokenPipeError:
+        sys.stderr.close()  # the reader of our output has seen enough
+        sys.exit(1)
+
+
+def _missing(error: ModuleNotFoundError) -> str:
+    name = (error.name or "").partition(".")[0]
+    if name in ("compiler", "edge", "models", "origin"):
+        raise error
+    extra = next((extra for extra, modules in EXTRAS.items() if name in modules), "origin")
+    return f"missing: this needs {name!r}; install it with: pip install 'nearside[{extra}]'"
+
+
+def _fail(message: str) -> None:
+    print(f"error: {message}", file=sys.stderr)
+    sys.exit(1)

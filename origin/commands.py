@@ -1,0 +1,247 @@
+"""The commands of `nearside`: what they take, and which part of the system does it."""
+
+# Imports of what a command needs stand inside of it: `nearside --help` shall answer at once.
+# A parameter is an option of the command line, which has more of them than a function should.
+# ruff: noqa: PLC0415, PLR0913, PLR0917
+
+import getpass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from compiler.report import Report
+
+app = typer.Typer(
+    name="nearside",
+    help="Personalize web pages at the near side of the network.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+keys_app = typer.Typer(help="Secrets of a site.", no_args_is_help=True)
+rollout_app = typer.Typer(help="What edges serve, now.", no_args_is_help=True)
+app.add_typer(keys_app, name="keys")
+app.add_typer(rollout_app, name="rollout")
+
+Workspace = Annotated[Path, typer.Argument(help="Workspace folder.")]
+Bundle = Annotated[Path, typer.Argument(help="Bundle folder.")]
+Json = Annotated[bool, typer.Option("--json", help="Answer as JSON.")]
+Url = Annotated[str, typer.Option("--origin", help="URL of the origin.", envvar="NEARSIDE_ORIGIN")]
+Keys = Annotated[
+    Path, typer.Option("--keys", help="publisher.json, from `nearside keys new`.", envvar="NEARSIDE_KEYS")
+]
+Author = Annotated[str, typer.Option(help="Who orders this.", envvar="NEARSIDE_AUTHOR")]
+Reason = Annotated[str, typer.Option(help="Why, for those who read the history.")]
+
+
+@keys_app.command("new")
+def keys_new(folder: Path, site: Annotated[str, typer.Option(help="Id of the site.")]) -> None:
+    """Make the three key files of a site: publisher.json, origin.json, edge.json."""
+    from origin.keys import new_keys
+
+    for path in new_keys(folder, site):
+        typer.echo(path)
+
+
+@app.command()
+def validate(workspace: Workspace) -> None:
+    """Check a workspace: every problem at once, with file, line and remedy."""
+    from compiler.workspace import read_workspace
+    from origin import shown
+
+    with shown.problems():
+        found = read_workspace(workspace)
+        shown.warnings(found.warnings)
+    typer.echo(f"{workspace} is fine: {len(found.campaigns)} campaigns, {len(found.catalog.items)} items")
+
+
+@app.command()
+def train(
+    workspace: Workspace,
+    models: Annotated[list[str] | None, typer.Argument(help="Models; all when none is named.")] = None,
+    evaluate: Annotated[bool, typer.Option(help="Measure first, on the newest interactions.")] = True,
+) -> None:
+    """Train the models of a workspace, with an evaluation table."""
+    from compiler.workspace import read_workspace
+    from origin import shown
+    from origin.train import train_workspace
+
+    with shown.problems(), shown.Training() as progress:
+        found = read_workspace(workspace)
+        trained = list(train_workspace(found, models or [], progress.step, evaluate=evaluate))
+    shown.trained(trained)
+
+
+@app.command("compile")
+def compile_(
+    workspace: Workspace, out: Annotated[Path, typer.Option("-o", "--out", help="Bundle folder to write.")]
+) -> None:
+    """Compile a workspace into a bundle, and say what is in it."""
+    typer.echo(_compile(workspace, out).text(), nl=False)
+
+
+@app.command()
+def inspect(bundle: Bundle, as_json: Json = False) -> None:
+    """Show what is in a bundle."""
+    from origin import shown
+    from origin.inspection import inspect_bundle
+
+    shown.bundle(inspect_bundle(bundle), as_json=as_json)
+
+
+@app.command()
+def decide(
+    bundle: Bundle,
+    context: Annotated[Path, typer.Option(help="JSON file: attributes, history, tier, placements.")],
+    kill: Annotated[list[str] | None, typer.Option(help="A campaign that is switched off.")] = None,
+) -> None:
+    """Make one decision, and show it as JSON."""
+    from origin.inspection import decide_file
+
+    typer.echo(decide_file(bundle, context, tuple(kill or ())))
+
+
+@app.command()
+def replay(
+    bundle: Annotated[Path, typer.Argument(help="Bundle folder, or a folder of bundles.")],
+    log: Annotated[Path, typer.Argument(help="An origin's data folder, or spool segments.")],
+    against: Annotated[Path | None, typer.Option(help="Another bundle: whose page would change?")] = None,
+    examples: Annotated[int, typer.Option(help="How many differences to show.", min=0)] = 5,
+) -> None:
+    """Decide again what a log says was decided; exit code 1 when a decision differs.
+
+    With --against, say for how many requests another bundle would make another page.
+    """
+    from origin import shown
+    from origin.replay import replay_files
+
+    result = replay_files(bundle, log, against, examples)
+    shown.replayed(result)
+    if result.failed:
+        raise typer.Exit(1)
+
+
+@app.command()
+def origin(
+    keys: Annotated[list[Path] | None, typer.Option(help="origin.json; one for each site.")] = None,
+    data: Annotated[Path | None, typer.Option(help="Data folder.")] = None,
+    listen: Annotated[str | None, typer.Option(help="Address to serve, HOST:PORT.")] = None,
+) -> None:
+    """Run the origin service. Options left out are read from NEARSIDE_ORIGIN_*."""
+    from origin.serve import run
+    from origin.settings import read_settings
+
+    files = ",".join(map(str, keys)) if keys else None
+    run(read_settings({"keys": files, "data": data, "listen": listen}))
+
+
+@app.command()
+def publish(
+    source: Annotated[Path, typer.Argument(help="Workspace or bundle folder.")],
+    url: Url,
+    keys: Keys,
+    author: Author = "",
+    reason: Reason = "",
+    activate: Annotated[bool, typer.Option(help="Roll it out to all PoPs, at once.")] = True,
+) -> None:
+    """Publish a bundle, or compile a workspace and publish that."""
+    import tempfile
+
+    from origin import shown
+    from origin.keys import load_publisher
+    from origin.publish import publish as publish_bundle
+    from origin.replay import MANIFEST
+
+    held = load_publisher(keys)
+    with tempfile.TemporaryDirectory() as folder:
+        bundle = source
+        if not (source / MANIFEST).is_file():
+            bundle = Path(folder) / "bundle"
+            shown.warnings(_compile(source, bundle).warnings)
+        done = publish_bundle(bundle, url, held, author or getpass.getuser(), reason, activate=activate)
+    sent = f"{done.uploaded_bytes:,} bytes sent, {done.skipped_bytes:,} were there"
+    state = f"rollout {done.serial}" if activate else "not rolled out"
+    typer.echo(f"revision {done.number} ({state}; {sent})")
+
+
+@rollout_app.command("show")
+def rollout_show(url: Url, keys: Keys) -> None:
+    """Show what PoPs serve, killed campaigns, and the newest revisions."""
+    from origin import shown
+    from origin.client import OriginClient
+    from origin.keys import load_publisher
+
+    with OriginClient(url, load_publisher(keys)) as client:
+        shown.rollout(client.rollout(), client.revisions())
+
+
+@rollout_app.command("to")
+def rollout_to(
+    revision: Annotated[int, typer.Argument(min=1)],
+    url: Url,
+    keys: Keys,
+    author: Author = "",
+    reason: Reason = "",
+) -> None:
+    """Let all PoPs serve a revision: forward, or back."""
+    from origin.keys import load_publisher
+    from origin.publish import roll_back
+
+    serial = roll_back(url, load_publisher(keys), revision, author or getpass.getuser(), reason)
+    typer.echo(f"rollout {serial}: all PoPs serve revision {revision}")
+
+
+@rollout_app.command("kill")
+def rollout_kill(
+    campaigns: Annotated[list[str], typer.Argument(help="Campaign ids.")],
+    url: Url,
+    keys: Keys,
+    author: Author = "",
+    reason: Reason = "",
+    undo: Annotated[bool, typer.Option("--undo", help="Switch them on again.")] = False,
+) -> None:
+    """Switch campaigns off at all PoPs, now."""
+    from origin import publish
+    from origin.keys import load_publisher
+
+    change = publish.revive if undo else publish.kill
+    serial = change(url, load_publisher(keys), campaigns, author or getpass.getuser(), reason)
+    typer.echo(f"rollout {serial}: {', '.join(campaigns)} {'on again' if undo else 'killed'}")
+
+
+@app.command()
+def report(
+    data: Annotated[Path, typer.Argument(help="An origin's data folder.")],
+    site: Annotated[str, typer.Option(help="Id of the site, where there are several.")] = "",
+    as_json: Json = False,
+) -> None:
+    """Count decisions, impressions and clicks by campaign."""
+    from origin import shown
+    from origin.lake import only_site
+    from origin.report import report as count
+
+    shown.report(count(data, site or only_site(data)), as_json=as_json)
+
+
+@app.command()
+def demo(
+    once: Annotated[bool, typer.Option("--once", help="Run the loop to its end, and exit.")] = False,
+    data: Annotated[Path | None, typer.Option(help="Folder of MovieLens 100K.")] = None,
+) -> None:
+    """Run the whole loop on this machine: train, compile, publish, serve, visit."""
+    from origin.demo.run import main
+
+    raise typer.Exit(main(once, data))
+
+
+def _compile(workspace: Path, out: Path) -> "Report":
+    from compiler.build import compile_workspace
+    from compiler.workspace import read_workspace
+    from origin import shown
+    from origin.train import load_trained
+
+    with shown.problems():
+        found = read_workspace(workspace)
+        return compile_workspace(found, load_trained(found), out)

@@ -1,0 +1,113 @@
+"""Looks into a bundle, and asks it for one decision."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from edge.bundle import format as fmt
+from edge.bundle.arrays import unpack
+from edge.bundle.reader import Bundle, open_bundle, read_site
+from edge.bundle.strings import Strings
+from edge.decide.engine import Campaigns, Engine
+from edge.decide.types import CONSENT_TIERS, Context, Slot, Value
+from edge.errors import ConfigError
+from origin.replay import load_engine
+
+
+class ContextFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A context as people write it; left out placements mean all of the site's."""
+
+    attributes: dict[str, Value] = {}
+    history: tuple[str, ...] = ()
+    placements: tuple[str, ...] = ()
+    tier: str = "full"
+    now_ms: int = 0
+    seed: int = 0
+
+
+def inspect_bundle(folder: Path) -> dict[str, Any]:
+    """What a bundle holds, as JSON: its artifacts are verified, its engine is loaded.
+
+    Raises
+    ------
+    BundleError
+        It is damaged, or no bundle.
+    """
+    bundle = open_bundle(folder, read_site(folder))
+    engine = Engine.load(bundle)
+    return {
+        "id": bundle.id,
+        "site": bundle.site,
+        "manifests": {role: msgspec.to_builtins(m) for role, m in bundle.manifests.items()},
+        "placements": _campaigns(bundle, engine),
+        "attributes": {a.name: {"type": a.type, "source": a.source} for a in engine.schema.attributes},
+        "reads": list(engine.reads),
+        "recommenders": [
+            {"name": name, "card": card, "limit": limit} for name, card, limit in engine.schema.recommenders
+        ],
+        "items": len(engine.items),
+    }
+
+
+def decide_file(folder: Path, context: Path, killed: tuple[str, ...] = ()) -> str:
+    """The decision of a bundle in the context of a JSON file, as JSON.
+
+    Raises
+    ------
+    ConfigError
+        ``context``: the file can't be read, or is no context of this bundle.
+    """
+    engine = load_engine(folder)
+    asked = read_context(context, engine.schema)
+    decision = engine.decide(asked, killed)
+    document = {"bundle": engine.id, "slots": [slot_document(slot) for slot in decision.slots]}
+    return msgspec.json.format(msgspec.json.encode(document), indent=2).decode()
+
+
+def read_context(path: Path, schema: fmt.RulesSchema) -> Context:
+    """Read a context and check it against what the bundle knows."""
+    try:
+        given = msgspec.json.decode(path.read_bytes(), type=ContextFile)
+    except OSError as error:
+        raise ConfigError("context", f"{path}: {error.strerror}") from error
+    except msgspec.DecodeError as error:
+        raise ConfigError("context", f"{path}: {error}") from error
+    if given.tier not in CONSENT_TIERS:
+        raise ConfigError("context", f"{path}: tier is one of {', '.join(CONSENT_TIERS)}")
+    types = {attribute.name: attribute.type for attribute in schema.attributes}
+    for name, value in given.attributes.items():
+        _check(path, types, name, value)
+    unknown = [name for name in given.placements if name not in schema.placements]
+    if unknown:
+        raise ConfigError("context", f"{path}: no placement {unknown[0]!r}; {', '.join(schema.placements)}")
+    placements = given.placements or schema.placements
+    return Context(given.now_ms, given.seed, given.tier, given.attributes, given.history, placements)
+
+
+def slot_document(slot: Slot) -> dict[str, Any]:
+    """A slot as a JSON object, without what does not apply to it."""
+    fields = {name: getattr(slot, name) for name in slot.__struct_fields__}
+    return {name: value for name, value in fields.items() if value not in ("", ())}
+
+
+def _check(path: Path, types: Mapping[str, str], name: str, value: Value) -> None:
+    if name not in types:
+        known = ", ".join(sorted(types))
+        raise ConfigError("context", f"{path}: no attribute {name!r}; this bundle knows {known}")
+    found = {bool: "boolean", str: "string"}.get(type(value), "number")
+    if found != types[name]:
+        raise ConfigError("context", f"{path}: {name} is a {types[name]}, not the {found} {value!r}")
+
+
+def _campaigns(bundle: Bundle, engine: Engine) -> dict[str, list[str]]:
+    """Campaigns by placement, those that win over others first."""
+    contents = Strings(unpack(bundle.read(bundle.one("rules", "contents"))), "ids")
+    owners = unpack(bundle.read(bundle.one("rules", "campaigns")))
+    campaigns = Campaigns(owners, engine.schema, len(contents))
+    found = {}
+    for placement, (low, mask) in campaigns.masks.items():
+        bits = range(mask.bit_length() - 1, low - 1, -1)
+        found[placement] = list(dict.fromkeys(campaigns.ids.text(campaigns.owner[bit]) for bit in bits))
+    return found

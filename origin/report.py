@@ -1,0 +1,58 @@
+"""Counts what the lake holds: decisions, and what visitors did with them, by campaign."""
+
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from origin import lake
+from origin.lake_tables import DECISIONS, EVENTS
+
+
+@dataclass
+class CampaignCounts:
+    """How often a campaign filled a placement, and what visitors did there."""
+
+    shown: int = 0
+    impressions: int = 0
+    clicks: int = 0
+
+
+@dataclass
+class LakeReport:
+    """Totals, and counts by campaign id; `views` are item pages that visitors opened."""
+
+    decisions: int = 0
+    visitors: int = 0
+    views: int = 0
+    impressions: int = 0
+    clicks: int = 0
+    campaigns: dict[str, CampaignCounts] = field(default_factory=dict)
+
+
+def report(root: Path, site: str) -> LakeReport:
+    """Count a site's lake. Memory grows with events and visitors, not with decisions."""
+    result = LakeReport()
+    happened = _events(root, site, result)
+    visitors = set()
+    for row in lake.rows(root, site, DECISIONS, ["id", "visitor", "slots"]):
+        result.decisions += 1
+        visitors.add(row["visitor"])
+        for slot in row["slots"]:
+            counts = result.campaigns.setdefault(slot["policy"], CampaignCounts())
+            counts.shown += 1
+            counts.impressions += happened[row["id"], slot["placement"], "impression"]
+            counts.clicks += happened[row["id"], slot["placement"], "click"]
+    result.visitors = len(visitors - {""})
+    return result
+
+
+def _events(root: Path, site: str, result: LakeReport) -> Counter[tuple[str, str, str]]:
+    """Events by decision, placement and kind."""
+    happened: Counter[tuple[str, str, str]] = Counter()
+    for row in lake.rows(root, site, EVENTS, ["decision", "placement", "kind"]):
+        happened[row["decision"], row["placement"], row["kind"]] += 1
+    kinds: Counter[str] = Counter()
+    for (_, _, kind), count in happened.items():
+        kinds[kind] += count
+    result.views, result.impressions, result.clicks = kinds["view"], kinds["impression"], kinds["click"]
+    return happened

@@ -1,0 +1,181 @@
+"""What the commands print: tables, progress and problems."""
+
+import json
+import sys
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Literal
+
+from rich.console import Console
+from rich.progress import Progress, TaskID
+from rich.table import Table
+
+from compiler.problems import ERROR, Problem, WorkspaceError
+
+if TYPE_CHECKING:  # each command loads only what it needs
+    from edge.bundle.format import Rollout
+    from origin.client import RevisionEntry
+    from origin.replay import Difference, Findings, Replay
+    from origin.report import LakeReport
+    from origin.train import TrainedModel
+
+out = Console(highlight=False, markup=False)
+err = Console(stderr=True, highlight=False, markup=False)
+
+
+@contextmanager
+def problems() -> Iterator[None]:
+    """Print the problems of a workspace, and exit with code 1."""
+    try:
+        yield
+    except WorkspaceError as error:
+        warnings(error.problems)
+        count = sum(problem.severity == ERROR for problem in error.problems)
+        print(f"error: {count} problem{'s' if count != 1 else ''}", file=sys.stderr)
+        sys.exit(1)
+
+
+def warnings(found: Iterable[Problem]) -> None:
+    """Print problems, one a line, as editors understand them."""
+    for problem in found:
+        print(problem, file=sys.stderr)
+
+
+class Training:
+    """A progress bar for each model that is trained."""
+
+    def __init__(self) -> None:
+        self._progress = Progress(console=err, transient=True)
+        self._tasks: dict[str, TaskID] = {}
+
+    def __enter__(self) -> "Training":
+        self._progress.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._progress.stop()
+
+    def step(self, model: str, step: str, share: float) -> None:
+        """Hear how far the training of a model is."""
+        if model not in self._tasks:
+            self._tasks[model] = self._progress.add_task(model, total=1.0)
+        self._progress.update(self._tasks[model], description=f"{model}: {step}", completed=share)
+
+
+def trained(models: "list[TrainedModel]") -> None:
+    """Print what was trained, and how good it is."""
+    names = list(dict.fromkeys(name for done in models for name in done.model.card["metrics"]))
+    table = _table("model", "recipe", "interactions", *names)
+    for done in models:
+        card = done.model.card
+        metrics = [f"{card['metrics'][name]:.4f}" if name in card["metrics"] else "" for name in names]
+        table.add_row(done.model.name, card["recipe"], f"{done.interactions:,}", *metrics)
+    out.print(table)
+    for done in models:
+        if done.unknown:
+            err.print(f"{done.model.name}: {done.unknown:,} interactions name items that the catalog lacks")
+
+
+def bundle(document: dict[str, Any], *, as_json: bool) -> None:
+    """Print what is in a bundle."""
+    if as_json:
+        print(json.dumps(document, indent=2, ensure_ascii=False))
+        return
+    out.print(f"bundle {document['id']} of site {document['site']}, {document['items']:,} items")
+    table = _table("role", "artifact", "kind", "bytes", "sha256")
+    for role, manifest in document["manifests"].items():
+        for artifact in manifest["artifacts"]:
+            size = f"{artifact['size']:,}"
+            table.add_row(role, artifact["name"], artifact["kind"], size, artifact["sha256"][:12])
+    out.print(table)
+    for placement, campaigns in document["placements"].items():
+        shown = ", ".join(campaigns[:8]) + (f", … ({len(campaigns):,})" if len(campaigns) > 8 else "")
+        out.print(f"{placement}: {shown or 'no campaign'}")
+    for recommender in document["recommenders"]:
+        out.print("recommender {name}: {limit} items as {card}".format(**recommender))
+
+
+def replayed(findings: "Findings") -> None:
+    """Print what a replay found."""
+    own = findings.own
+    if not own.decided:
+        out.print("the log holds no decision of the given bundle")
+    out.print(f"{own.decided:,} decisions again: {own.decided - own.different:,} identical")
+    if own.others:
+        count = sum(own.others.values())
+        out.print(f"{count:,} decisions are of {len(own.others)} bundles that were not given")
+    if own.different:
+        out.print(f"{own.different:,} are DIFFERENT:")
+        _differences(own)
+    if findings.against is None:
+        return
+    other = findings.against
+    share = other.different / other.decided if other.decided else 0.0
+    out.print(f"with the other bundle {other.different:,} of {other.decided:,} pages change ({share:.1%})")
+    if findings.unrecorded:
+        names = ", ".join(findings.unrecorded)
+        out.print(f"no forecast where it matters: the log does not hold {names}, which that bundle reads")
+    _differences(other)
+
+
+def rollout(current: "Rollout | None", revisions: "list[RevisionEntry]") -> None:
+    """Print the rollout in force and the newest revisions."""
+    if current is None:
+        out.print("nothing is rolled out")
+    else:
+        pops = ", ".join(f"{pop}: revision {number}" for pop, number in sorted(current.pops.items()))
+        out.print(f"rollout {current.serial}: {pops}; killed: {', '.join(current.kill) or 'none'}")
+    table = _table("revision", "when (UTC)", "author", "reason", "bundle")
+    for entry in revisions:
+        when = datetime.fromtimestamp(entry.created_ms / 1000, UTC).strftime("%Y-%m-%d %H:%M:%S")
+        table.add_row(str(entry.number), when, entry.author, entry.reason, entry.bundle[:12])
+    out.print(table)
+
+
+def report(found: "LakeReport", *, as_json: bool) -> None:
+    """Print the counts of a lake."""
+    if as_json:
+        print(json.dumps(asdict(found), indent=2))
+        return
+    out.print(
+        f"{found.decisions:,} decisions, {found.visitors:,} known visitors,"
+        f" {found.views:,} views, {found.impressions:,} impressions, {found.clicks:,} clicks"
+    )
+    table = _table("campaign", "shown", "impressions", "clicks", "clicks per impression")
+    for campaign, counts in sorted(found.campaigns.items(), key=lambda pair: -pair[1].shown):
+        rate = f"{counts.clicks / counts.impressions:.2%}" if counts.impressions else ""
+        table.add_row(campaign, f"{counts.shown:,}", f"{counts.impressions:,}", f"{counts.clicks:,}", rate)
+    out.print(table)
+
+
+def _differences(found: "Replay") -> None:
+    if found.by_placement:
+        table = _table("placement", "campaign before", "campaign after", "requests")
+        for (placement, before, after), count in found.by_placement.most_common():
+            table.add_row(placement, before or "(default)", after or "(default)", f"{count:,}")
+        out.print(table)
+    for difference in found.examples:
+        _example(difference)
+
+
+def _example(difference: "Difference") -> None:
+    from origin.inspection import slot_document  # noqa: PLC0415 - loads the runtime
+
+    record = difference.record
+    out.print(f"decision {record.id} (bundle {record.bundle[:12]}, revision {record.revision})")
+    for name, slots in (("before", record.slots), ("after", difference.slots)):
+        text = json.dumps([slot_document(slot) for slot in slots], ensure_ascii=False)
+        out.print(f"  {name:<6} {text}", soft_wrap=True)
+
+
+def _table(*columns: str) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    words = {"model", "recipe", "campaign", "placement", "role", "artifact", "kind", "sha256", "author"}
+    words |= {"reason", "bundle", "when (UTC)", "campaign before", "campaign after"}
+    for column in columns:
+        is_text = column in words
+        justify: Literal["left", "right"] = "left" if is_text else "right"
+        table.add_column(column, justify=justify, no_wrap=not is_text, overflow="fold")
+    return table

@@ -1,0 +1,131 @@
+"""Trains the models of a workspace and keeps them in its folder."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+
+from compiler.problems import Problem, WorkspaceError, nearest
+from compiler.workspace import ModelConfig, Workspace
+from edge.errors import GivenError
+from models import metrics, recipe
+from models.interactions import Interactions, read_csv
+from models.metrics import Lists
+from models.recipe import Trained
+from models.split import split_in_time
+
+FOLDER: Final = ".trained"
+TRAIN_SHARE: Final = 0.8
+LISTED: Final = 10
+
+Progress = Callable[[str, str, float], None]
+"""Hears a model's name, a step's name and the done share in [0, 1]."""
+
+
+@dataclass(frozen=True)
+class TrainedModel:
+    """A model that was trained and kept; its metrics are in `model.card`."""
+
+    model: Trained
+    folder: Path
+    interactions: int
+    unknown: int
+
+
+def train_workspace(
+    workspace: Workspace,
+    names: Sequence[str] = (),
+    progress: Progress = lambda model, step, share: None,
+    *,
+    evaluate: bool = True,
+) -> Iterator[TrainedModel]:
+    """Train the named models, else all, one after the other, and keep each as soon as it is done.
+
+    Parameters
+    ----------
+    evaluate
+        First train on the older interactions and measure on the newer ones;
+        the metrics are kept in the model's card.
+
+    Raises
+    ------
+    WorkspaceError
+        No such model, or its recipe, settings or interactions can't be used.
+    """
+    for config in _chosen(workspace, names):
+        try:
+            yield _train(workspace, config, progress, evaluate)
+        except GivenError as error:
+            message = str(error).removeprefix(f"{error.code}: ")
+            raise WorkspaceError([Problem(config.path, config.line, "model", message)]) from error
+
+
+def load_trained(workspace: Workspace) -> dict[str, Trained]:
+    """The models of a workspace that were trained, by name; which ones are missing is the compiler's to say.
+
+    Raises
+    ------
+    GivenError
+        ``trained-model``: a model's folder is damaged.
+    """
+    folders = {config.name: model_folder(workspace, config.name) for config in workspace.models}
+    return {name: recipe.load(folder) for name, folder in folders.items() if folder.is_dir()}
+
+
+def model_folder(workspace: Workspace, name: str) -> Path:
+    """Where a workspace keeps a trained model."""
+    return workspace.folder / FOLDER / name
+
+
+def _chosen(workspace: Workspace, names: Sequence[str]) -> list[ModelConfig]:
+    known = {config.name: config for config in workspace.models}
+    unknown = [name for name in names if name not in known]
+    if unknown:
+        message = f"there is no model {unknown[0]!r}"
+        raise WorkspaceError([Problem("models", 0, "unknown-name", message, nearest(unknown[0], known))])
+    return [known[name] for name in names or known]
+
+
+def _train(workspace: Workspace, config: ModelConfig, progress: Progress, evaluate: bool) -> TrainedModel:
+    interactions = read_csv(config.interactions, tuple(item.id for item in workspace.catalog.items))
+
+    def train(rows: Interactions) -> Trained:
+        return recipe.train(
+            config.name,
+            config.recipe,
+            rows,
+            config.settings,
+            lambda step, share: progress(config.name, step, share),
+        )
+
+    measured = _measure(train, interactions) if evaluate else {}
+    model = train(interactions)
+    model = replace(model, card={**model.card, "metrics": measured})
+    folder = model_folder(workspace, config.name)
+    recipe.save(model, folder)
+    return TrainedModel(model, folder, len(interactions), interactions.unknown)
+
+
+def _measure(train: Callable[[Interactions], Trained], interactions: Interactions) -> dict[str, float]:
+    older, newer = split_in_time(interactions, TRAIN_SHARE)
+    if not len(older) or not len(newer):
+        return {}
+    model = train(older)
+    found = metrics.evaluate(lambda histories: rank(model, histories), older, newer, LISTED)
+    return {name: round(value, 4) for name, value in found.items()}
+
+
+def rank(model: Trained, histories: list[list[int]]) -> Lists:
+    """The first `LISTED` catalog positions for each history, without its own; ties by position."""
+    n_items = len(model.items)
+    length = max(1, *map(len, histories))
+    padded = np.full((len(histories), length), n_items, np.int32)
+    for row, history in enumerate(histories):
+        padded[row, : len(history)] = history
+    scores = model.score(padded, (padded < n_items).astype(np.float32)).copy()
+    for row, history in enumerate(histories):
+        scores[row, history] = -np.inf
+    order: list[list[int]] = np.argsort(-scores, axis=1, kind="stable")[:, :LISTED].tolist()
+    return order
