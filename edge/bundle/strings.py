@@ -9,6 +9,8 @@ from edge.bundle.arrays import Array
 from edge.errors import BundleError
 
 MAX_REMEMBERED: Final = 65_536
+MAX_KEY_BYTES: Final = 256
+"""Longer keys, which are nobody's, are not remembered."""
 
 
 class Strings:
@@ -32,6 +34,7 @@ class Strings:
         self._offsets = offsets.data
         self._found: dict[bytes, int] = {}
         self._texts: dict[int, str] = {}
+        self._known: dict[str, int] = {}
 
     def __len__(self) -> int:
         return len(self._offsets) - 1
@@ -49,6 +52,29 @@ class Strings:
             self._texts[position] = text
         return text
 
+    def texts(self, positions: list[int]) -> list[str]:
+        """The strings at these positions, as text."""
+        try:
+            return list(map(self._texts.__getitem__, positions))
+        except KeyError:
+            return [self.text(position) for position in positions]
+
+    def positions(self, texts: tuple[str, ...]) -> list[int]:
+        """Where these texts stand, without those that are not in the table."""
+        found = list(map(self._known.get, texts))
+        if None in found:
+            return [position for text in texts if (position := self._position(text)) >= 0]
+        return found  # type: ignore[return-value]
+
+    def _position(self, text: str) -> int:
+        """`find` for text; only what is in the table is remembered, strangers can't crowd it out."""
+        position = self.find(text.encode())
+        if position >= 0:
+            if len(self._known) >= MAX_REMEMBERED:
+                self._known.clear()
+            self._known[text] = position
+        return position
+
     def find(self, key: bytes) -> int:
         """The position of `key` among the sorted strings, or -1."""
         position = self._found.get(key)
@@ -56,7 +82,8 @@ class Strings:
             position = self._search(key)
             if len(self._found) >= MAX_REMEMBERED:
                 self._found.clear()
-            self._found[key] = position
+            if len(key) <= MAX_KEY_BYTES:
+                self._found[key] = position
         return position
 
     def _search(self, key: bytes) -> int:

@@ -9,7 +9,7 @@ from edge.bundle import format as fmt
 from edge.bundle.arrays import Array, unpack
 from edge.bundle.format import Artifact, RulesSchema
 from edge.bundle.reader import Bundle
-from edge.bundle.strings import Strings
+from edge.bundle.strings import MAX_REMEMBERED, Strings
 from edge.decide.recommender import Recommender
 from edge.decide.types import Context, Decision, Slot
 from edge.errors import BundleError
@@ -17,6 +17,12 @@ from edge.rules.index import Index
 
 CONTENT: Final = 0
 RECOMMENDER: Final = 1
+
+MAX_HISTORIES: Final = 4096
+"""Histories whose lists are remembered; some 5 MB at most."""
+
+Lists = dict[str, tuple[str, ...]]
+"""By recommender, item ids, best first."""
 
 _NOTHING: Final = Decision(())
 
@@ -45,7 +51,7 @@ class Campaigns:
         bounds = starts.tolist()
         self.masks = {
             name: (low, (1 << high) - (1 << low))
-            for name, low, high in zip(schema.placements, bounds, bounds[1:], strict=True)
+            for name, low, high in zip(schema.placements, bounds[:-1], bounds[1:], strict=True)
         }
 
     def bits(self, campaigns: Iterable[str]) -> int:
@@ -99,7 +105,10 @@ class Engine:
             name.removeprefix("cards/"): self._strings(bundle, artifact, "bodies")
             for name, artifact in bundle.artifacts("catalog", "cards").items()
         }
-        self._recommender = Recommender.load(bundle, previous._recommender if previous else None)
+        self._rendered: dict[str, dict[str, bytes]] = {name: {} for name in self._cards}
+        self._remembered: dict[tuple[str, ...], Lists] = {}
+        held = previous._recommender if previous else None
+        self._recommender: Recommender = Recommender.load(bundle, held)
         self._check_recommenders()
         self.reads = self._index.attributes
         self._everyone = self._index.everyone
@@ -154,57 +163,78 @@ class Engine:
     def decide_batch(self, contexts: Sequence[Context], killed: tuple[str, ...] = ()) -> list[Decision]:
         """Decide all contexts with at most one inference call."""
         alive = self._alive_without(killed)
-        match = self._index.match
-        histories: list[list[int]] = []
-        chosen: list[list[tuple[str, int, int]]] = []
+        match, action = self._index.match, self._campaigns.action
+        chosen = []
+        wanted: dict[tuple[str, ...], Lists] = {}
         for context in contexts:
             winners = self._winners(match(context.attributes, alive), context.placements)
-            row = -1
-            if any(self._campaigns.action[bit] == RECOMMENDER for _, bit, _ in winners):
-                row = len(histories)
-                histories.append(self._positions(context.history))
-            chosen.append([(placement, bit, row) for placement, bit, _ in winners])
-        lists = self._recommender.recommend(histories) if histories else {}
-        return [Decision(self._slots(winners, lists)) if winners else _NOTHING for winners in chosen]
+            chosen.append((winners, context.history))
+            if any(action[bit] == RECOMMENDER for _, bit in winners):
+                wanted[context.history] = {}
+        self._recommend(wanted)
+        return [
+            Decision(self._slots(winners, wanted.get(history, {}))) if winners else _NOTHING
+            for winners, history in chosen
+        ]
 
     def winners(self, context: Context, killed: tuple[str, ...] = ()) -> dict[str, str]:
         """The campaign that wins each placement of the context; absent where none does."""
         alive = self._alive_without(killed)
         found = self._winners(self._index.match(context.attributes, alive), context.placements)
-        return {placement: self._campaign(bit) for placement, bit, _ in found}
+        return {placement: self._campaign(bit) for placement, bit in found}
 
-    def _winners(self, matched: int, placements: Iterable[str]) -> list[tuple[str, int, int]]:
+    def _recommend(self, wanted: dict[tuple[str, ...], Lists]) -> None:
+        """Fill in the lists of each history: remembered ones, and the others by one inference call.
+
+        Most pages of a visit have the history of the page before, and most
+        new visitors have none.
+        """
+        remembered = self._remembered
+        missing = []
+        for history in wanted:
+            if lists := remembered.get(history):
+                wanted[history] = lists
+            else:
+                missing.append(history)
+        if not missing:
+            return
+        found = self._recommender.recommend([self.items.positions(history) for history in missing])
+        for row, history in enumerate(missing):
+            lists = {name: tuple(self.items.texts(rows[row])) for name, rows in found.items()}
+            wanted[history] = remembered[history] = lists
+        while len(remembered) > MAX_HISTORIES:
+            del remembered[next(iter(remembered))]
+
+    def forget(self) -> None:
+        """Drop all that is remembered of earlier contexts; no decision changes, for measuring it cold."""
+        self._remembered.clear()
+
+    def _winners(self, matched: int, placements: Iterable[str]) -> list[tuple[str, int]]:
         winners = []
         masks = self._campaigns.masks
         for placement in placements:
             low, mask = masks.get(placement, (0, 0))
             bit = (matched & mask).bit_length() - 1
             if bit >= low:
-                winners.append((placement, bit, -1))
+                winners.append((placement, bit))
         return winners
 
-    def _slots(
-        self, winners: list[tuple[str, int, int]], lists: dict[str, list[list[int]]]
-    ) -> tuple[Slot, ...]:
+    def _slots(self, winners: list[tuple[str, int]], lists: Lists) -> tuple[Slot, ...]:
         slots = []
-        for placement, bit, row in winners:
+        for placement, bit in winners:
             target = self._campaigns.target[bit]
             if self._campaigns.action[bit] == CONTENT:
                 content = self._content_ids[target].decode()
                 slots.append(Slot(placement, self._campaign(bit), content=content))
                 continue
             name, card, limit = self.schema.recommenders[target]
-            items = tuple([self.items.text(position) for position in lists[name][row][:limit]])
+            items = lists[name][:limit]
             if items:
                 slots.append(Slot(placement, self._campaign(bit), "", items, name, card))
         return tuple(slots)
 
     def _campaign(self, bit: int) -> str:
         return self._campaigns.ids.text(self._campaigns.owner[bit])
-
-    def _positions(self, history: Iterable[str]) -> list[int]:
-        find = self.items.find
-        return [position for item in history if (position := find(item.encode())) >= 0]
 
     def _alive_without(self, killed: tuple[str, ...]) -> int:
         if killed != self._killed:
@@ -216,8 +246,18 @@ class Engine:
         """The slot's fragment: bytes that were rendered and escaped at compile time."""
         if slot.content:
             return self._contents[self._content_ids.find(slot.content.encode())]
-        cards, find = self._cards[slot.card], self.items.find
-        return b"".join([cards[find(item.encode())] for item in slot.items])
+        rendered = self._rendered[slot.card]
+        try:
+            return b"".join(map(rendered.__getitem__, slot.items))
+        except KeyError:
+            return b"".join([self._render_card(slot.card, item) for item in slot.items])
+
+    def _render_card(self, card: str, item: str) -> bytes:
+        rendered = self._rendered[card]
+        if len(rendered) >= MAX_REMEMBERED:
+            rendered.clear()
+        fragment = rendered[item] = self._cards[card][self.items.find(item.encode())]
+        return fragment
 
 
 class EmptyEngine:

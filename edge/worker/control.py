@@ -34,12 +34,14 @@ class Activator:
     async def activate(self) -> dict[str, Any] | None:
         """Load what is active beside what serves, and swap; what to tell the agent, if anything.
 
-        A bundle that can't be loaded leaves the old one in force.
+        A bundle that can't be loaded leaves the old one in force, whatever is wrong with it.
         """
+        bundle = ""
         try:
             wanted = read_active(self._state_dir)
             if wanted is None:
                 return None
+            bundle = wanted.bundle
             started = time.perf_counter()
             engine = self._holder.active.engine
             if engine.id != wanted.bundle:
@@ -47,9 +49,11 @@ class Activator:
                 # In a thread: mapping and opening a session must not stall the pages.
                 engine = await asyncio.to_thread(self._load, wanted.bundle, previous)
         except BundleError as error:
-            log.error("a bundle is refused: %s", error)
-            bundle = "" if wanted is None else wanted.bundle
+            log.error("bundle %s is refused: %s", bundle, error)
             return {"refused": {"bundle": bundle, "code": error.code}}
+        except Exception:
+            log.exception("bundle %s can't be loaded", bundle)
+            return {"refused": {"bundle": bundle, "code": "internal"}}
         self._holder.active = Active(engine, wanted.revision, wanted.kill)
         spent_ms = (time.perf_counter() - started) * 1000
         log.info("serving revision %d, bundle %s, after %.1f ms", wanted.revision, engine.id, spent_ms)

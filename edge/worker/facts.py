@@ -3,6 +3,7 @@
 import math
 import re
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from typing import Final
 from urllib.parse import parse_qsl
 
@@ -14,7 +15,7 @@ MAX_TEXT_CHARS: Final = 512
 """A longer value of an attribute is no value: nobody wrote a rule for it."""
 
 MAX_QUERY_FIELDS: Final = 100
-_MAX_DEVICES: Final = 4096
+_MAX_REMEMBERED: Final = 4096
 
 Headers = dict[bytes, bytes]
 
@@ -47,12 +48,21 @@ class Request:
     def query(self) -> dict[str, str]:
         """The query's fields, the first of each name; too many are none."""
         if self._query is None:
-            try:
-                pairs = parse_qsl(self.query_string.decode("ascii"), max_num_fields=MAX_QUERY_FIELDS)
-            except ValueError:
-                pairs = []
-            self._query = dict(reversed(pairs))
+            self._query = _parse_query(self.query_string)
         return self._query
+
+
+def _parse_query(query: bytes) -> dict[str, str]:
+    if query.count(b"&") >= MAX_QUERY_FIELDS:
+        return {}
+    try:
+        text = query.decode("ascii")
+    except UnicodeDecodeError:
+        return {}
+    if "%" in text or "+" in text:
+        return dict(reversed(parse_qsl(text)))
+    pairs = [part.partition("=") for part in text.split("&")]
+    return {name: value for name, _, value in reversed(pairs) if value}
 
 
 Reader = Callable[[Request], Value | None]
@@ -138,26 +148,27 @@ _CONVERT: dict[str, Callable[[str], Value | None]] = {
 
 _TABLET = re.compile(rb"iPad|Tablet|PlayBook|Silk|Android(?!.*Mobile)")
 _MOBILE = re.compile(rb"Mobi|iPhone|iPod|Android")
-_devices: dict[tuple[bytes, bytes], str] = {}
 
 
 def _device_type(request: Request) -> str:
-    hint = request.headers.get(b"sec-ch-ua-mobile", b"")
-    agent = request.headers.get(b"user-agent", b"")
-    device = _devices.get((hint, agent))
-    if device is None:
-        if _TABLET.search(agent):
-            device = "tablet"
-        else:
-            device = "mobile" if hint == b"?1" or _MOBILE.search(agent) else "desktop"
-        if len(_devices) >= _MAX_DEVICES:
-            _devices.clear()
-        _devices[hint, agent] = device
-    return device
+    headers = request.headers
+    return _device_of(headers.get(b"sec-ch-ua-mobile"), headers.get(b"user-agent", b"")[:MAX_TEXT_CHARS])
+
+
+@lru_cache(_MAX_REMEMBERED)
+def _device_of(hint: bytes | None, agent: bytes) -> str:
+    if _TABLET.search(agent):
+        return "tablet"
+    return "mobile" if hint == b"?1" or _MOBILE.search(agent) else "desktop"
 
 
 def _language(request: Request) -> str | None:
-    accept = request.headers.get(b"accept-language", b"")[:MAX_TEXT_CHARS]
+    accept = request.headers.get(b"accept-language")
+    return None if accept is None else _first_language(accept[:MAX_TEXT_CHARS])
+
+
+@lru_cache(_MAX_REMEMBERED)
+def _first_language(accept: bytes) -> str | None:
     tag = accept.partition(b",")[0].partition(b";")[0].partition(b"-")[0].strip()
     return tag.decode("latin-1").lower() if tag and tag != b"*" else None
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import signal
 import socket
 from pathlib import Path
 
@@ -15,26 +16,26 @@ from edge.lifeline import Inherited, watch
 from edge.settings import Settings
 from edge.visitor.cookie import CookieBox
 from edge.worker.active import Holder
-from edge.worker.app import PageApp
+from edge.worker.app import App, PageApp
 from edge.worker.beside import make_beside
 from edge.worker.control import Activator, ControlLink
 from edge.worker.counters import Counters
 from edge.worker.personalize import Desk
 from edge.worker.plain import PlainPages
+from edge.worker.server import DRAIN_S, CorkedProtocol, Server
 from edge.worker.turn import Turn
 from edge.worker.upstream import Upstream
-
-DRAIN_S = 10
 
 
 def main(settings: Settings, inherited: Inherited) -> None:
     """Serve on the inherited socket until SIGTERM, or until the supervisor is gone."""
     keys = load_keys(Path(settings.keys))
-    with asyncio.Runner(loop_factory=_new_loop) as runner:
+    with asyncio.Runner(loop_factory=new_loop) as runner:
         runner.run(_serve(settings, keys, inherited))
 
 
-def _new_loop() -> asyncio.AbstractEventLoop:
+def new_loop() -> asyncio.AbstractEventLoop:
+    """An event loop of uvloop."""
     import uvloop  # noqa: PLC0415 - absent where it is not built for the platform
 
     return uvloop.new_event_loop()
@@ -51,7 +52,9 @@ async def _serve(settings: Settings, keys: EdgeKeys, inherited: Inherited) -> No
     await activator.activate()
     app = PageApp(upstream, pages, Turn(holder, desk), make_beside(holder, desk), settings.max_page_bytes)
     server = make_server(app)
-    watch(inherited.alive_fd, lambda: setattr(server, "should_exit", True))
+    watch(inherited.alive_fd, server.drain)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, server.drain)
     hello = {"worker": inherited.index, "spool": spool.id}
     link = asyncio.create_task(ControlLink(state_dir, hello, activator, pages, counters).run())
     try:
@@ -82,11 +85,11 @@ def make_desk(settings: Settings, keys: EdgeKeys, spool: SpoolWriter, counters: 
     )
 
 
-def make_server(app: PageApp) -> uvicorn.Server:
+def make_server(app: App) -> Server:
     """The HTTP server, bare: no lifespan, no headers of its own, no access log."""
     config = uvicorn.Config(
         app,
-        http="httptools",
+        http=CorkedProtocol,
         loop="none",
         lifespan="off",
         interface="asgi3",
@@ -97,4 +100,4 @@ def make_server(app: PageApp) -> uvicorn.Server:
         log_config=None,
         timeout_graceful_shutdown=DRAIN_S,
     )
-    return uvicorn.Server(config)
+    return Server(config)
