@@ -100,20 +100,7 @@ def merge(
         outputs.append(_value(f"items/{spec.name}", TensorProto.INT32, limit))
         outputs.append(_value(f"scores/{spec.name}", TensorProto.FLOAT, limit))
     graph = _serialize(nodes, inputs, outputs, constants)
-    plan = ModelsPlan(
-        GRAPH_ARTIFACT,
-        n_items,
-        max_history,
-        {
-            f"model/{name}/{key}": (f"arrays/{name}", key)
-            for name in used
-            for key in sorted(models[name].arrays)
-        },
-        tuple(
-            RecommenderPlan(s.name, f"items/{s.name}", f"scores/{s.name}", min(s.limit, n_items))
-            for s in ordered
-        ),
-    )
+    plan = _plan(models, used, ordered, max_history)
     return MergedGraph(graph, plan, {f"arrays/{name}": dict(models[name].arrays) for name in used})
 
 
@@ -182,6 +169,20 @@ def _used_models(models: Mapping[str, ScoreModel], specs: Sequence[RecommenderSp
     if missing := sorted(used - set(models)):
         raise GivenError("recommender", f"no trained model {', '.join(missing)}; train it first")
     return sorted(used)
+
+
+def _plan(
+    models: Mapping[str, ScoreModel], used: Sequence[str], specs: Sequence[RecommenderSpec], max_history: int
+) -> ModelsPlan:
+    n_items = len(models[used[0]].items)
+    bindings = {
+        f"model/{name}/{key}": (f"arrays/{name}", key) for name in used for key in sorted(models[name].arrays)
+    }
+    recommenders = tuple(
+        RecommenderPlan(spec.name, f"items/{spec.name}", f"scores/{spec.name}", min(spec.limit, n_items))
+        for spec in specs
+    )
+    return ModelsPlan(GRAPH_ARTIFACT, n_items, max_history, bindings, recommenders)
 
 
 def _n_items(models: Mapping[str, ScoreModel], used: Sequence[str]) -> int:
