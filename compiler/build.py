@@ -15,11 +15,8 @@ from compiler.report import Report, report_path
 from compiler.rules_manifest import draft_rules
 from compiler.types import Workspace
 from edge.bundle import format as fmt
-from edge.bundle.arrays import unpack
 from edge.bundle.reader import Bundle, open_bundle
-from edge.decide.golden import run_golden
-from edge.decide.recommender import Recommender
-from edge.rules.index import Index
+from edge.decide import golden
 
 Timings = dict[str, float]
 
@@ -61,13 +58,13 @@ def compile_workspace(workspace: Workspace, trained: Mapping[str, Trained], out:
             _write(folder, [rules, models, catalog], manifests)
         with _timed(timings, "verify"):
             bundle = open_bundle(folder, workspace.site.name)
-            golden = verify_golden(bundle)
+            verified = verify_golden(bundle)
         _replace(folder, out)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     warnings = tuple(sorted({*workspace.warnings, *problems.warnings}))
     site, counts = workspace.site.name, _counts(workspace)
-    report = Report(site, bundle.id, manifests, counts, timings, golden, warnings)
+    report = Report(site, bundle.id, manifests, counts, timings, verified, warnings)
     report_path(out).write_text(report.json(), encoding="utf-8")
     return report
 
@@ -80,9 +77,7 @@ def verify_golden(bundle: Bundle) -> dict[str, int]:
     BundleError
         ``golden``: an answer differs.
     """
-    index = Index(unpack(bundle.read(bundle.one("rules", "index"))))
-    recommender = Recommender.load(bundle) if bundle.artifacts("models", "graph") else None
-    contexts, histories = run_golden(bundle, index, recommender)
+    contexts, histories = golden.check(bundle)
     return {"contexts": contexts, "histories": histories}
 
 

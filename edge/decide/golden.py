@@ -7,7 +7,7 @@ from edge.bundle import format as fmt
 from edge.bundle.arrays import unpack
 from edge.bundle.reader import Bundle
 from edge.bundle.strings import Strings
-from edge.decide.engine import Campaigns
+from edge.decide.engine import Campaigns, Engine
 from edge.decide.recommender import Recommender
 from edge.errors import BundleError
 from edge.rules.index import Index
@@ -19,20 +19,20 @@ MAX_GOLDEN: Final = 4_096
 T = TypeVar("T")
 
 
-def check(bundle: Bundle) -> None:
-    """Run all golden decisions of a bundle on parts loaded for that.
+def check(bundle: Bundle) -> tuple[int, int]:
+    """Load a bundle as a worker will, and run its golden decisions; how many there were, as `run_golden`.
 
     Raises
     ------
     BundleError
         ``golden`` with what differs, or what loading raises.
     """
+    Engine.load(bundle)
     index = Index(unpack(bundle.read(bundle.one("rules", "index"))))
-    recommender = Recommender.load(bundle) if bundle.artifacts("models", "graph") else None
-    run_golden(bundle, index, recommender)
+    return run_golden(bundle, index, Recommender.load(bundle))
 
 
-def run_golden(bundle: Bundle, index: Index, recommender: Recommender | None) -> tuple[int, int]:
+def run_golden(bundle: Bundle, index: Index, recommender: Recommender) -> tuple[int, int]:
     """Run all golden decisions on loaded parts; how many contexts and histories there were.
 
     Raises
@@ -74,11 +74,9 @@ def _check_winners(golden: Sequence[fmt.RulesGolden], index: Index, campaigns: C
                 raise BundleError("golden", message)
 
 
-def _check_lists(golden: Sequence[fmt.ModelsGolden], recommender: Recommender | None, items: Strings) -> None:
-    if recommender is None:
-        if golden:
-            raise BundleError("golden", f"{len(golden)} golden lists and no recommender")
-        return
+def _check_lists(golden: Sequence[fmt.ModelsGolden], recommender: Recommender, items: Strings) -> None:
+    if golden and not recommender.names:
+        raise BundleError("golden", f"{len(golden)} golden lists and no recommender")
     histories = [[items.find(item.encode()) for item in case.history] for case in golden]
     if any(position < 0 for history in histories for position in history):
         raise BundleError("golden", "a golden history names an item that the catalog lacks")

@@ -176,7 +176,7 @@ def test_a_failed_compilation_leaves_the_old_bundle(tmp_path: Path, monkeypatch:
     def fail(*_: object) -> None:
         raise BundleError("golden", "differs")
 
-    monkeypatch.setattr("compiler.build.run_golden", fail)
+    monkeypatch.setattr(golden, "check", fail)
     with pytest.raises(BundleError, match="differs"):
         compile_workspace(workspace, train_models(workspace), out)
     assert _files(out) == before

@@ -1,0 +1,96 @@
+"""Golden decisions refuse a bundle that answers differently."""
+
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import pytest
+
+from edge.bundle import format as fmt
+from edge.bundle.arrays import pack, unpack
+from edge.bundle.reader import Bundle, artifact_path, open_bundle
+from edge.bundle.strings import pack_strings
+from edge.decide.golden import check
+from edge.errors import BundleError
+from tests.workspaces.make import SITE, make_bundle
+
+
+def _replace(bundle: Bundle, role: str, name: str, body: bytes) -> Bundle:
+    """The bundle again, with one artifact exchanged, as its own signer could."""
+    manifest = bundle.manifests[role]
+    artifact = fmt.Artifact(
+        name, next(a.kind for a in manifest.artifacts if a.name == name), fmt.digest(body), len(body)
+    )
+    artifacts = tuple(artifact if a.name == name else a for a in manifest.artifacts)
+    (artifact_path(bundle.folder, artifact.sha256)).write_bytes(body)
+    new = msgspec.structs.replace(manifest, artifacts=artifacts)
+    (bundle.folder / f"{role}.manifest").write_bytes(fmt.encode(new))
+    return open_bundle(bundle.folder, SITE)
+
+
+@pytest.fixture
+def bundle(tmp_path: Path) -> Bundle:
+    return open_bundle(make_bundle(tmp_path), SITE)
+
+
+def _refused(bundle: Bundle) -> str:
+    with pytest.raises(BundleError) as caught:
+        check(bundle)
+    assert caught.value.code == "golden"
+    return str(caught.value)
+
+
+def test_another_winner_is_caught(bundle: Bundle) -> None:
+    golden = fmt.decode(bundle.read(bundle.one("rules", "golden")), list[fmt.RulesGolden])
+    golden[0] = fmt.RulesGolden(golden[0].attributes, ("app", *golden[0].winners[1:]))
+    message = _refused(_replace(bundle, "rules", "golden", msgspec.msgpack.encode(golden)))
+    assert "'hero'" in message
+    assert "'app'" in message
+
+
+def test_another_index_is_caught(bundle: Bundle) -> None:
+    arrays = dict(unpack(bundle.read(bundle.one("rules", "index"))))
+    arrays["default"] = np.zeros_like(arrays["default"])
+    arrays["absent"] = np.zeros_like(arrays["absent"])
+    _refused(_replace(bundle, "rules", "index", pack(arrays)))
+
+
+def test_other_scores_are_caught(bundle: Bundle) -> None:
+    arrays = dict(unpack(bundle.read(bundle.artifacts("models", "arrays")["arrays/popular"])))
+    arrays["score"] = -arrays["score"]
+    assert "'popular' lists" in _refused(_replace(bundle, "models", "arrays/popular", pack(arrays)))
+
+
+def test_golden_lists_of_unknown_items_are_caught(bundle: Bundle) -> None:
+    golden = fmt.decode(bundle.read(bundle.one("models", "golden")), list[fmt.ModelsGolden])
+    golden[1] = fmt.ModelsGolden(("nosferatu",), golden[1].items)
+    assert "catalog lacks" in _refused(_replace(bundle, "models", "golden", msgspec.msgpack.encode(golden)))
+
+
+def test_lists_of_other_recommenders_are_caught(bundle: Bundle) -> None:
+    golden = fmt.decode(bundle.read(bundle.one("models", "golden")), list[fmt.ModelsGolden])
+    golden[0] = fmt.ModelsGolden((), {"taste": golden[0].items["taste"]})
+    _refused(_replace(bundle, "models", "golden", msgspec.msgpack.encode(golden)))
+
+
+def test_too_many_golden_decisions_are_caught(bundle: Bundle) -> None:
+    golden = [fmt.RulesGolden({}, ("", "", ""))] * 5000
+    assert "more than" in _refused(_replace(bundle, "rules", "golden", msgspec.msgpack.encode(golden)))
+
+
+def test_winners_of_other_placements_are_caught(bundle: Bundle) -> None:
+    golden = [fmt.RulesGolden({}, ("",))]
+    assert "1 winners for 3" in _refused(_replace(bundle, "rules", "golden", msgspec.msgpack.encode(golden)))
+
+
+def test_what_a_worker_could_not_load_is_refused(bundle: Bundle) -> None:
+    body = pack(pack_strings("bodies", [b"<b>one</b>"]))
+    with pytest.raises(BundleError) as caught:
+        check(_replace(bundle, "catalog", "cards/film", body))
+    assert caught.value.code == "interface"
+
+
+def test_a_whole_bundle_passes_and_is_counted(bundle: Bundle) -> None:
+    contexts, histories = check(bundle)
+    assert contexts >= 5
+    assert histories == 32
