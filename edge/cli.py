@@ -2,6 +2,7 @@
 
 import fcntl
 import os
+import re
 import socket
 import sys
 from collections.abc import Sequence
@@ -17,6 +18,7 @@ from edge.settings import Settings, address, read_settings, to_arguments
 from edge.supervisor import Command, Supervisor
 
 BACKLOG: Final = 2048
+POP_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 # What the system takes as the path of a Unix socket, less its end mark.
 MAX_SOCKET_PATH_BYTES: Final = 103
 
@@ -27,7 +29,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         settings = read_settings(sys.argv[1:] if arguments is None else arguments)
         log.configure(settings.log_level, "supervisor")
         keys = load_keys(Path(settings.keys))
-        check_urls(settings)
+        check_names(settings)
         lock = claim(Path(settings.state_dir), keys.site)
         pages, admin = listen(settings.listen, "listen"), listen(settings.admin, "admin")
     except ConfigError as error:
@@ -56,14 +58,16 @@ def commands(settings: Settings, pages_fd: int, admin_fd: int) -> list[Command]:
     ]
 
 
-def check_urls(settings: Settings) -> None:
-    """Refuse a URL that no request can be made to.
+def check_names(settings: Settings) -> None:
+    """Refuse a URL that no request can be made to, and a PoP's name that no URL can hold.
 
     Raises
     ------
     ConfigError
-        ``setting``: it names no host, or its port is no number.
+        ``setting``: which one, and what it should be.
     """
+    if not POP_NAME.fullmatch(settings.pop):
+        raise ConfigError("setting", f"--pop {settings.pop!r}: use up to 64 letters, digits and . _ -")
     for option in ("origin", "upstream"):
         text = getattr(settings, option)
         try:

@@ -20,12 +20,18 @@ NEWS_SILENCE_S: Final = 15.0
 MAX_ANSWER_BYTES: Final = 64 << 10
 MAX_NEWS_LINE_BYTES: Final = 4 << 20
 CHUNK_BYTES: Final = 64 << 10
-REFUSALS: Final = frozenset({400, 413, 422})
-"""What the origin says of bytes that it can't take; all else may be mended there."""
 
 
-class _Committed(msgspec.Struct):
-    committed: int
+class _Fault(msgspec.Struct):
+    code: str = ""
+    message: str = ""
+
+
+class _Answer(msgspec.Struct):
+    """What the origin says of a segment; `committed` is -1 where it says nothing of its watermark."""
+
+    committed: int = -1
+    error: _Fault = msgspec.field(default_factory=_Fault)
 
 
 class RefusedSegmentError(OriginError):
@@ -152,8 +158,8 @@ class Origin:
                 body = await _bounded(answer, MAX_ANSWER_BYTES)
         if answer.status_code == httpx.codes.CONFLICT:
             raise OffsetError(_watermark(body))
-        if answer.status_code in REFUSALS:
-            raise RefusedSegmentError("segment", f"{answer.status_code}: {body[:300]!r}")
+        if answer.status_code == httpx.codes.UNPROCESSABLE_ENTITY:
+            _refuse_segment(body)
         _expect(answer)
         return _watermark(body)
 
@@ -196,7 +202,21 @@ async def _bounded(answer: httpx.Response, limit: int) -> bytes:
 
 
 def _watermark(data: bytes) -> int:
+    committed = _read(data).committed
+    if committed < 0:
+        raise OriginError("origin-answer", "no watermark in the answer")
+    return committed
+
+
+def _refuse_segment(data: bytes) -> None:
+    """Raise when the bytes are at fault: then the answer names the watermark before the bad record."""
+    answer = _read(data)
+    if answer.committed >= 0:
+        raise RefusedSegmentError(answer.error.code or "segment", answer.error.message)
+
+
+def _read(data: bytes) -> _Answer:
     try:
-        return msgspec.json.decode(data, type=_Committed).committed
+        return msgspec.json.decode(data, type=_Answer)
     except msgspec.DecodeError as error:
-        raise OriginError("origin-answer", f"no watermark: {error}") from error
+        raise OriginError("origin-answer", f"not what an origin answers: {error}") from error

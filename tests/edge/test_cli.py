@@ -50,6 +50,10 @@ def test_a_url_without_host_is_refused(keys: Path, capsys: pytest.CaptureFixture
     assert "--origin" in refused(capsys, "--origin=http://a:b", UPSTREAM, f"--keys={keys}")
 
 
+def test_a_pop_that_no_url_can_hold_is_refused(keys: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert "--pop" in refused(capsys, ORIGIN, UPSTREAM, f"--keys={keys}", "--pop=a/b")
+
+
 def test_missing_keys_are_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert "nearside keys new" in refused(capsys, ORIGIN, UPSTREAM, f"--keys={tmp_path / 'none.json'}")
 

@@ -20,6 +20,8 @@ from edge.events.spool import SpoolWriter, frame, records
 from tests.edge.agent.conftest import POP, running, until
 from tests.edge.origin_sim import SITE, TOKEN, OriginSim
 
+REFUSAL = b'{"error": {"code": "damaged", "message": "a bad record"}, "committed": 0}'
+
 
 def event(n: int) -> Event:
     """The n-th of events that are all different."""
@@ -200,7 +202,7 @@ def test_a_segment_that_the_origin_cannot_take_is_set_aside(
     shipper = ground.shipper()
     place = f"events/{POP}/{writer.id}/2"
     lost = {r.n for r in records((ground.root / writer.id / "00000002.seg").read_bytes())}
-    ground.sim.answers[place] = (422, httpx.ByteStream(b"no"))
+    ground.sim.answers[place] = (422, httpx.ByteStream(REFUSAL))
     shipper._committed[ground.root / writer.id / "00000002.seg"] = 0
     ground.ship_all(shipper)
     assert ground.arrived() == [n for n in range(12) if n not in lost]
@@ -217,7 +219,7 @@ def test_a_living_segment_is_set_aside_once_nobody_writes_to_it(ground: Ground) 
     shipper = ground.shipper()
     place = f"events/{POP}/{writer.id}/1"
     shipper._committed[next(ground.root.glob("*/*.seg"))] = 0
-    ground.sim.answers[place] = (422, httpx.ByteStream(b"no"))
+    ground.sim.answers[place] = (422, httpx.ByteStream(REFUSAL))
     ground.ship_all(shipper)
     ground.ship_all(shipper)
     assert ground.left() == ["00000001.seg"]
@@ -225,6 +227,23 @@ def test_a_living_segment_is_set_aside_once_nobody_writes_to_it(ground: Ground) 
     writer.close()
     ground.ship_all(shipper)
     assert ground.left() == ["00000001.seg.bad"]
+
+
+@pytest.mark.parametrize("status", [400, 401, 403, 404, 413, 422, 500, 503])
+def test_what_may_be_mended_at_the_origin_is_waited_for(ground: Ground, status: int) -> None:
+    writer = ground.writer()
+    writer.append([event(1)])
+    writer.close()
+    place = f"events/{POP}/{writer.id}/1"
+    body = b'{"error": {"code": "pop", "message": "no such name"}}'
+    ground.sim.answers[place] = (status, httpx.ByteStream(body))
+    shipper = ground.shipper()
+    shipper._committed[next(ground.root.glob("*/*.seg"))] = 0
+    with pytest.raises(OriginError, match="origin-"):
+        ground.ship_all(shipper)
+    ground.sim.answers.clear()
+    ground.ship_all(shipper)
+    assert ground.arrived() == [1]
 
 
 def test_the_number_of_segments_set_aside_is_bounded(ground: Ground, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -236,7 +255,7 @@ def test_the_number_of_segments_set_aside_is_bounded(ground: Ground, monkeypatch
         writer.close()
         path = ground.root / writer.id / "00000001.seg"
         shipper._committed[path] = 0
-        ground.sim.answers[f"events/{POP}/{writer.id}/1"] = (422, httpx.ByteStream(b"no"))
+        ground.sim.answers[f"events/{POP}/{writer.id}/1"] = (422, httpx.ByteStream(REFUSAL))
         ground.ship_all(shipper)
     ground.ship_all(shipper)
     assert len(ground.left()) == 2
