@@ -51,22 +51,30 @@ def compile_workspace(workspace: Workspace, trained: Mapping[str, Trained], out:
     with _timed(timings, "rules"):
         rules = draft_rules(workspace, models.provides)
     manifests = {draft.role: draft.manifest(workspace.site.name) for draft in (rules, models, catalog)}
+    bundle_id, verified = _lay_down(out, [rules, models, catalog], manifests, timings)
+    warnings = tuple(sorted({*workspace.warnings, *problems.warnings}))
+    site, counts = workspace.site.name, _counts(workspace)
+    report = Report(site, bundle_id, manifests, counts, timings, verified, warnings)
+    report_path(out).write_text(report.json(), encoding="utf-8")
+    return report
+
+
+def _lay_down(
+    out: Path, drafts: list[Draft], manifests: Mapping[str, fmt.Manifest], timings: Timings
+) -> tuple[str, dict[str, int]]:
+    """Write beside `out`, verify what was written, and only then take its place."""
     out.parent.mkdir(parents=True, exist_ok=True)
     folder = Path(tempfile.mkdtemp(prefix=f".{out.name}.", dir=out.parent))
     try:
         with _timed(timings, "write"):
-            _write(folder, [rules, models, catalog], manifests)
+            _write(folder, drafts, manifests)
         with _timed(timings, "verify"):
-            bundle = open_bundle(folder, workspace.site.name)
+            bundle = open_bundle(folder, manifests["rules"].site)
             verified = verify_golden(bundle)
         _replace(folder, out)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-    warnings = tuple(sorted({*workspace.warnings, *problems.warnings}))
-    site, counts = workspace.site.name, _counts(workspace)
-    report = Report(site, bundle.id, manifests, counts, timings, verified, warnings)
-    report_path(out).write_text(report.json(), encoding="utf-8")
-    return report
+    return bundle.id, verified
 
 
 def verify_golden(bundle: Bundle) -> dict[str, int]:
