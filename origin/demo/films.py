@@ -3,6 +3,7 @@
 import csv
 import re
 import unicodedata
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
@@ -138,3 +139,10 @@ def read(path: Path) -> list[Film]:
     """Read what `write` wrote."""
     with path.open(encoding="utf-8", newline="") as file:
         return [Film(**{**row, "year": int(row["year"])}) for row in csv.DictReader(file)]  # type: ignore[arg-type]
+
+
+def popular(interactions: Path) -> list[str]:
+    """The items of ``data/interactions.csv``, the most watched first."""
+    with interactions.open(encoding="utf-8", newline="") as file:
+        counts = Counter(row["item"] for row in csv.DictReader(file))
+    return sorted(counts, key=lambda item: (-counts[item], item))

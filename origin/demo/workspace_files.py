@@ -46,7 +46,7 @@ def lay_down(folder: Path, data: Path | None) -> Laid:
         source = f"MovieLens 100K in {found}"
         catalogue, seen = movielens.films(found), movielens.interactions(found)
     else:
-        source = "generated films and simulated visitors"
+        source = "generated films and simulated visitors" + (f" ({data} holds no MovieLens)" if data else "")
         catalogue = films.generate()
         _, seen = visitors.simulate(catalogue)
     shutil.rmtree(folder, ignore_errors=True)

@@ -1,0 +1,173 @@
+"""The demo's cast: where its parts live, how they are started, and when they are ready."""
+
+import fcntl
+import os
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import httpx
+
+from compiler.build import compile_workspace
+from compiler.report import Report
+from compiler.workspace import read_workspace
+from models.trained import Trained
+from origin.demo.films import Film
+from origin.demo.processes import (
+    LOOPBACK,
+    DemoError,
+    Ports,
+    Process,
+    Processes,
+    answers,
+    program,
+    python_module,
+)
+from origin.demo.workspace_files import CATALOG, Laid, lay_down
+from origin.keys import load_publisher, new_keys
+from origin.publish import Published, publish
+from origin.train import load_trained, train_workspace
+
+SITE: Final = "films"
+SITE_PORT: Final = 8000
+ORIGIN_PORT: Final = 8090
+START_TIMEOUT_S: Final = 60.0
+MARK: Final = ".nearside-demo"
+PARTS: Final = ("workspace", "keys", "origin", "pops", "logs", "pages", "bundle", "bundle.report.json")
+
+
+@dataclass(frozen=True)
+class PopPlan:
+    """A point of presence as it is wished for; its ports may have to be others."""
+
+    name: str
+    port: int
+    admin_port: int
+    workers: int = 2
+
+
+POPS: Final = (PopPlan("frankfurt", 8080, 8081),)
+
+
+@dataclass(frozen=True)
+class Pop:
+    """A point of presence that runs."""
+
+    name: str
+    url: str
+    admin: str
+    workers: int
+    process: Process
+
+    def is_ready(self) -> bool:
+        """Whether all its workers serve the active bundle."""
+        if not answers(f"{self.admin}/ready"):
+            return False
+        status = httpx.get(f"{self.admin}/status", timeout=5.0).json()
+        bundles = [(worker["activated"] or {}).get("bundle") for worker in status["workers"]]
+        return len(bundles) == self.workers and set(bundles) == {status["active"]["bundle"]}
+
+
+class Folder:
+    """The demo's folder, held by one demo at a time, emptied of what the last one left.
+
+    Raises
+    ------
+    DemoError
+        It holds something else, or another demo runs in it.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        mark = path / MARK
+        if path.exists() and not mark.exists() and any(path.iterdir()):
+            raise DemoError(f"{path} holds something else; name another folder, or empty it.")
+        path.mkdir(parents=True, exist_ok=True)
+        self._lock = os.open(mark, os.O_CREAT | os.O_RDWR, 0o600)
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(self._lock)
+            raise DemoError(f"Another demo runs in {path}; stop it first.") from None
+        for part in PARTS:
+            target = path / part
+            if target.is_dir():
+                shutil.rmtree(target)
+            else:
+                target.unlink(missing_ok=True)
+
+    def close(self) -> None:
+        """Let another demo have it."""
+        os.close(self._lock)
+
+
+class Stage:
+    """The running demo: one origin, one site, and the PoPs."""
+
+    def __init__(self, folder: Path, processes: Processes) -> None:
+        self.folder = folder
+        self.processes = processes
+        self.workspace = folder / "workspace"
+        self.bundle = folder / "bundle"
+        self.lake = folder / "origin"
+        self.keys = folder / "keys"
+        self._ports = Ports()
+        self.site = f"http://{LOOPBACK}:{self._ports.take(SITE_PORT)}"
+        self.origin = f"http://{LOOPBACK}:{self._ports.take(ORIGIN_PORT)}"
+        self.pops: list[Pop] = []
+        self.films: list[Film] = []
+
+    def lay_down(self, data: Path | None) -> Laid:
+        """Write the workspace and the keys."""
+        laid = lay_down(self.workspace, data)
+        self.films = laid.films
+        new_keys(self.keys, SITE)
+        return laid
+
+    def start(self) -> None:
+        """Start everything that serves; `wait_ready` waits for it."""
+        host = self.origin.removeprefix("http://")
+        origin = ("--keys", str(self.keys / "origin.json"), "--data", str(self.lake), "--listen", host)
+        self.processes.start("origin", (program("nearside"), "origin", *origin))
+        site = ("--films", str(self.workspace / CATALOG), "--port", self.site.rpartition(":")[2])
+        self.processes.start("site", (*python_module("origin.demo.film_site"), *site))
+        self.pops = [self._start_pop(plan) for plan in POPS]
+
+    def _start_pop(self, plan: PopPlan) -> Pop:
+        listen, admin = (f"{LOOPBACK}:{self._ports.take(port)}" for port in (plan.port, plan.admin_port))
+        options = {
+            "origin": self.origin,
+            "upstream": self.site,
+            "pop": plan.name,
+            "keys": self.keys / "edge.json",
+            "state-dir": self.folder / "pops" / plan.name,
+            "listen": listen,
+            "admin": admin,
+            "workers": plan.workers,
+        }
+        arguments = [f"--{name}={value}" for name, value in options.items()]
+        process = self.processes.start(f"pop-{plan.name}", (program("nearside-edge"), *arguments))
+        return Pop(plan.name, f"http://{listen}", f"http://{admin}", plan.workers, process)
+
+    def train(self) -> list[Trained]:
+        """Train the workspace's models."""
+        workspace = read_workspace(self.workspace)
+        return [done.model for done in train_workspace(workspace, evaluate=False)]
+
+    def compile(self) -> Report:
+        """Compile the workspace to a bundle."""
+        workspace = read_workspace(self.workspace)
+        return compile_workspace(workspace, load_trained(workspace), self.bundle)
+
+    def publish(self) -> Published:
+        """Publish the bundle, once the origin answers."""
+        self.processes.wait("the origin", lambda: answers(f"{self.origin}/live"), START_TIMEOUT_S)
+        keys = load_publisher(self.keys / "publisher.json")
+        return publish(self.bundle, self.origin, keys, "demo", "the demo's workspace")
+
+    def wait_ready(self) -> None:
+        """Wait until the site answers and every worker of every PoP has the bundle."""
+        self.processes.wait("the site", lambda: answers(self.site), START_TIMEOUT_S)
+        for pop in self.pops:
+            self.processes.wait(f"PoP {pop.name}", pop.is_ready, START_TIMEOUT_S)
