@@ -8,6 +8,7 @@ import pytest
 
 from origin.settings import Settings
 from tests.origin.world import Keys, OriginThread, Parts, make_keys, make_parts, running
+from tests.workspaces.make import FILES, make_bundle
 
 
 @pytest.fixture
@@ -42,3 +43,16 @@ def served(settings: Settings, keys: Keys) -> Iterator[str]:
     server = OriginThread(settings, keys).start()
     yield server.url
     server.stop()
+
+
+@pytest.fixture(scope="session")
+def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A real bundle of the site `films`; only to be read."""
+    return make_bundle(tmp_path_factory.mktemp("bundle"))
+
+
+@pytest.fixture(scope="session")
+def other_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The next bundle: on telephones, the hero is another one."""
+    rules = FILES["rules/campaigns.yaml"].replace("{content: app}", "{content: welcome}")
+    return make_bundle(tmp_path_factory.mktemp("other"), {"rules/campaigns.yaml": rules})

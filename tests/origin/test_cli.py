@@ -1,0 +1,201 @@
+"""The command line: the way of a workspace to a page, and what goes wrong in one line."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import httpx
+import pytest
+
+from edge.decide.types import Context, DecisionRecord, Event
+from edge.events import spool
+from origin import cli
+from origin.replay import load_engine
+from tests.origin.world import Keys
+from tests.workspaces.make import make_workspace
+
+Run = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
+    """Run `nearside` in this process: exit code, output, errors."""
+
+    def call(*arguments: object) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["nearside", *map(str, arguments)])
+        with pytest.raises(SystemExit) as exit_:
+            cli.main()
+        printed = capsys.readouterr()
+        return int(exit_.value.code or 0), printed.out, printed.err
+
+    return call
+
+
+@pytest.fixture
+def workspace(tmp_path: Path) -> Path:
+    return make_workspace(tmp_path / "workspace")
+
+
+def test_from_a_workspace_to_a_rollout_and_back(
+    run: Run, workspace: Path, served: str, keys: Keys, tmp_path: Path
+) -> None:
+    bundle = tmp_path / "bundle"
+    origin = ("--origin", served, "--keys", keys.folder / "publisher.json", "--author", "ann")
+    assert run("validate", workspace)[:2] == (0, f"{workspace} is fine: 5 campaigns, 8 items\n")
+    code, out, _ = run("train", workspace)
+    assert code == 0
+    assert "ndcg@10" in out
+    assert "taste" in out
+    assert run("compile", workspace, "-o", bundle)[0] == 0
+    code, out, _ = run("inspect", bundle)
+    assert code == 0
+    assert "hero: alpine-summer, mobile-hero, welcome" in out
+    assert json.loads(run("inspect", bundle, "--json")[1])["items"] == 8
+    assert run("publish", workspace, *origin, "--reason", "first")[1].startswith("revision 1 (rollout 1;")
+    second = run("publish", bundle, *origin, "--no-activate")[1]
+    assert second.startswith("revision 2 (not rolled out; 0 bytes sent")
+    assert run("rollout", "to", 2, *origin)[1] == "rollout 2: all PoPs serve revision 2\n"
+    assert run("rollout", "kill", "welcome", *origin)[1] == "rollout 3: welcome killed\n"
+    code, out, _ = run("rollout", "show", *origin[:4])
+    assert "rollout 3: *: revision 2; killed: welcome" in out
+    assert "ann" in out
+    assert run("rollout", "kill", "welcome", "--undo", *origin)[1] == "rollout 4: welcome on again\n"
+
+
+def test_decide_shows_the_slots(run: Run, bundle: Path, tmp_path: Path) -> None:
+    context = tmp_path / "context.json"
+    context.write_text(json.dumps({"attributes": {"device.type": "mobile"}, "placements": ["hero"]}))
+    slots = json.loads(run("decide", bundle, "--context", context)[1])["slots"]
+    assert [(slot["policy"], slot["content"]) for slot in slots] == [("mobile-hero", "app")]
+    slots = json.loads(run("decide", bundle, "--context", context, "--kill", "mobile-hero")[1])["slots"]
+    assert [slot["policy"] for slot in slots] == ["welcome"]
+
+
+@pytest.mark.parametrize(
+    ("document", "message"),
+    [
+        ("{", "context"),
+        ('{"attributes": {"device.typ": "x"}}', "no attribute 'device.typ'"),
+        ('{"attributes": {"device.type": 3}}', "device.type is a string, not the number 3"),
+        ('{"attributes": {"visitor.new": 1}}', "visitor.new is a boolean"),
+        ('{"attributes": {"visitor.visits": true}}', "visitor.visits is a number, not the boolean"),
+        ('{"placements": ["heros"]}', "no placement 'heros'"),
+        ('{"tier": "all"}', "tier is one of"),
+        ('{"colour": 1}', "colour"),
+    ],
+)
+def test_a_bad_context_is_named(run: Run, bundle: Path, tmp_path: Path, document: str, message: str) -> None:
+    path = tmp_path / "context.json"
+    path.write_text(document)
+    code, _, err = run("decide", bundle, "--context", path)
+    assert code == 1
+    assert message in err
+    assert "Traceback" not in err
+
+
+def test_replay_and_report_over_an_origins_lake(
+    *, run: Run, bundle: Path, other_bundle: Path, served: str, keys: Keys, tmp_path: Path
+) -> None:
+    engine = load_engine(bundle)
+    context = Context(1_800_000_000_000, 1, "full", {"device.type": "mobile"}, ("alien",), ("hero",))
+    slots = engine.decide(context).slots
+    record = DecisionRecord("a" * 32, "films", "lab", engine.id, 1, "", (), "v", context, slots)
+    events = [
+        Event("a" * 32, "impression", "", 0, "hero", "v", 1),
+        Event("a" * 32, "click", "", 0, "hero", "v", 2),
+        Event("a" * 32, "view", "dune", 0, "", "v", 3),
+    ]
+    body = b"".join(map(spool.frame, [record, *events]))
+    url = f"{served}/v1/sites/films/events/lab/0123/1?offset=0"
+    httpx.post(url, content=body, headers=keys.ingest).raise_for_status()
+
+    data = tmp_path / "data"
+    assert run("replay", bundle, data)[:2] == (0, "1 decisions again: 1 identical\n")
+    code, out, _ = run("replay", bundle, data, "--against", other_bundle)
+    assert code == 0
+    assert "with the other bundle 1 of 1 pages change (100.0%)" in out
+    assert '"content": "app"' in out
+    assert run("replay", other_bundle, data)[0] == 1
+    assert json.loads(run("report", data, "--json")[1]) == {
+        "decisions": 1,
+        "visitors": 1,
+        "views": 1,
+        "impressions": 1,
+        "clicks": 1,
+        "campaigns": {"mobile-hero": {"shown": 1, "impressions": 1, "clicks": 1}},
+    }
+    assert "mobile-hero" in run("report", data)[1]
+
+
+def test_problems_of_a_workspace_are_lines_that_editors_know(run: Run, workspace: Path) -> None:
+    (workspace / "site.yaml").write_text("site: films\nplacements: [hero]\nattributs: {}\n")
+    code, _, err = run("validate", workspace)
+    assert code == 1
+    assert "site.yaml:3: error [unknown-key]" in err
+    assert err.endswith("problems\n")
+    code, _, err = run("train", workspace)
+    assert code == 1
+    assert "Traceback" not in err
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("compile", "{w}", "-o", "{t}/out"),
+        ("publish", "{w}", "--origin", "http://127.0.0.1:9", "--keys", "{k}"),
+        ("publish", "{b}", "--origin", "http://127.0.0.1:9", "--keys", "{k}"),
+        ("publish", "{b}", "--origin", "http://127.0.0.1:9", "--keys", "{t}/none.json"),
+        ("rollout", "show", "--origin", "http://127.0.0.1:9", "--keys", "{k}"),
+        ("inspect", "{t}"),
+        ("replay", "{b}", "{t}/nothing"),
+        ("report", "{t}"),
+        ("origin", "--keys", "{t}/none.json"),
+        ("origin", "--keys", "{k}"),
+        ("keys", "new", "{k}/..", "--site", "films"),
+        ("keys", "new", "{t}/new", "--site", "No Site"),
+    ],
+)
+def test_what_goes_wrong_is_one_line_and_code_1(
+    *, run: Run, workspace: Path, bundle: Path, keys: Keys, tmp_path: Path, arguments: tuple[str, ...]
+) -> None:
+    names = {"w": workspace, "b": bundle, "k": keys.folder / "publisher.json", "t": tmp_path}
+    code, out, err = run(*(argument.format(**names) for argument in arguments))
+    assert (code, out) == (1, "")
+    assert "error" in err.splitlines()[-1]
+    assert "Traceback" not in err
+
+
+def test_a_missing_extra_is_named() -> None:
+    program = (
+        "import sys; sys.modules['yaml'] = None; sys.argv = ['nearside', 'validate', 'x']\n"
+        "from origin.cli import main\n"
+        "main()\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert done.stderr.endswith("install it with: pip install 'nearside[compiler]'\n")
+    assert "Traceback" not in done.stderr
+
+
+def test_our_own_missing_module_is_a_bug_and_not_an_extra(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(sys.modules, "origin.commands", None)
+    monkeypatch.setattr(sys, "argv", ["nearside"])
+    with pytest.raises(ModuleNotFoundError):
+        cli.main()
+
+
+def test_help_loads_nothing_heavy() -> None:
+    program = (
+        "import sys; sys.argv = ['nearside', '--help']\n"
+        "from origin.cli import main\n"
+        "try: main()\nexcept SystemExit: pass\n"
+        "heavy = {'numpy', 'onnx', 'onnxruntime', 'pyarrow', 'sqlalchemy', 'starlette', 'httpx', 'yaml'}\n"
+        "print(sorted(heavy & set(sys.modules)), file=sys.stderr)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stderr == "[]\n"
+    assert "replay" in done.stdout

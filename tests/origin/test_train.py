@@ -1,0 +1,64 @@
+"""Training a workspace's models: kept where the compiler finds them, measured on what came later."""
+
+from pathlib import Path
+
+import pytest
+
+from compiler.build import compile_workspace
+from compiler.problems import WorkspaceError
+from compiler.workspace import Workspace, read_workspace
+from edge.errors import GivenError
+from origin.train import load_trained, model_folder, rank, train_workspace
+from tests.workspaces.make import make_workspace
+
+
+@pytest.fixture
+def workspace(tmp_path: Path) -> Workspace:
+    return read_workspace(make_workspace(tmp_path / "workspace"))
+
+
+def test_what_was_trained_compiles(workspace: Workspace, tmp_path: Path) -> None:
+    heard = []
+    trained = list(train_workspace(workspace, progress=lambda *step: heard.append(step)))
+    assert [done.model.name for done in trained] == ["popular", "taste"]
+    assert {model for model, _, _ in heard} == {"popular", "taste"}
+    loaded = load_trained(workspace)
+    assert set(loaded) == {"popular", "taste"}
+    assert set(loaded["taste"].card["metrics"]) == {"ndcg@10", "recall@10", "map@10", "coverage", "novelty"}
+    assert compile_workspace(workspace, loaded, tmp_path / "bundle").counts["models"] == 2
+
+
+def test_evaluation_does_not_change_the_model(workspace: Workspace) -> None:
+    (measured,) = train_workspace(workspace, ["taste"])
+    (plain,) = train_workspace(workspace, ["taste"], evaluate=False)
+    assert plain.model.card["metrics"] == {}
+    assert measured.model.scores_graph == plain.model.scores_graph
+    for name, array in plain.model.arrays.items():
+        assert (measured.model.arrays[name] == array).all()
+
+
+def test_lists_leave_out_what_was_seen_and_break_ties_by_position(workspace: Workspace) -> None:
+    (done,) = train_workspace(workspace, ["popular"], evaluate=False)
+    empty, seen = rank(done.model, [[], [0, 3]])
+    scores = done.model.arrays["score"]
+    assert list(empty) == sorted(range(8), key=lambda position: (-scores[position], position))
+    assert list(seen)[:6] == [position for position in empty if position not in (0, 3)]
+
+
+def test_an_unknown_model_is_named_with_the_nearest(workspace: Workspace) -> None:
+    with pytest.raises(WorkspaceError, match="did you mean 'taste'"):
+        list(train_workspace(workspace, ["tastes"]))
+
+
+def test_what_can_not_be_trained_is_named_with_its_file(tmp_path: Path) -> None:
+    bad = "recipe: popularity\ninteractions: interactions.csv\nhalflife_days: 3\n"
+    workspace = read_workspace(make_workspace(tmp_path, {"models/popular.yaml": bad}))
+    with pytest.raises(WorkspaceError, match=r"models/popular\.yaml.*half_life_days"):
+        list(train_workspace(workspace))
+
+
+def test_a_damaged_model_says_so(workspace: Workspace) -> None:
+    list(train_workspace(workspace, ["taste"], evaluate=False))
+    (model_folder(workspace, "taste") / "card.json").write_text("{")
+    with pytest.raises(GivenError, match="train the model again"):
+        load_trained(workspace)
