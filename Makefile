@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 ONCE ?=
 
-.PHONY: demo test check bench lock clean
+.PHONY: demo test check bench bench-rules lock clean
 
 demo: $(VENV)/run.stamp
 	$(BIN)/nearside demo $(if $(ONCE),--once)
@@ -20,6 +20,9 @@ check: $(VENV)/dev.stamp
 
 bench: $(VENV)/dev.stamp
 	$(BIN)/python -m loadtest.bench_page
+
+bench-rules: $(VENV)/dev.stamp
+	$(BIN)/python -m loadtest.bench_rules
 
 # Locks hold versions and hashes, no host names. Needs uv.
 lock:

@@ -1,6 +1,7 @@
 """The peers of the page benchmark: programs that serve the same bytes, under the same server."""
 
 import asyncio
+import signal
 import socket
 import sys
 from pathlib import Path
@@ -22,6 +23,10 @@ def bare(body: bytes) -> App:
         (b"cache-control", b"private, no-store"),
         (b"content-length", b"%d" % len(body)),
     ]
+    return _always(headers, body)
+
+
+def _always(headers: list[tuple[bytes, bytes]], body: bytes) -> App:
     start = {"type": "http.response.start", "status": 200, "headers": headers}
     end = {"type": "http.response.body", "body": body}
 
@@ -30,6 +35,16 @@ def bare(body: bytes) -> App:
         await send(end)
 
     return program
+
+
+def site(body: bytes) -> App:
+    """The site behind the edge: a page that a shared cache may keep."""
+    headers = [
+        (b"content-type", b"text/html; charset=utf-8"),
+        (b"cache-control", b"max-age=3600"),
+        (b"content-length", b"%d" % len(body)),
+    ]
+    return _always(headers, body)
 
 
 def starlette(body: bytes) -> Any:
@@ -42,11 +57,17 @@ def starlette(body: bytes) -> Any:
 
 
 def main() -> None:
-    """`python -m loadtest.peers bare|starlette PAGE FD`."""
+    """`python -m loadtest.peers bare|site|starlette PAGE FD`."""
     kind, page, descriptor = sys.argv[1:]
-    program = {"bare": bare, "starlette": starlette}[kind](Path(page).read_bytes())
+    program = {"bare": bare, "site": site, "starlette": starlette}[kind](Path(page).read_bytes())
     with asyncio.Runner(loop_factory=new_loop) as runner:
-        runner.run(make_server(program).serve(sockets=[socket.socket(fileno=int(descriptor))]))
+        runner.run(_serve(program, int(descriptor)))
+
+
+async def _serve(program: App, descriptor: int) -> None:
+    server = make_server(program)
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, server.drain)
+    await server.serve(sockets=[socket.socket(fileno=descriptor)])
 
 
 if __name__ == "__main__":
