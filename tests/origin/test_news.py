@@ -45,10 +45,10 @@ def test_news_are_pushed_on_change(settings: Settings, keys: Keys, parts: Parts)
 
 
 def test_a_quiet_stream_shows_that_it_lives(served: str, keys: Keys) -> None:
-    with httpx.Client(timeout=10) as client:
-        with client.stream("GET", f"{served}/v1/sites/films/news") as stream:
-            lines = stream.iter_lines()
-            assert [json.loads(next(lines)) for _ in range(3)] == [{"alive": True}] * 3
+    news = f"{served}/v1/sites/films/news"
+    with httpx.Client(timeout=10) as client, client.stream("GET", news) as stream:
+        lines = stream.iter_lines()
+        assert [json.loads(next(lines)) for _ in range(3)] == [{"alive": True}] * 3
 
 
 def opened(line: str, keys: Keys) -> Rollout:
