@@ -93,7 +93,7 @@ def _serve(stage: Stage, told: Told, took_s: float) -> None:
     told.detail(f"{stage.site}/   the same site, without Nearside")
     told.detail(f"{stage.pops[0].admin}/status   what the PoP says of itself; also /metrics")
     told.detail('On the site, say "Yes, remember", look at two films, and go back to its front page.')
-    told.heading("Try, in another terminal:")
+    told.heading(f"Try, in another terminal, in {Path.cwd()}:")
     for command, purpose in _to_try(stage):
         told.command(command, purpose)
     told.heading("Ctrl-C stops it.")
@@ -110,7 +110,7 @@ def _to_try(stage: Stage) -> list[tuple[str, str]]:
         '{"placements":["recommended"],"tier":"full","history":["%s","%s"],"attributes":{"visitor.items":2}}'
     )
     asked = liked % (stage.films[0].id, stage.films[1].id)
-    content = stage.workspace / "content/hero-feierabend.html"
+    content = stage.workspace / "content/hero-science-fiction.html"
     client = f"--origin {stage.origin} --keys {shlex.quote(str(stage.keys / 'publisher.json'))}"
     workspace, lake = shlex.quote(str(stage.workspace)), shlex.quote(str(stage.lake))
     bundles = shlex.quote(str(stage.folder / "pops" / pop.name / "bundles"))
@@ -119,7 +119,8 @@ def _to_try(stage: Stage) -> list[tuple[str, str]]:
         (f"curl -s '{page}?utm_campaign=scifi' | {headline}", "somebody who comes by a campaign's link"),
         (f"curl -s {page} -b consent=none | {headline}", "somebody who said no: the site's own page"),
         (f"curl -s {pop.url}/_nearside/decide -d '{asked}'", "a decision for an app, as JSON"),
-        (f"{nearside} rollout kill evening-on-the-phone {client}", "switch a campaign off, everywhere, now"),
+        (f"{nearside} rollout kill science-fiction {client}", "switch a campaign off, everywhere, now"),
+        (f"{nearside} rollout kill --undo science-fiction {client}", "and on again"),
         (f"{nearside} publish {workspace} {client}", f"publish again, after you changed {content}, say"),
         (f"{nearside} train {workspace}", "train again, and measure the recommenders"),
         (f"{nearside} report {lake}", "what was shown, seen and clicked"),
@@ -130,7 +131,10 @@ def _to_try(stage: Stage) -> list[tuple[str, str]]:
 def _shown_program() -> str:
     """How to call `nearside` from here."""
     path = program("nearside")
-    return "nearside" if shutil.which("nearside") == path else shlex.quote(os.path.relpath(path))
+    if shutil.which("nearside") == path:
+        return "nearside"
+    near = os.path.relpath(path)
+    return shlex.quote(path if near.startswith("..") else near)
 
 
 def _data(given: Path | None) -> Path | None:

@@ -1,0 +1,125 @@
+"""The demo as a newcomer runs it: real processes, generated films. About half a minute together."""
+
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sysconfig
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+NEARSIDE = Path(sysconfig.get_path("scripts")) / "nearside"
+ONCE_TIMEOUT_S = 60
+START_TIMEOUT_S = 45
+
+
+def _environment() -> dict[str, str]:
+    return {name: value for name, value in os.environ.items() if not name.startswith("NEARSIDE_")}
+
+
+def test_the_demo_runs_to_its_end_and_all_of_it_holds(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [NEARSIDE, "demo", "--once"],
+        cwd=tmp_path,
+        env=_environment(),
+        capture_output=True,
+        text=True,
+        timeout=ONCE_TIMEOUT_S,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "DOES NOT HOLD" not in done.stdout
+    assert done.stderr == ""
+    for campaign in ("evening-on-the-phone", "welcome-back", "picked-for-you", "trending-now"):
+        assert campaign in done.stdout
+    pages = {path.stem: path.read_text() for path in (tmp_path / ".demo/pages").glob("*.html")}
+    assert set(pages) == {"plain", "phone-in-germany", "science-fiction", "compare"}
+    assert "Feierabend" in pages["phone-in-germany"]
+    assert "Your seat is still warm." in pages["science-fiction"]
+    assert "data-nearside" not in pages["plain"]
+    for secret in (tmp_path / ".demo/keys").iterdir():
+        assert secret.stat().st_mode & 0o777 == 0o600
+    assert not _processes_of(tmp_path)
+
+
+@pytest.fixture
+def running(tmp_path: Path) -> Iterator[tuple[subprocess.Popen[str], Path]]:
+    out = tmp_path / "out.txt"
+    with out.open("w") as file:
+        demo = subprocess.Popen([NEARSIDE, "demo"], cwd=tmp_path, env=_environment(), stdout=file, text=True)
+    try:
+        deadline = time.monotonic() + START_TIMEOUT_S
+        while "Ctrl-C" not in out.read_text() and demo.poll() is None and time.monotonic() < deadline:
+            time.sleep(0.1)
+        assert "Ctrl-C" in out.read_text(), out.read_text()
+        yield demo, out
+    finally:
+        demo.send_signal(signal.SIGTERM)
+        demo.wait(30)
+
+
+def test_what_it_says_to_try_works_and_ctrl_c_ends_it(
+    running: tuple[subprocess.Popen[str], Path], tmp_path: Path
+) -> None:
+    demo, out = running
+    commands = re.findall(r"^  \$ (.*)$", out.read_text(), re.M)
+    assert len(commands) >= 8
+    has_curl = shutil.which("curl") is not None
+    answers = []
+    for command in commands:
+        if command.startswith("curl") and not has_curl:
+            continue
+        done = subprocess.run(
+            ["bash", "-o", "pipefail", "-c", command],
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            timeout=30,
+            check=False,
+        )
+        assert done.returncode == 0, command + done.stdout + done.stderr
+        answers.append(done.stdout)
+    everything = "\n".join(answers)
+    assert "science-fiction killed" in everything
+    assert "revision 2" in everything
+    assert "identical" in everything
+    demo.send_signal(signal.SIGINT)
+    assert demo.wait(30) == 0
+    assert not _processes_of(tmp_path)
+    if not has_curl:
+        pytest.skip("there is no curl here: the commands that need it were not tried")
+    assert "Ein Film für die Fahrt nach Hause." in answers[0]
+    assert "The universe is open late." in everything
+    assert '"recommender":"ease"' in everything
+
+
+def test_a_process_that_dies_ends_the_demo_by_name(
+    running: tuple[subprocess.Popen[str], Path], tmp_path: Path
+) -> None:
+    demo, out = running
+    site = [pid for pid, line in _processes_of(tmp_path).items() if "origin.demo.film_site" in line]
+    os.kill(site[0], signal.SIGKILL)
+    assert demo.wait(30) == 1
+    assert "site ended with status -9" in out.read_text()
+    assert "site.log" in out.read_text()
+    assert not _processes_of(tmp_path)
+
+
+def _processes_of(folder: Path) -> dict[int, str]:
+    """Processes that run in a folder, with their command lines; the demo itself is not among them."""
+    found = {}
+    for entry in Path("/proc").iterdir():
+        if not entry.name.isdigit():
+            continue
+        try:
+            line = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode()
+            here = (entry / "cwd").resolve() == folder.resolve()
+        except OSError:
+            continue
+        if here and line and not line.rstrip().endswith("nearside demo"):
+            found[int(entry.name)] = line
+    return found
