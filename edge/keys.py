@@ -59,7 +59,7 @@ def load_keys(path: Path) -> EdgeKeys:
         keys = msgspec.json.decode(path.read_bytes(), type=EdgeKeys)
     except OSError as error:
         raise ConfigError("keys", f"{path}: {error.strerror}; make one with `nearside keys new`") from error
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise ConfigError("keys", f"{path}: {error}") from error
     for name, held in (("cookie", keys.cookie), ("event", keys.event)):
         if not held:

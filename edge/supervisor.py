@@ -144,6 +144,7 @@ class Supervisor:
             os.read(self._wake_read, 4096)
 
     def _stop(self) -> int:
+        log.info("stopping")
         for last in (False, True):
             self._stop_all([child for child in self.children if child.command.stops_last is last])
         return 0

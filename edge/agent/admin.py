@@ -135,7 +135,7 @@ async def _purge(agent: Agent, request: Request) -> Response:
             return _refuse(413, "too-large", f"over {MAX_PURGE_BYTES} bytes")
     try:
         purge = msgspec.json.decode(body, type=_Purge)
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
         return _refuse(422, "malformed", str(error))
     if bool(purge.url) == purge.all:
         return _refuse(422, "malformed", 'send {"url": "…"} or {"all": true}')

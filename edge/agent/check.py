@@ -47,10 +47,17 @@ async def run_check(folder: Path, site: str) -> None:
             process.kill()
             await process.wait()
     if process.returncode == REFUSED:
-        refusal = msgspec.json.decode(out, type=_Refusal)
-        raise BundleError(refusal.code, refusal.message)
+        raise _read(out)
     if process.returncode != 0:
         raise BundleError("check-crashed", f"{folder.name}: exit status {process.returncode}")
+
+
+def _read(out: bytes) -> BundleError:
+    try:
+        refusal = msgspec.json.decode(out, type=_Refusal)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        return BundleError("check-crashed", f"its answer can't be read: {error}")
+    return BundleError(refusal.code, refusal.message)
 
 
 def main(folder: str, site: str) -> int:

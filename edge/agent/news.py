@@ -66,5 +66,5 @@ def _rollout(line: bytes) -> bytes:
     """The signed rollout in a line of news; empty when it tells of something else."""
     try:
         return base64.b64decode(msgspec.json.decode(line, type=_News).rollout, validate=True)
-    except (msgspec.DecodeError, binascii.Error) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, binascii.Error) as error:
         raise BundleError("news", f"a line of news can't be read: {error}") from error

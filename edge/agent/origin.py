@@ -218,5 +218,5 @@ def _refuse_segment(data: bytes) -> None:
 def _read(data: bytes) -> _Answer:
     try:
         return msgspec.json.decode(data, type=_Answer)
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise OriginError("origin-answer", f"not what an origin answers: {error}") from error

@@ -59,7 +59,7 @@ def read_active(state_dir: Path) -> Active | None:
         active = msgspec.json.decode(path.read_bytes(), type=Active)
     except FileNotFoundError:
         return None
-    except (OSError, msgspec.DecodeError) as error:
+    except (OSError, msgspec.DecodeError, UnicodeDecodeError) as error:
         raise BundleError("active", f"{path}: {error}") from error
     if len(active.bundle) != 32 or not set(active.bundle) <= set("0123456789abcdef"):
         raise BundleError("active", f"{path}: {active.bundle[:64]!r} is no bundle id")

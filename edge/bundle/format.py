@@ -186,7 +186,8 @@ def decode(data: bytes | memoryview, type_: type[T], limit: int = MAX_DOCUMENT_B
         raise BundleError("too-large", f"{len(data)} bytes, more than {limit}")
     try:
         return msgspec.msgpack.decode(data, type=type_)
-    except (msgspec.DecodeError, RecursionError) as error:
+    # A string that is not UTF-8 is no DecodeError.
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         name = getattr(type_, "__name__", str(type_))
         raise BundleError("malformed", f"not a {name}: {error}") from error
 

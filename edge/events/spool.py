@@ -131,7 +131,7 @@ def records(data: bytes | memoryview) -> Sequence[Record]:
     """
     try:
         return [_decoder.decode(payload) for payload in _payloads(data)]
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise GivenError("record", str(error)) from error
 
 

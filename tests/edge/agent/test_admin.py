@@ -110,6 +110,7 @@ def test_a_purge_reaches_the_workers(agent: Agent, purge: dict[str, Any]) -> Non
     [
         (415, {"content": b'{"all": true}'}),
         (422, {"json": {}}),
+        (422, {"content": b'{"url": "\xff"}', "headers": {"content-type": "application/json"}}),
         (422, {"json": {"all": True, "url": "/"}}),
         (422, {"json": {"path": "/"}}),
         (413, {"json": {"url": "x" * 70_000}}),

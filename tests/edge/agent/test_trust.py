@@ -1,5 +1,6 @@
 """Who may sign what."""
 
+import msgspec
 import pytest
 
 from edge.agent.trust import MAX_SIGNATURES, Trust
@@ -56,6 +57,13 @@ def test_one_good_signature_among_strangers_is_enough(sim: OriginSim) -> None:
     assert Trust(sim.keys()).open(data, "rules").payload == b"payload"
 
 
-@pytest.mark.parametrize("data", [b"", b"\xff", b"\x91" * 10_000, fmt.encode(Signature("a", b"b"))])
+NOT_UTF_8 = msgspec.msgpack.encode({"payload": b"", "signatures": [{"key": "AA", "value": b""}]}).replace(
+    b"AA", b"\xff\xff"
+)
+
+
+@pytest.mark.parametrize(
+    "data", [b"", b"\xff", NOT_UTF_8, b"\x91" * 10_000, fmt.encode(Signature("a", b"b"))]
+)
 def test_what_is_no_signed_document_is_refused(sim: OriginSim, data: bytes) -> None:
     assert refusal(sim, data, "rules") == "malformed"

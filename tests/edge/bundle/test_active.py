@@ -22,6 +22,7 @@ def test_what_is_written_is_read(tmp_path: Path) -> None:
     [
         b"",
         b'{"revision": 3}',
+        b'{"revision": 3, "bundle": "\xff", "serial": 1}',
         b'{"revision": 3, "bundle": "../../etc", "serial": 1}',
         b'{"revision": 3, "bundle": "' + b"G" * 32 + b'", "serial": 1}',
     ],
