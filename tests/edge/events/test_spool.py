@@ -64,7 +64,9 @@ def test_a_spool_at_its_bound_takes_nothing_more(tmp_path: Path, monkeypatch: py
         for _ in range(20):
             writer.append([EVENT])
     held = sum(path.stat().st_size for path in tmp_path.glob("*/*.seg"))
-    assert 200 < held <= 400
-    next(iter(sorted(tmp_path.glob("*/*.seg")))).unlink()
+    # Looked at when a segment is begun: one segment may go beyond.
+    assert 200 < held <= 400 + 200
+    for shipped in sorted(tmp_path.glob("*/*.seg"))[:-1]:
+        shipped.unlink()
     writer.append([EVENT])
     writer.close()
