@@ -3,12 +3,14 @@
 from collections.abc import AsyncIterator, Iterable
 from typing import Final
 
+import aiohttp
 import httpx
 from httpx_aiohttp import AiohttpTransport
 
 from edge.errors import UpstreamError
 
 MAX_CONNECTIONS: Final = 256
+KEEP_ALIVE_S: Final = 5.0
 
 RawHeaders = list[tuple[bytes, bytes]]
 
@@ -19,17 +21,17 @@ HOP_BY_HOP: Final = frozenset(
 )  # fmt: skip
 
 
+# Beside httpx's own: what aiohttp raises and the transport does not translate, and an address it can't read.
+_FAILURES: Final = (httpx.HTTPError, httpx.InvalidURL, aiohttp.ClientError, OSError, ValueError)
+
+
 class Upstream:
-    """A client of the site that is personalized."""
+    """A client of the site that is personalized; keeps nothing of one visitor for another."""
 
     def __init__(self, url: str, timeout_s: float) -> None:
         self._url = url.rstrip("/")
-        self._client = httpx.AsyncClient(
-            transport=AiohttpTransport(limits=httpx.Limits(max_connections=MAX_CONNECTIONS), retries=0),
-            timeout=timeout_s,
-            follow_redirects=False,
-            trust_env=False,
-        )
+        self._timeout = {"timeout": httpx.Timeout(timeout_s).as_dict()}
+        self._transport = AiohttpTransport(client=_open_session)
 
     async def send(
         self, method: str, target: bytes, headers: RawHeaders, body: AsyncIterator[bytes] | None
@@ -39,18 +41,33 @@ class Upstream:
         Raises
         ------
         UpstreamError
-            ``upstream``: no connection, no answer in time, or no HTTP.
+            ``target``: not a path of the site; ``upstream``: no connection, no
+            answer in time, or no HTTP.
         """
-        request = httpx.Request(method, self._url + target.decode("latin-1"), headers=headers, content=body)
-        request.extensions = {"timeout": self._client.timeout.as_dict()}
+        if not target.startswith(b"/"):
+            raise UpstreamError("target", "not a path: it could name another host")
         try:
-            return await self._client.send(request, stream=True)
-        except (httpx.HTTPError, httpx.InvalidURL) as error:
+            url = self._url + target.decode("latin-1")
+            request = httpx.Request(method, url, headers=headers, content=body, extensions=self._timeout)
+            return await self._transport.handle_async_request(request)
+        except _FAILURES as error:
             raise UpstreamError("upstream", f"{type(error).__name__}: {error}") from error
 
     async def close(self) -> None:
         """Close all connections."""
-        await self._client.aclose()
+        await self._transport.aclose()
+
+
+def _open_session() -> aiohttp.ClientSession:
+    # By default it would keep the cookies that the site sets for one visitor and send them with the
+    # requests of all others, and name itself where a client says nothing.
+    return aiohttp.ClientSession(
+        connector=aiohttp.TCPConnector(
+            limit=MAX_CONNECTIONS, keepalive_timeout=KEEP_ALIVE_S, ssl=httpx.create_ssl_context()
+        ),
+        cookie_jar=aiohttp.DummyCookieJar(),
+        skip_auto_headers=("Accept", "Accept-Encoding", "User-Agent"),
+    )
 
 
 async def chunks(response: httpx.Response) -> AsyncIterator[bytes]:
@@ -64,7 +81,7 @@ async def chunks(response: httpx.Response) -> AsyncIterator[bytes]:
     try:
         async for chunk in response.aiter_raw():
             yield chunk
-    except httpx.HTTPError as error:
+    except _FAILURES as error:
         raise UpstreamError("upstream-body", f"{type(error).__name__}: {error}") from error
 
 
