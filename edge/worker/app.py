@@ -24,6 +24,8 @@ Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 OWN_PATH: Final = "/_nearside/"
+# What a browser knows of an earlier, plain answer must not stand for a page that is made for it now.
+_CONDITIONS: Final = frozenset((b"if-none-match", b"if-modified-since", b"if-range", b"range"))
 _TO_SITE_DROPPED: Final = frozenset((b"host", b"accept-encoding", b"cookie", b"x-forwarded-for", b"expect"))
 
 
@@ -53,11 +55,13 @@ class PageApp:
         if scope["method"] == "GET" and b"authorization" not in headers:
             page = self._pages.get(key)
             if page is not None and page.fresh_until_s > time.monotonic():
-                await self._send_page(page, scope, headers, send)
+                await self._send_page(page, scope, headers, send, b"page;desc=kept")
                 return
         await self._from_site(scope, headers, page, receive, send)
 
-    async def _send_page(self, page: PlainPage, scope: Scope, headers: Headers, send: Send) -> None:
+    async def _send_page(
+        self, page: PlainPage, scope: Scope, headers: Headers, send: Send, timing: bytes
+    ) -> None:
         request = Request(scope["path"], scope["query_string"], headers)
         view = PageView(request, page.plan, page.body)
         await self._turn.submit(view)
@@ -66,12 +70,14 @@ class PageApp:
             fields.append((b"content-length", b"%d" % len(view.body)))
         if view.set_cookie:
             fields.append((b"set-cookie", view.set_cookie))
+        fields.append((b"server-timing", b"%s, decide;dur=%.2f" % (timing, view.decided_ms)))
         await send({"type": "http.response.start", "status": 200, "headers": fields})
         await send({"type": "http.response.body", "body": view.body})
 
     async def _from_site(
         self, scope: Scope, headers: Headers, stale: PlainPage | None, receive: Receive, send: Send
     ) -> None:
+        asked_s = time.perf_counter()
         has_body = b"content-length" in headers or b"transfer-encoding" in headers
         body = _request_body(receive) if has_body else None
         try:
@@ -84,7 +90,7 @@ class PageApp:
             await self._without_site(stale, scope, headers, send)
             return
         try:
-            await self._answer(response, scope, headers, send)
+            await self._answer(response, scope, headers, send, asked_s)
         except UpstreamError as error:
             # Headers are out: ending here makes the server break the connection off, as the site did.
             self._counters.add(f'nearside_upstream_errors_total{{code="{error.code}"}}')
@@ -96,14 +102,16 @@ class PageApp:
         self, stale: PlainPage | None, scope: Scope, headers: Headers, send: Send
     ) -> None:
         if stale is not None:
-            await self._send_page(stale, scope, headers, send)
+            await self._send_page(stale, scope, headers, send, b"page;desc=stale")
             return
         body = b"The site does not answer.\n"
         fields = [(b"content-type", b"text/plain"), (b"content-length", b"%d" % len(body))]
         await send({"type": "http.response.start", "status": 502, "headers": fields})
         await send({"type": "http.response.body", "body": body})
 
-    async def _answer(self, response: httpx.Response, scope: Scope, headers: Headers, send: Send) -> None:
+    async def _answer(
+        self, response: httpx.Response, scope: Scope, headers: Headers, send: Send, asked_s: float
+    ) -> None:
         fields = end_to_end(response.headers.raw)
         parts: list[bytes] = []
         stream = chunks(response)
@@ -121,7 +129,8 @@ class PageApp:
                 page = self._pages.keep(
                     _target(scope), b"".join(parts), fields, time.monotonic(), shared=shared
                 )
-                await self._send_page(page, scope, headers, send)
+                timing = b"site;dur=%.1f" % ((time.perf_counter() - asked_s) * 1000)
+                await self._send_page(page, scope, headers, send, timing)
                 return
         self._counters.add('nearside_pages_total{kind="passed"}')
         await send({"type": "http.response.start", "status": response.status_code, "headers": fields})
@@ -153,10 +162,13 @@ def _target(scope: Scope) -> bytes:
 
 def _to_site(scope: Scope, headers: Headers) -> RawHeaders:
     """The request's headers as the site may see them: without our cookie."""
-    fields = end_to_end(scope["headers"], _TO_SITE_DROPPED)
-    wants_page = b"text/html" in headers.get(b"accept", b"text/html")
+    wants_page = scope["method"] == "GET" and b"text/html" in headers.get(b"accept", b"")
+    dropped = _TO_SITE_DROPPED | _CONDITIONS if wants_page else _TO_SITE_DROPPED
+    fields = end_to_end(scope["headers"], dropped)
+    # A page is cut as it is; what is asked for as anything else may come compressed.
+    plain = wants_page or headers.get(b"accept", b"*/*") == b"*/*"
     fields.append(
-        (b"accept-encoding", b"identity" if wants_page else headers.get(b"accept-encoding", b"identity"))
+        (b"accept-encoding", b"identity" if plain else headers.get(b"accept-encoding", b"identity"))
     )
     cookies = b"; ".join(value for name, value in scope["headers"] if name == b"cookie")
     if cookies and (theirs := cookie.without(cookies)):

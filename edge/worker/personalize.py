@@ -33,6 +33,8 @@ class PageView:
         Our Set-Cookie header's value, or empty.
     private : bool
         Whether the answer is this visitor's alone.
+    decided_ms : float
+        How long the turn took that decided it.
     """
 
     request: Request
@@ -40,6 +42,7 @@ class PageView:
     body: bytes
     set_cookie: bytes = b""
     private: bool = False
+    decided_ms: float = 0.0
 
     def reset(self) -> None:
         """Back to the plain page."""
@@ -88,7 +91,9 @@ def personalize(views: list[PageView], active: Active, desk: Desk, now_ms: int) 
     decisions = engine.decide_batch([draft.context for draft in asking], active.killed)
     records: list[Record] = []
     expires_s = now_ms // 1000 + desk.token_lifetime_s
+    filled = 0
     for draft, decision in zip(asking, decisions, strict=True):
+        filled += bool(decision.slots)
         _compose(draft, decision, engine, desk.tokens.sign(draft.id, expires_s, decision.slots))
         draft.view.private = True
         records.append(_record(draft, decision, active, desk))
@@ -98,6 +103,8 @@ def personalize(views: list[PageView], active: Active, desk: Desk, now_ms: int) 
         if draft.keep and not draft.read_only:
             draft.view.set_cookie = _set_cookie(desk, draft)
             draft.view.private = True
+    desk.counters.add('nearside_pages_total{kind="personalized"}', filled)
+    desk.counters.add('nearside_pages_total{kind="default"}', len(drafts) - filled)
     commit(records, desk)
 
 

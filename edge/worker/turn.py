@@ -72,7 +72,10 @@ def answer(views: list[PageView], holder: Holder, desk: Desk) -> None:
         ]
         pages = sum(alone)
         desk.counters.add('nearside_pages_total{kind="failed"}', len(views) - pages)
-    desk.counters.add("nearside_decision_seconds_sum", time.perf_counter() - start)
+    spent_s = time.perf_counter() - start
+    for view in views:
+        view.decided_ms = spent_s * 1000
+    desk.counters.add("nearside_decision_seconds_sum", spent_s)
     desk.counters.add("nearside_decision_seconds_count", len(views))
     desk.counters.add("nearside_turns_total")
 
