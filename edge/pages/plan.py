@@ -1,5 +1,6 @@
 """Cuts a page once into static chunks and its marked placements."""
 
+import logging
 import re
 import secrets
 from dataclasses import dataclass
@@ -9,6 +10,13 @@ import lolhtml
 
 MAX_PLACEMENTS: Final = 64
 PLACEMENT_NAME: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
+
+RAW_TEXT: Final = frozenset(
+    ("script", "style", "textarea", "title", "iframe", "noscript", "noembed", "noframes", "xmp", "plaintext")
+)
+"""Inside these, a fragment would be program or text, not markup."""
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +53,8 @@ class PagePlan:
 def scan(body: bytes) -> PagePlan:
     """Find the placements of an HTML page: elements marked ``data-placement="name"``.
 
-    A placement inside a placement belongs to the outer one. One that is void
-    or never closed is left as it is. Bytes are never changed: a page that
+    A placement inside a placement belongs to the outer one. One that is void,
+    never closed, or of `RAW_TEXT` is left as it is. Bytes are never changed: a page that
     can't be cut so that its parts give it back is one chunk.
     """
     whole = PagePlan((body,), (), ())
@@ -60,7 +68,12 @@ def scan(body: bytes) -> PagePlan:
     try:
         rewriter.write(body)
         rewriter.end()
-    except ValueError:  # lol-html refuses text that parsers would read in two ways
+    except (RuntimeError, ValueError):  # lol-html refuses text that parsers would read in two ways
+        return whole
+    except BaseException as error:
+        if type(error).__name__ != "PanicException":  # what lol-html panics with is no Exception
+            raise
+        log.error("lol-html panicked on a page of %d bytes", len(body))
         return whole
     plan = _cut(bytes(marked), nonce.encode(), marker.names)
     return plan if plan.page == body else whole
@@ -76,6 +89,8 @@ class _Marker:
     def element(self, element: Any) -> None:
         """Mark one element; called by the rewriter."""
         name = element.get_attribute("data-placement")
+        if element.tag_name in RAW_TEXT:
+            return
         if PLACEMENT_NAME.fullmatch(name) and len(self.names) < MAX_PLACEMENTS:
             number = len(self.names)
             self.names.append(name)
