@@ -115,7 +115,7 @@ class OriginClient:
     def _json(self, answer: httpx.Response, type_: type[T]) -> T:
         try:
             return msgspec.json.decode(answer.content, type=type_)
-        except msgspec.DecodeError as error:
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
             raise OriginError(
                 "origin-answer", f"{self._url} is no origin of this version: {error}"
             ) from error
@@ -138,6 +138,6 @@ def _is_no_site(answer: httpx.Response) -> bool:
 def _refusal(answer: httpx.Response) -> OriginError:
     try:
         error = msgspec.json.decode(answer.content, type=_Refused).error
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, UnicodeDecodeError):
         return OriginError("origin-status", f"{answer.request.url}: HTTP {answer.status_code}")
     return OriginError(error.code, f"{error.message} ({error.hint})" if error.hint else error.message)

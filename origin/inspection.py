@@ -72,7 +72,7 @@ def read_context(path: Path, schema: fmt.RulesSchema) -> Context:
         given = msgspec.json.decode(path.read_bytes(), type=ContextFile)
     except OSError as error:
         raise ConfigError("context", f"{path}: {error.strerror}") from error
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise ConfigError("context", f"{path}: {error}") from error
     if given.tier not in CONSENT_TIERS:
         raise ConfigError("context", f"{path}: tier is one of {', '.join(CONSENT_TIERS)}")

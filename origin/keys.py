@@ -141,7 +141,7 @@ def _load(path: Path, type_: type[K]) -> K:
         keys = msgspec.json.decode(path.read_bytes(), type=type_)
     except OSError as error:
         raise ConfigError("keys", f"{path}: {error.strerror}; make one with `nearside keys new`") from error
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise ConfigError("keys", f"{path}: {error}") from error
     check_site(keys.site)
     return keys

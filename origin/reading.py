@@ -88,7 +88,7 @@ async def json_of(request: Request, type_: type[T]) -> T:
     """The body, as JSON of a type."""
     try:
         return msgspec.json.decode(await body_of(request, MAX_JSON_BYTES), type=type_)
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise RefusedError(422, "json", str(error), "send JSON as docs/origin.md describes") from error
 
 

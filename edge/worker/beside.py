@@ -98,7 +98,7 @@ async def _read(request: HttpRequest, type_: type[T], limit: int) -> T:
             raise GivenError("too-large", f"more than {limit} bytes")
     try:
         return msgspec.json.decode(body, type=type_)
-    except (msgspec.DecodeError, RecursionError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise GivenError("malformed", str(error)) from error
 
 
