@@ -47,19 +47,26 @@ class SpoolWriter:
         self._segment = 0
         self._file = -1
         self._offset = SEGMENT_BYTES
-        self._held = 0
 
-    def append(self, records: Iterable[Record]) -> None:
-        """Write all records with one system call; returning acknowledges them.
+    def append(self, records: Iterable[Record]) -> int:
+        """Write the records with one system call; returning acknowledges them.
+
+        Returns
+        -------
+        int
+            How many were longer than `MAX_RECORD_BYTES`, so not taken: readers
+            would take such a one, and all after it, for damage.
 
         Raises
         ------
         SpoolFullError
             There is no room until the agent has shipped some; nothing was written.
         """
-        data = b"".join(map(frame, records))
+        framed = list(map(frame, records))
+        taken = [record for record in framed if len(record) <= HEADER.size + MAX_RECORD_BYTES]
+        data = b"".join(taken)
         if not data:
-            return
+            return len(framed)
         if self._offset + len(data) > SEGMENT_BYTES:
             self._next_segment(len(data))
         written = os.write(self._file, data)
@@ -70,17 +77,19 @@ class SpoolWriter:
             self._offset = SEGMENT_BYTES
             raise SpoolFullError("spool-full", "the disk took only a part of the write")
         self._offset += written
+        return len(framed) - len(taken)
 
     def _next_segment(self, wanted: int) -> None:
         held = sum(path.stat().st_size for path in self._folder.glob("*.seg"))
         if held + wanted > self._max_bytes:
             raise SpoolFullError("spool-full", f"{held} bytes wait to be shipped")
+        path = self._folder / segment_name(self._segment + 1)
+        # Opened before the old one is closed: where this fails, the number of a closed file would
+        # soon be that of a visitor's connection.
+        file = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_APPEND, 0o600)
         if self._file >= 0:
             os.close(self._file)
-        self._segment += 1
-        path = self._folder / segment_name(self._segment)
-        self._file = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_APPEND, 0o600)
-        self._offset = 0
+        self._segment, self._file, self._offset = self._segment + 1, file, 0
 
     def close(self) -> None:
         """Release the lock; what was written stays for the agent."""
@@ -141,7 +150,8 @@ def _payloads(data: bytes | memoryview) -> Iterator[memoryview]:
     while start + HEADER.size <= len(view):
         length, crc = HEADER.unpack_from(view, start)
         payload = view[start + HEADER.size : start + HEADER.size + length]
-        if length > MAX_RECORD_BYTES or len(payload) < length or zlib.crc32(payload) != crc:
+        # A length of 0 is no record: a machine that lost its power may leave a tail of zeros.
+        if not 0 < length <= MAX_RECORD_BYTES or len(payload) < length or zlib.crc32(payload) != crc:
             return
         yield payload
         start += HEADER.size + length

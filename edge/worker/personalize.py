@@ -111,12 +111,14 @@ def personalize(views: list[PageView], active: Active, desk: Desk, now_ms: int) 
 def commit(records: list[Record], desk: Desk) -> bool:
     """Append to the spool; what finds no room is counted as dropped, and the page goes on."""
     try:
-        desk.spool.append(records)
+        too_long = desk.spool.append(records)
     except (SpoolFullError, OSError) as error:
         reason = "full" if isinstance(error, SpoolFullError) else "disk"
         desk.counters.add(f'nearside_records_dropped_total{{reason="{reason}"}}', len(records))
         return False
-    desk.counters.add("nearside_records_total", len(records))
+    if too_long:
+        desk.counters.add('nearside_records_dropped_total{reason="too-long"}', too_long)
+    desk.counters.add("nearside_records_total", len(records) - too_long)
     return True
 
 
