@@ -75,7 +75,11 @@ class TokenBox:
         wanted = hmac.digest(key, self._prefix + payload, "sha256")[:MAC_BYTES]
         if not hmac.compare_digest(mac, wanted):
             raise TokenError("token", "forged, or of another site")
-        shown = _decoder.decode(payload[1:])
+        try:
+            shown = _decoder.decode(payload[1:])
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            # Ours, but of another version.
+            raise TokenError("token", "of a form that this edge does not know") from error
         if shown.expires_s < now_s:
             raise TokenError("token-expired", "the page is too old to report")
         return shown

@@ -24,6 +24,12 @@ _encoder = msgspec.msgpack.Encoder()
 _decoder = msgspec.msgpack.Decoder(VisitorState)
 
 
+class _AnyVersion(msgspec.Struct, array_like=True):
+    """What states of all versions begin with."""
+
+    version: int
+
+
 class CookieBox:
     """Seals and opens the visitor cookie of one site: AES-256-GCM, bound to the site's id.
 
@@ -65,18 +71,36 @@ class CookieBox:
             raw = base64.b64decode(value + b"=" * (-len(value) % 4), b"-_", validate=True)
             cipher = self._ciphers[raw[0]]
             plain = cipher.decrypt(raw[1 : 1 + NONCE_BYTES], raw[1 + NONCE_BYTES :], self._bound_to)
-            state = _decoder.decode(plain)
-        except (binascii.Error, IndexError, KeyError, ValueError, InvalidTag, msgspec.DecodeError) as error:
+        except (binascii.Error, IndexError, KeyError, ValueError, InvalidTag) as error:
             raise TokenError("cookie", f"can't be opened: {type(error).__name__}") from error
-        if state.version > VERSION:
-            raise TokenError("cookie-newer", f"version {state.version}; this edge writes {VERSION}")
-        return state
+        return _read(plain)
+
+
+def _read(plain: bytes) -> VisitorState:
+    try:
+        state = _decoder.decode(plain)
+        version = state.version
+    except (msgspec.DecodeError, ValueError) as error:
+        version = _version(plain)
+        if version <= VERSION:
+            raise TokenError("cookie", f"holds no visitor state: {error}") from error
+    if version > VERSION:
+        raise TokenError("cookie-newer", f"version {version}; this edge writes {VERSION}")
+    return state
+
+
+def _version(plain: bytes) -> int:
+    """The version of a state whose other fields may be of any type; 0 where there is none."""
+    try:
+        return msgspec.msgpack.decode(plain, type=_AnyVersion).version
+    except (msgspec.DecodeError, ValueError):
+        return 0
 
 
 def find(header: bytes) -> bytes:
     """Our cookie's value in a Cookie header, or empty."""
     start = header.find(NAME + b"=")
-    while start > 0 and header[start - 1] not in b"; ":
+    while start > 0 and header[start - 1] != ord(";") and header[max(0, start - 2) : start] != b"; ":
         start = header.find(NAME + b"=", start + 1)
     if start < 0:
         return b""
@@ -88,4 +112,4 @@ def without(header: bytes) -> bytes:
     if NAME not in header:
         return header
     parts = [part.strip() for part in header.split(b";")]
-    return b"; ".join(part for part in parts if part.partition(b"=")[0] != NAME)
+    return b"; ".join(part for part in parts if part.partition(b"=")[0].rstrip() != NAME)

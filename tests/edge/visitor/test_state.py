@@ -1,0 +1,43 @@
+"""Visitor state over page views."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from edge.visitor.state import MAX_ITEMS, NEW, VISIT_GAP_S, VisitorState, arrive, view
+
+NOW_S = 1_700_000_000
+ID, OTHER = b"a" * 16, b"b" * 16
+
+
+def test_a_new_visitor_gets_an_id_and_a_first_visit() -> None:
+    assert arrive(NEW, NOW_S, ID) == VisitorState(1, ID, NOW_S, NOW_S, 1, ())
+
+
+def test_a_visit_ends_by_a_pause() -> None:
+    state = arrive(NEW, NOW_S, ID)
+    assert arrive(state, NOW_S + VISIT_GAP_S, OTHER).visits == 1
+    assert arrive(state, NOW_S + VISIT_GAP_S + 1, OTHER).visits == 2
+
+
+@given(st.lists(st.integers(1_000_000, 2**40), min_size=1))
+def test_who_comes_back_keeps_id_and_first_view_whatever_the_clock_does(times: list[int]) -> None:
+    state = NEW
+    for now_s in times:
+        before, state = state, arrive(state, now_s, OTHER if state.visitor else ID)
+        assert before.visits <= state.visits <= before.visits + 1
+        assert state.last_s >= before.last_s
+    assert (state.visitor, state.first_s) == (ID, times[0])
+
+
+def test_without_an_identifier_there_is_none() -> None:
+    assert arrive(arrive(NEW, NOW_S, b""), NOW_S + 1, b"").visitor == b""
+
+
+@given(st.lists(st.text(max_size=2), max_size=3 * MAX_ITEMS))
+def test_items_stand_once_the_latest_first_and_bounded(items: list[str]) -> None:
+    state = NEW
+    for item in items:
+        state = view(state, item)
+        assert state.items[0] == item
+    latest = list(dict.fromkeys(reversed(items)))[:MAX_ITEMS]
+    assert list(state.items) == latest
