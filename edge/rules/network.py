@@ -1,0 +1,41 @@
+"""Networks in CIDR notation, and whether an address is in one."""
+
+from functools import lru_cache
+from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
+from typing import Any, Final
+
+MAX_ADDRESS_CHARS: Final = 64
+
+
+def network(text: str) -> IPv4Network | IPv6Network:
+    """The network, an address alone being a network of one.
+
+    Raises
+    ------
+    ValueError
+        It is none, or has bits set beyond its prefix.
+    """
+    return ip_network(text.strip())
+
+
+@lru_cache(4096)
+def _networks(texts: tuple[str, ...]) -> tuple[IPv4Network | IPv6Network, ...]:
+    return tuple(network(text) for text in texts)
+
+
+def in_network(actual: Any, networks: Any) -> bool:
+    """Whether the address is in the network, or in one of a list; what is no address is in none.
+
+    An IPv4 address written as IPv6 (``::ffff:192.0.2.1``) counts as IPv4.
+    """
+    if not isinstance(actual, str) or len(actual) > MAX_ADDRESS_CHARS:
+        return False
+    texts = (networks,) if isinstance(networks, str) else tuple(networks)
+    try:
+        address = ip_address(actual.strip())
+        known = _networks(texts)
+    except ValueError:
+        return False
+    mapped = getattr(address, "ipv4_mapped", None)
+    address = mapped or address
+    return any(address in one for one in known if one.version == address.version)
