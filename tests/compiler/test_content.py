@@ -15,6 +15,7 @@ from tests.workspaces.make import make_workspace
 
 HOSTILE = [
     "<script>alert(1)</script>",
+    "\u202e\u2066reversed<!--",
     "<SCRIPT SRC=//evil.example/x.js></SCRIPT>",
     "<img src=x onerror=alert(1)>",
     "<svg><script>alert(1)</script></svg>",
