@@ -62,12 +62,12 @@ def _read(out: bytes) -> BundleError:
 
 def main(folder: str, site: str) -> int:
     """Verify every hash and run the golden decisions; 0, or `REFUSED` with the reason as JSON."""
+    # Pages are served beside this by the same processors; the imports are most of the work.
+    os.nice(NICENESS)
     # Heavy imports (the model runtime) belong to this short process only.
     from edge.bundle.reader import open_bundle  # noqa: PLC0415
     from edge.decide.golden import check  # noqa: PLC0415
 
-    # Pages are served beside this by the same processors.
-    os.nice(NICENESS)
     try:
         check(open_bundle(Path(folder), site, verify=True))
     except BundleError as error:
