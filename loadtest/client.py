@@ -3,6 +3,7 @@
 import asyncio
 import random
 import re
+import sys
 import time
 from dataclasses import dataclass, field
 
@@ -86,12 +87,25 @@ async def browse(port: int, visitors: list[Visitor], requests: int, tally: Tally
     awake.cancel()
 
 
+async def browse_calmly(
+    port: int, visitors: list[Visitor], duration_s: float, pause_s: float, tally: Tally
+) -> None:
+    """All visitors at once for so long, each pausing between its pages: for latencies, not for CPU time."""
+    left = [sys.maxsize]
+    visits = [asyncio.create_task(_visit(port, visitor, left, tally, pause_s)) for visitor in visitors]
+    await asyncio.sleep(duration_s)
+    left[0] = 0
+    await asyncio.gather(*visits)
+
+
 async def _stay_awake() -> None:
     while True:  # noqa: ASYNC110 - it is the point not to wait
         await asyncio.sleep(0)
 
 
-async def _visit(port: int, visitor: Visitor, left: list[int], tally: Tally) -> None:
+async def _visit(
+    port: int, visitor: Visitor, left: list[int], tally: Tally, pause_s: float | None = None
+) -> None:
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     try:
         while left[0] > 0:
@@ -116,5 +130,7 @@ async def _visit(port: int, visitor: Visitor, left: list[int], tally: Tally) -> 
                 tally.failed += 1
                 tally.errors.append(head[:40].decode("latin-1"))
             visitor.adopt(head)
+            if pause_s is not None:
+                await asyncio.sleep(pause_s)
     finally:
         writer.close()

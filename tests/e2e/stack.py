@@ -226,7 +226,12 @@ class Stack:
 
     def wait_origin(self) -> None:
         """Wait until the origin answers."""
-        until("the origin", lambda: self._client.get(self.origin_url + "/live").is_success)
+
+        def answers() -> bool:
+            assert self._running["origin"].poll() is None, "the origin ended"
+            return self._client.get(self.origin_url + "/live").is_success
+
+        until("the origin", answers)
 
     def wait_connected(self) -> None:
         """Wait until all workers are connected to the agent, and serve."""
