@@ -13,11 +13,12 @@ from edge.bundle import format as fmt
 from origin.keys import token_digest
 from origin.refusal import RefusedError
 from origin.service import Origin, Site
-from origin.store import Segment
+from origin.store import Order, Segment
 
 MAX_JSON_BYTES: Final = 1 << 20
 WRITE_BYTES: Final = 1 << 20
 MAX_DIGITS: Final = 15
+MAX_TEXT: Final = 1000
 NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 """PoPs and spools stand in file names of the lake."""
 
@@ -40,27 +41,39 @@ def origin_of(request: Request) -> Origin:
     return origin
 
 
-def authorized(request: Request, purpose: str) -> Site:
-    """The site, once the request shows its token for `purpose`: ``publish`` or ``ingest``."""
-    site = site_of(request)
+def bearer(request: Request) -> str:
+    """The token that a request shows; empty when it shows none."""
     scheme, _, token = request.headers.get("authorization", "").partition(" ")
-    if scheme.lower() != "bearer" or not token:
-        raise RefusedError(
-            401,
-            "no-token",
-            f"this needs the site's {purpose} token",
-            "send it as Authorization: Bearer TOKEN",
-        )
+    return token.strip() if scheme.lower() == "bearer" else ""
+
+
+def no_token(wanted: str) -> RefusedError:
+    """The refusal of a request that shows no token."""
+    return RefusedError(401, "no-token", f"this needs {wanted}", "send it as Authorization: Bearer TOKEN")
+
+
+def authorized(request: Request) -> Site:
+    """The site, once the request shows its publish token."""
+    site = site_of(request)
+    token = bearer(request)
+    if not token:
+        raise no_token("the site's publish token")
     keys = site.keys
-    wanted = keys.publish_token_sha256 if purpose == "publish" else keys.ingest_token_sha256
-    if not hmac.compare_digest(token_digest(token.strip()), wanted):
+    if not hmac.compare_digest(token_digest(token), keys.publish_token_sha256):
         raise RefusedError(
             403,
             "wrong-token",
-            f"this is not the {purpose} token of {keys.site!r}",
+            f"this is not the publish token of {keys.site!r}",
             "take the key file of this site",
         )
     return site
+
+
+def order_of(author: str, reason: str) -> Order:
+    """Who wants a change, and why."""
+    if not author.strip():
+        raise RefusedError(422, "author", "nobody is named as author", "say who changes what visitors see")
+    return Order(author[:MAX_TEXT], reason[:MAX_TEXT])
 
 
 def digest_of(request: Request) -> str:
@@ -71,17 +84,26 @@ def digest_of(request: Request) -> str:
     return text
 
 
+def number_of(request: Request, name: str) -> int:
+    """A revision's number in the path; 0, which none has, when it is beyond all."""
+    number: int = request.path_params[name]
+    return number if number < 10**MAX_DIGITS else 0
+
+
 def segment_of(request: Request) -> Segment:
     """The spool's segment that the path names."""
     path = request.path_params
     for part in ("pop", "spool"):
-        if not NAME.fullmatch(path[part]):
-            raise RefusedError(
-                422, part, f"{path[part][:80]!r} is no {part}", "use letters, digits and . _ -"
-            )
+        check_name(part, path[part])
     if path["segment"] >= 10**MAX_DIGITS:
         raise RefusedError(422, "segment", "no segment has such a number")
     return Segment(path["site"], path["pop"], path["spool"], path["segment"])
+
+
+def check_name(what: str, name: str) -> None:
+    """Refuse a name that is not safe in file names and URLs."""
+    if not NAME.fullmatch(name):
+        raise RefusedError(422, what, f"{name[:80]!r} is no {what}", "use up to 64 letters, digits and . _ -")
 
 
 async def json_of(request: Request, type_: type[T]) -> T:
@@ -89,7 +111,7 @@ async def json_of(request: Request, type_: type[T]) -> T:
     try:
         return msgspec.json.decode(await body_of(request, MAX_JSON_BYTES), type=type_)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise RefusedError(422, "json", str(error), "send JSON as docs/origin.md describes") from error
+        raise RefusedError(422, "json", str(error), "send JSON as GET /openapi.json describes") from error
 
 
 async def stream_into(request: Request, write: Callable[[bytes], None]) -> int:

@@ -5,16 +5,18 @@ import logging
 import os
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from edge.bundle import format as fmt
 from edge.errors import ConfigError
 from origin import signing
 from origin.artifacts import ArtifactFolder
+from origin.history import Sizes
 from origin.ingest import Ingest
 from origin.keys import OriginKeys
 from origin.news import News
+from origin.presence import Presence
 from origin.settings import Settings
 from origin.store_sqlite import SqliteStore, open_store
 
@@ -23,10 +25,11 @@ logger = logging.getLogger("nearside.origin")
 
 @dataclass(frozen=True)
 class Site:
-    """One site of the origin: its keys and its artifacts."""
+    """One site of the origin: its keys, its artifacts, and how large they are by manifest."""
 
     keys: OriginKeys
     artifacts: ArtifactFolder
+    sizes: Sizes = field(default_factory=Sizes)
 
     def sign(self, payload: bytes) -> bytes:
         """The encoded `Signed` of the online key."""
@@ -41,6 +44,7 @@ class Origin:
         self.settings = settings
         self.store = store
         self.news = News()
+        self.presence = Presence()
         self.ingest = Ingest(Path(settings.data), store)
         root = Path(settings.data) / "sites"
         self.sites = {

@@ -1,5 +1,6 @@
 """What the origin keeps, as values that are independent of the database."""
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -62,6 +63,25 @@ class StoredManifest:
 
 
 @dataclass(frozen=True)
+class PopToken:
+    """A credential of a PoP by its hash; `order` is of its last change, be it that it was revoked."""
+
+    name: str
+    token_sha256: str
+    revoked: bool
+    changed_ms: int
+    order: Order
+
+
+@dataclass(frozen=True)
+class Heard:
+    """When a PoP was last heard, and when events of it last became part of the lake; 0 is never."""
+
+    seen_ms: int = 0
+    shipped_ms: int = 0
+
+
+@dataclass(frozen=True)
 class Segment:
     """Where a batch of records comes from; its watermark is how many bytes of it are in the lake."""
 
@@ -82,3 +102,8 @@ class LakeFile:
 
 
 Row = dict[str, Any]
+
+
+def now_ms() -> int:
+    """UTC milliseconds since 1970."""
+    return time.time_ns() // 1_000_000

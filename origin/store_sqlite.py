@@ -1,7 +1,6 @@
 """The origin's state in SQLite: every number and every watermark changes inside one transaction."""
 
-import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Collection, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, Final
@@ -13,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 from edge.bundle import format as fmt
 from edge.bundle.format import Revision, Rollout
 from origin import tables
+from origin.pops_sqlite import PopStore
 from origin.refusal import RefusedError
 from origin.store import (
     LakeFile,
@@ -24,10 +24,13 @@ from origin.store import (
     Sign,
     StoredManifest,
     StoredRollout,
+    now_ms,
 )
 
 BUSY_TIMEOUT_S: Final = 30
 MAX_LISTED: Final = 1000
+MAX_ASKED: Final = 500
+"""Values in one statement; SQLite bounds them."""
 
 
 class SqliteStore:
@@ -37,15 +40,29 @@ class SqliteStore:
         self._engine = engine
         # A writer takes its lock at once: a number that was read is still the last when it is used.
         self._writing = engine.execution_options(nearside_writes=True)
+        self.pops = PopStore(engine, self._writing)
 
     async def put_manifest(self, site: str, sha256: str, manifest: StoredManifest) -> None:
         """Keep a verified manifest; a newer signature of the same bytes takes the older one's place."""
         values = {"role": manifest.role, "size": manifest.size, "signed": manifest.signed}
-        statement = upsert(tables.manifests).values(site=site, sha256=sha256, created_ms=_now_ms(), **values)
+        statement = upsert(tables.manifests).values(site=site, sha256=sha256, created_ms=now_ms(), **values)
         async with self._writing.begin() as connection:
             await connection.execute(
                 statement.on_conflict_do_update(index_elements=["site", "sha256"], set_=values)
             )
+
+    async def signed_manifests(self, site: str, hashes: Collection[str]) -> dict[str, bytes]:
+        """The signed bytes of those manifests that are here, by the hash of their payload."""
+        table, wanted = tables.manifests, sorted(hashes)
+        found: dict[str, bytes] = {}
+        async with self._engine.connect() as connection:
+            for start in range(0, len(wanted), MAX_ASKED):
+                some = wanted[start : start + MAX_ASKED]
+                statement = select(table.c.sha256, table.c.signed).where(
+                    table.c.site == site, table.c.sha256.in_(some)
+                )
+                found |= {row.sha256: row.signed for row in await connection.execute(statement)}
+        return found
 
     async def manifest(self, site: str, sha256: str) -> StoredManifest | None:
         """A manifest by the hash of its payload."""
@@ -72,7 +89,7 @@ class SqliteStore:
                     bundle=new.bundle,
                     manifests={role: ref.sha256 for role, ref in new.manifests.items()},
                     signed=sign(payload),
-                    created_ms=_now_ms(),
+                    created_ms=now_ms(),
                     **_order(new.order),
                 )
             )
@@ -90,6 +107,13 @@ class SqliteStore:
         async with self._engine.connect() as connection:
             result = await connection.execute(statement.limit(MAX_LISTED))
             return [dict(row) for row in result.mappings()]
+
+    async def revision_row(self, site: str, number: int) -> Row | None:
+        """A revision as `revisions` lists it."""
+        table = tables.revisions
+        columns = [c for c in table.c if c.name not in ("site", "signed")]
+        row = await self._one(select(*columns).where(table.c.site == site, table.c.number == number))
+        return dict(row._mapping) if row else None
 
     async def revision(self, site: str, number: int) -> bytes | None:
         """A revision's signed bytes."""
@@ -126,6 +150,15 @@ class SqliteStore:
         async with self._engine.connect() as connection:
             return await _rollout(connection, site)
 
+    async def rollouts(self, site: str) -> list[Row]:
+        """The newest rollouts, the one in force first."""
+        table = tables.rollouts
+        columns = [c for c in table.c if c.name not in ("site", "signed")]
+        statement = select(*columns).where(table.c.site == site).order_by(table.c.serial.desc())
+        async with self._engine.connect() as connection:
+            result = await connection.execute(statement.limit(MAX_LISTED))
+            return [dict(row) for row in result.mappings()]
+
     async def watermark(self, segment: Segment) -> int:
         """How many bytes of a segment are in the lake."""
         async with self._engine.connect() as connection:
@@ -139,12 +172,12 @@ class SqliteStore:
         async with self._writing.begin() as connection:
             if await _watermark(connection, segment) != before:
                 return False
-            now_ms = _now_ms()
+            created_ms = now_ms()
             for file in files:
                 await connection.execute(
-                    insert(tables.lake_files).values(site=segment.site, created_ms=now_ms, **vars(file))
+                    insert(tables.lake_files).values(site=segment.site, created_ms=created_ms, **vars(file))
                 )
-            values = {"committed": after, "updated_ms": now_ms}
+            values = {"committed": after, "updated_ms": created_ms}
             statement = upsert(tables.watermarks).values(**_segment(segment), **values)
             await connection.execute(
                 statement.on_conflict_do_update(index_elements=[*_segment(segment)], set_=values)
@@ -215,7 +248,7 @@ async def _add_rollout(
             pops=pops,
             kill=list(kill),
             signed=sign(payload),
-            created_ms=_now_ms(),
+            created_ms=now_ms(),
             **_order(order),
         )
     )
@@ -257,7 +290,3 @@ def _segment(segment: Segment) -> Row:
 
 def _order(order: Order) -> Row:
     return {"author": order.author, "reason": order.reason}
-
-
-def _now_ms() -> int:
-    return time.time_ns() // 1_000_000

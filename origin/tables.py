@@ -58,6 +58,30 @@ watermarks = Table(
     Column("updated_ms", Integer, nullable=False),
 )
 
+pop_tokens = Table(
+    "pop_tokens",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("site", String, nullable=False, index=True),
+    Column("name", String, nullable=False),
+    Column("token_sha256", String(64), nullable=False),
+    Column("author", String, nullable=False),
+    Column("reason", String, nullable=False),
+    Column("created_ms", Integer, nullable=False),
+    Column("revoked_ms", Integer, nullable=False, default=0),
+)
+"""Every credential that a PoP ever had; of a PoP at most one is not revoked.
+
+A revoked one names who revoked it, why, and when."""
+
+pops_seen = Table(
+    "pops_seen",
+    metadata,
+    Column("site", String, primary_key=True),
+    Column("name", String, primary_key=True),
+    Column("seen_ms", Integer, nullable=False),
+)
+
 lake_files = Table(
     "lake_files",
     metadata,

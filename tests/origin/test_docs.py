@@ -25,10 +25,14 @@ def test_every_setting() -> None:
         assert f"`{PREFIX}{field.name.upper()}`" in DOCS
 
 
+NAMES = ("accept", "api", "api_pops", "api_published", "artifacts", "credentials", "ingest", "pops_sqlite")
+REACHED = [ROOT / "origin" / f"{name}.py" for name in (*NAMES, "reading", "service", "store_sqlite")]
+
+
 def codes() -> Iterator[str]:
     """The codes that stand in calls of `RefusedError` and `BundleError` of what requests reach."""
-    for name in ("accept", "api", "artifacts", "ingest", "reading", "service", "store_sqlite"):
-        for node in ast.walk(ast.parse((ROOT / "origin" / f"{name}.py").read_text(encoding="utf-8"))):
+    for path in REACHED:
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Call) and getattr(node.func, "id", "") in ("RefusedError", "BundleError"):
                 position = 1 if getattr(node.func, "id", "") == "RefusedError" else 0
                 if isinstance(node.args[position], ast.Constant):

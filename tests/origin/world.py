@@ -16,6 +16,7 @@ from origin.api import make_app
 from origin.keys import OriginKeys, PublisherKeys, load_origin, load_publisher, new_keys
 from origin.serve import make_server
 from origin.settings import Settings
+from tests.origin.conforming import conforms
 
 SITE = "films"
 KINDS = {"rules": "index", "models": "graph", "catalog": "items"}
@@ -44,12 +45,13 @@ def make_keys(folder: Path, site: str = SITE) -> Keys:
 
 @asynccontextmanager
 async def running(settings: Settings, *keys: Keys) -> AsyncIterator[httpx.AsyncClient]:
-    """A client of an origin that runs in this process."""
+    """A client of an origin that runs in this process; each answer is held against the OpenAPI document."""
     app = make_app(settings, [held.origin for held in keys])
     async with app.router.lifespan_context(app):
         transport = httpx.ASGITransport(app, raise_app_exceptions=False)
         base = f"http://origin/v1/sites/{keys[0].origin.site}"
-        async with httpx.AsyncClient(transport=transport, base_url=base) as client:
+        hooks = {"response": [conforms]}
+        async with httpx.AsyncClient(transport=transport, base_url=base, event_hooks=hooks) as client:
             yield client
 
 
