@@ -107,9 +107,9 @@ def find(header: bytes) -> bytes:
     return header[start + len(NAME) + 1 :].partition(b";")[0].strip()
 
 
-def without(header: bytes) -> bytes:
-    """A Cookie header without our cookie: what the site may see."""
-    if NAME not in header:
+def without(header: bytes, cookie: bytes = NAME) -> bytes:
+    """A Cookie header without one cookie, by default ours: what the site may see."""
+    if not cookie or cookie not in header:
         return header
     parts = [part.strip() for part in header.split(b";")]
-    return b"; ".join(part for part in parts if part.partition(b"=")[0].rstrip() != NAME)
+    return b"; ".join(part for part in parts if part.partition(b"=")[0].rstrip() != cookie)

@@ -91,6 +91,7 @@ def make_server(app: App) -> Server:
         app,
         http=CorkedProtocol,
         loop="none",
+        ws="none",
         lifespan="off",
         interface="asgi3",
         access_log=False,

@@ -31,6 +31,11 @@ class Turn:
         self._waiting: list[tuple[PageView, asyncio.Future[None]]] = []
         self._scheduled = False
 
+    @property
+    def consent_cookie(self) -> bytes:
+        """The name of the site's consent cookie; empty while there is none."""
+        return self._holder.active.engine.schema.consent_cookie.encode()
+
     def submit(self, view: PageView) -> asyncio.Future[None]:
         """Answer this view with the others of its turn; the future is done when it is filled in."""
         done: asyncio.Future[None] = self._loop.create_future()

@@ -1,0 +1,259 @@
+"""One worker in this process: a compiled bundle, a site that answers from a table, an ASGI client."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Callable, Iterator
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote
+
+import httpx
+import pytest
+
+from edge.bundle.reader import open_bundle
+from edge.decide.engine import Engine
+from edge.decide.types import DecisionRecord, Event, Record
+from edge.errors import UpstreamError
+from edge.events.spool import SpoolWriter, records
+from edge.events.token import TokenBox
+from edge.visitor.cookie import CookieBox
+from edge.visitor.state import VisitorState
+from edge.worker.active import Active, Holder
+from edge.worker.app import PageApp
+from edge.worker.beside import make_beside
+from edge.worker.counters import Counters
+from edge.worker.personalize import Desk
+from edge.worker.plain import PlainPages
+from edge.worker.turn import Turn
+from tests.workspaces.make import SITE, make_bundle
+
+PAGE = (
+    b"<!doctype html><title>Films</title>\xff\n"
+    b'<main><div data-placement="hero">the default</div>\n'
+    b'<section data-placement="recommended"><i>nothing yet</i></section><p>after</p></main>'
+)
+HTML = ("content-type", "text/html; charset=utf-8")
+MAX_PAGE_BYTES = 20_000
+
+
+class Stream(httpx.AsyncByteStream):
+    """A body in chunks; one that is an error breaks it off."""
+
+    def __init__(self, chunks: list[Any], site: "FakeSite") -> None:
+        self.chunks, self.site = chunks, site
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        for chunk in self.chunks:
+            await asyncio.sleep(0)
+            if isinstance(chunk, Exception):
+                raise chunk
+            self.site.streamed += 1
+            yield chunk
+
+    async def aclose(self) -> None:
+        self.site.closed += 1
+
+
+@dataclass
+class Said:
+    """What the site answers on one path."""
+
+    body: Any = PAGE
+    headers: tuple[tuple[str, str], ...] = (HTML,)
+    status: int = 200
+
+
+@dataclass
+class Heard:
+    """What the site was asked."""
+
+    method: str
+    target: bytes
+    headers: list[tuple[bytes, bytes]]
+    body: bytes
+
+    def values(self, name: bytes) -> list[bytes]:
+        return [value for key, value in self.headers if key == name]
+
+
+class FakeSite:
+    """Stands for `Upstream`."""
+
+    def __init__(self) -> None:
+        self.says: dict[bytes, Said] = {}
+        self.heard: list[Heard] = []
+        self.down = False
+        self.streamed = self.closed = 0
+
+    async def send(self, method: str, target: bytes, headers: Any, body: Any) -> httpx.Response:
+        sent = b"".join([chunk async for chunk in body]) if body is not None else b""
+        if self.down:
+            raise UpstreamError("upstream", "it is down")
+        self.heard.append(Heard(method, target, headers, sent))
+        said = self.says.get(target, Said())
+        chunks = said.body if isinstance(said.body, list) else [said.body]
+        return httpx.Response(said.status, headers=list(said.headers), stream=Stream(chunks, self))
+
+
+@dataclass
+class Answer:
+    """What a client got."""
+
+    status: int = 0
+    headers: list[tuple[bytes, bytes]] = field(default_factory=list)
+    body: bytes = b""
+    ended: bool = False
+
+    def values(self, name: str) -> list[str]:
+        return [value.decode() for key, value in self.headers if key.lower() == name.encode()]
+
+    def value(self, name: str) -> str:
+        values = self.values(name)
+        return values[0] if values else ""
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.body)
+
+
+class Worker:
+    """A worker and its site."""
+
+    def __init__(self, folder: Path, engine: Engine | None) -> None:
+        self.folder = folder
+        self.holder = Holder()
+        if engine is not None:
+            self.holder.active = Active(engine, 7)
+        self.counters = Counters()
+        self.spool = SpoolWriter(folder)
+        cookies, tokens = CookieBox(SITE, [(1, b"c" * 32)]), TokenBox(SITE, [(1, b"t" * 32)])
+        self.desk = Desk(SITE, "test", cookies, tokens, self.spool, self.counters, 3600, 86400)
+        self.site = FakeSite()
+        self.pages = PlainPages(1 << 20)
+        self.records_at_start: list[int] = []
+
+    def run(self, asks: Callable[[PageApp], Any]) -> Any:
+        async def main() -> Any:
+            turn = Turn(self.holder, self.desk)
+            beside = make_beside(self.holder, self.desk)
+            return await asks(PageApp(self.site, self.pages, turn, beside, MAX_PAGE_BYTES))  # type: ignore[arg-type]
+
+        return asyncio.run(main())
+
+    def get(
+        self, target: str = "/", headers: dict[str, str] | list[tuple[str, str]] = (), **more: Any
+    ) -> Answer:  # type: ignore[assignment]
+        return self.run(lambda app: self.ask(app, target, headers, **more))  # type: ignore[no-any-return]
+
+    def post(self, target: str, document: Any) -> Answer:
+        body = document if isinstance(document, bytes) else json.dumps(document).encode()
+        return self.get(target, {"content-length": str(len(body))}, method="POST", body=[body])
+
+    def together(self, *asks: tuple[str, dict[str, str]]) -> list[Answer]:
+        """Requests of one turn."""
+
+        async def all_of(app: PageApp) -> list[Answer]:
+            return await asyncio.gather(*[self.ask(app, *ask) for ask in asks])
+
+        return self.run(all_of)  # type: ignore[no-any-return]
+
+    async def ask(
+        self,
+        app: PageApp,
+        target: str = "/",
+        headers: Any = (),
+        *,
+        method: str = "GET",
+        body: list[bytes] = [],  # noqa: B006 - never changed
+        leaves_after: int | None = None,
+    ) -> Answer:
+        raw, _, query = target.encode("latin-1").partition(b"?")
+        pairs = headers.items() if isinstance(headers, dict) else headers
+        path = raw.decode("latin-1")
+        scope = {
+            "type": "http",
+            "method": method,
+            "path": unquote(path),
+            "raw_path": raw,
+            "query_string": query,
+            "headers": [(name.encode(), value.encode("latin-1")) for name, value in pairs],
+            "client": ("192.0.2.1", 4711),
+        }
+        answer, left = Answer(), asyncio.Event()
+        messages = [{"type": "http.request", "body": part, "more_body": True} for part in body]
+        if leaves_after != 0 or not body:
+            messages.append({"type": "http.request", "body": b"", "more_body": False})
+
+        async def receive() -> Any:
+            if messages:
+                return messages.pop(0)
+            if leaves_after != 0:
+                await left.wait()
+            return {"type": "http.disconnect"}
+
+        async def send(message: Any) -> None:
+            if message["type"] == "http.response.start":
+                assert not answer.status
+                answer.status, answer.headers = message["status"], list(message["headers"])
+                self.records_at_start.append(len(self.records()))
+            elif not left.is_set():
+                answer.body += message["body"]
+                answer.ended = not message.get("more_body")
+                if leaves_after is not None and len(answer.body) >= leaves_after:
+                    left.set()
+
+        await app(scope, receive, send)
+        return answer
+
+    def records(self) -> list[Record]:
+        files = sorted(self.folder.glob("*/*.seg"))
+        return [record for path in files for record in records(path.read_bytes())]
+
+    def decisions(self) -> list[DecisionRecord]:
+        return [record for record in self.records() if isinstance(record, DecisionRecord)]
+
+    def events(self) -> list[Event]:
+        return [record for record in self.records() if isinstance(record, Event)]
+
+    def count(self, name: str) -> float:
+        return sum(value for key, value in self.counters.snapshot().items() if key.startswith(name))
+
+    def cookie(self, *items: str, visitor: bytes = b"v" * 16, visits: int = 3) -> str:
+        state = VisitorState(1, visitor, 1_700_000_000, 1_700_000_000, visits, items)
+        return "nearside=" + self.desk.cookies.seal(state).decode()
+
+    def state(self, answer: Answer) -> VisitorState:
+        (ours,) = [value for value in answer.values("set-cookie") if value.startswith("nearside=")]
+        return self.desk.cookies.open(ours.partition("=")[2].partition(";")[0].encode())
+
+    def kill(self, *campaigns: str) -> None:
+        self.holder.active = replace(self.holder.active, killed=campaigns)
+
+
+@pytest.fixture(scope="session")
+def bundle_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The small workspace, compiled."""
+    return make_bundle(tmp_path_factory.mktemp("bundle"))
+
+
+@pytest.fixture(scope="session")
+def engine(bundle_folder: Path) -> Engine:
+    """The small workspace, loaded."""
+    return Engine.load(open_bundle(bundle_folder, SITE))
+
+
+@pytest.fixture
+def worker(tmp_path: Path, engine: Engine) -> Iterator[Worker]:
+    """A worker with the bundle."""
+    worker = Worker(tmp_path, engine)
+    yield worker
+    worker.spool.close()
+
+
+@pytest.fixture
+def empty_worker(tmp_path: Path) -> Iterator[Worker]:
+    """A worker that never had a bundle."""
+    worker = Worker(tmp_path, None)
+    yield worker
+    worker.spool.close()
