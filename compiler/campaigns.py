@@ -49,6 +49,7 @@ def read_rules(
     for fields in files:
         reader.take_campaigns(fields)
         fields.close()
+    reader.note_unused()
     if len(reader.campaigns) > MAX_CAMPAIGNS:
         problems.error(
             FOLDER, 0, "too-large", f"{len(reader.campaigns)} campaigns", f"at most {MAX_CAMPAIGNS}"
@@ -64,6 +65,7 @@ class _Reader:
         self.audiences: dict[str, Audience] = {}
         self.campaigns: dict[str, Campaign] = {}
         self._broken: set[str] = set()
+        self._named: set[str] = set()
         self._types = {attribute.name: attribute.type for attribute in site.attributes}
         self._site = site
         self._names = names
@@ -98,6 +100,14 @@ class _Reader:
                 self._problems.error(fields.path, node.line, "duplicate-id", message, "keep one of them")
                 continue
             self.campaigns[campaign.id] = campaign
+
+    def note_unused(self) -> None:
+        """Warn of audiences that no campaign names: a condition that someone wrote in vain."""
+        for name, audience in self.audiences.items():
+            if name not in self._named:
+                message = f"no campaign is for the audience {name!r}"
+                hint = "use it in a campaign, or delete it"
+                self._problems.warn(audience.path, audience.line, "unused", message, hint)
 
     def _campaign(self, node: Node, path: str, position: int) -> Campaign | None:
         found = node.value.get("id") if isinstance(node.value, dict) else None
@@ -135,6 +145,7 @@ class _Reader:
             condition = self._condition(node, fields.path, fields.where)
             return everyone if condition is None else (node.plain(), condition)
         name = fields.text("audience")
+        self._named.add(name or "")
         audience = self.audiences.get(name or "")
         if audience is not None:
             return audience.written, audience.condition

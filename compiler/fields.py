@@ -7,13 +7,15 @@ from compiler.problems import Problems, nearest
 from compiler.yaml_lines import Node
 
 MAX_ID_CHARACTERS: Final = 64
-_ID: Final = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?")
+ID: Final = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?")
+"""What may name a thing; an id may have `MAX_ID_CHARACTERS`."""
+
 _ID_HINT: Final = f"use up to {MAX_ID_CHARACTERS} of a-z, 0-9 and '-', not at the ends"
 
 
 def check_id(name: str, what: str, place: tuple[str, int], problems: Problems) -> bool:
     """Whether `name` may name a thing; notes a problem where not."""
-    if len(name) <= MAX_ID_CHARACTERS and _ID.fullmatch(name):
+    if len(name) <= MAX_ID_CHARACTERS and ID.fullmatch(name):
         return True
     shown = name if len(name) <= MAX_ID_CHARACTERS else name[:MAX_ID_CHARACTERS] + "…"
     problems.error(*place, "bad-id", f"{shown!r} can't be the name of {what}", _ID_HINT)

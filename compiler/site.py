@@ -30,10 +30,12 @@ BUILT_IN: Final[dict[str, str]] = {
 }
 """The attributes that every site has, and their types."""
 
-_ATTRIBUTE: Final = re.compile(r"[a-z][a-z0-9_]*(\.[a-z0-9_]+){0,7}")
-_SOURCE: Final = re.compile(r"(header|query|cookie):([A-Za-z0-9!#$%&'*+.^_`|~-]{1,128})")
+MAX_ATTRIBUTE_CHARACTERS: Final = 128
+ATTRIBUTE: Final = re.compile(r"[a-z][a-z0-9_]*(\.[a-z0-9_]+){0,7}")
+COOKIE: Final = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,128}")
+SOURCE: Final = re.compile(rf"(header|query|cookie):({COOKIE.pattern})")
 # Secrets of the visitor: what a rule reads is written down with every decision.
-_SECRET_HEADERS: Final = ("authorization", "cookie", "proxy-authorization")
+SECRET_HEADERS: Final = ("authorization", "cookie", "proxy-authorization")
 
 
 def read_site(folder: Path, problems: Problems) -> Site | None:
@@ -85,7 +87,7 @@ def _read_attribute(name: str, node: Node, problems: Problems) -> fmt.Attribute 
     fields = Fields(node, PATH, f"attribute {name!r}", problems)
     type_, source = fields.text("type", required=True), fields.text("source", required=True)
     fields.close()
-    if not _ATTRIBUTE.fullmatch(name) or len(name) > 128:
+    if not ATTRIBUTE.fullmatch(name) or len(name) > MAX_ATTRIBUTE_CHARACTERS:
         fields.error(
             node.line, "bad-id", "has a name that attributes can't have", "use names like geo.country"
         )
@@ -99,13 +101,13 @@ def _read_attribute(name: str, node: Node, problems: Problems) -> fmt.Attribute 
 
 
 def _check_source(fields: Fields, source: str) -> bool:
-    match = _SOURCE.fullmatch(source)
+    match = SOURCE.fullmatch(source)
     line = fields.line_of("source")
     if match is None:
         hint = "use header:NAME, query:NAME or cookie:NAME"
         fields.error(line, "bad-value", f"has source {source!r}", hint)
         return False
-    if match[1] == "header" and match[2].lower() in _SECRET_HEADERS:
+    if match[1] == "header" and match[2].lower() in SECRET_HEADERS:
         hint = "decisions are logged with their attributes; for one cookie use cookie:NAME"
         fields.error(line, "bad-value", f"reads the secret header {match[2]!r}", hint)
         return False
@@ -136,7 +138,7 @@ def _read_consent(node: Node | None, problems: Problems) -> tuple[str, str]:
     fields = Fields(node, PATH, "consent", problems)
     cookie, default = fields.text("cookie") or "", fields.text("default") or "contextual"
     fields.close()
-    if cookie and not re.fullmatch(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,128}", cookie):
+    if cookie and not COOKIE.fullmatch(cookie):
         fields.error(fields.line_of("cookie"), "bad-value", f"has cookie {cookie!r}", "write a cookie's name")
     if default not in CONSENT_TIERS:
         message = f"has default {default!r}"

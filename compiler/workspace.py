@@ -1,6 +1,6 @@
 """Reads a workspace folder as a whole, and checks what its parts say about each other."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Final
 
@@ -24,6 +24,7 @@ from compiler.types import (
     Workspace,
 )
 from compiler.yaml_lines import read_yaml
+from edge.errors import GivenError
 
 __all__ = [
     "Audience",
@@ -41,10 +42,24 @@ __all__ = [
 
 MODELS: Final = "models"
 FOLDERS: Final = ("catalogs", "content", "models", "rules")
+BESIDE: Final = ("contexts", "data")
+"""Folders that are nobody's spelling mistake, and not read: what people try out, and what models read."""
+
+CheckSettings = Callable[[str, Mapping[str, object]], object]
+"""``(recipe, settings)``; raises `GivenError` where there is no such recipe or setting."""
 
 
-def read_workspace(folder: Path) -> Workspace:
+def _accept(_recipe: str, _settings: Mapping[str, object]) -> None:
+    """The recipes are not known here: they will say so themselves."""
+
+
+def read_workspace(folder: Path, check_settings: CheckSettings = _accept) -> Workspace:
     """Read and check everything that people wrote.
+
+    Parameters
+    ----------
+    check_settings
+        What the recipes say to the settings of models; without it they say so in training.
 
     Raises
     ------
@@ -61,7 +76,7 @@ def read_workspace(folder: Path) -> Workspace:
     contents = read_contents(folder, problems)
     catalog = read_catalog(folder, problems)
     cards = read_cards(folder, catalog, problems)
-    models = _read_models(folder, problems)
+    models = _read_models(folder, check_settings, problems)
     _check_items(folder, models, catalog, problems)
     audiences: tuple[Audience, ...] = ()
     campaigns: tuple[Campaign, ...] = ()
@@ -74,6 +89,7 @@ def read_workspace(folder: Path) -> Workspace:
         )
         audiences, campaigns = read_rules(folder, site, names, problems)
     _note_unused(campaigns, contents, cards, problems)
+    _note_unused_models(campaigns, models, problems)
     problems.raise_errors()
     assert site is not None
     return Workspace(folder, site, audiences, campaigns, contents, catalog, cards, models, problems.warnings)
@@ -87,7 +103,7 @@ def _stems(folder: Path, inside: str, *suffixes: str) -> frozenset[str]:
 def _note_strangers(folder: Path, problems: Problems) -> None:
     """A misspelt folder would otherwise be left out in silence."""
     for entry in sorted(folder.glob("*")):
-        if entry.is_dir() and not entry.name.startswith(".") and entry.name not in FOLDERS:
+        if entry.is_dir() and not entry.name.startswith(".") and entry.name not in (*FOLDERS, *BESIDE):
             near = nearest(entry.name, FOLDERS)
             if near.startswith("did you mean"):
                 problems.warn(entry.name, 0, "unused", "this folder is not read", near)
@@ -97,7 +113,7 @@ def _note_strangers(folder: Path, problems: Problems) -> None:
             )
 
 
-def _read_models(folder: Path, problems: Problems) -> tuple[ModelConfig, ...]:
+def _read_models(folder: Path, check_settings: CheckSettings, problems: Problems) -> tuple[ModelConfig, ...]:
     found: dict[str, ModelConfig] = {}
     files = [f for f in sorted((folder / MODELS).glob("*")) if f.suffix in (".yaml", ".yml")]
     names = {file.stem for file in files}
@@ -106,7 +122,7 @@ def _read_models(folder: Path, problems: Problems) -> tuple[ModelConfig, ...]:
         if file.stem in found:
             problems.error(path, 0, "duplicate-id", f"model {file.stem!r} is also in {found[file.stem].path}")
         elif check_id(file.stem, "a model", (path, 0), problems):
-            config = _read_model(folder, path, file.stem, names, problems)
+            config = _read_model(folder, path, names, check_settings, problems)
             if config is not None:
                 found[file.stem] = config
     return tuple(found[name] for name in sorted(found))
@@ -121,8 +137,9 @@ def _check_items(folder: Path, models: tuple[ModelConfig, ...], catalog: Catalog
 
 
 def _read_model(
-    folder: Path, path: str, name: str, names: Iterable[str], problems: Problems
+    folder: Path, path: str, names: Iterable[str], check_settings: CheckSettings, problems: Problems
 ) -> ModelConfig | None:
+    name = Path(path).stem
     node = read_yaml(folder, path, problems)
     if node is None:
         return None
@@ -139,10 +156,49 @@ def _read_model(
     if interactions is not None and not is_file(folder / interactions):
         line = fields.line_of("interactions")
         fields.error(line, "missing", f"has no file {interactions!r}", "paths are relative to the workspace")
+    settings = {key: entry.plain() for key, entry in fields.rest().items()}
+    if recipe is not None:
+        _check_settings(fields, recipe, settings, check_settings)
     if recipe is None or interactions is None:
         return None
-    settings = {key: entry.plain() for key, entry in fields.rest().items()}
     return ModelConfig(name, recipe, folder / interactions, fallback, settings, path, node.line)
+
+
+_RECIPE_CODES: Final = {"unknown-recipe": "unknown-name", "unknown-setting": "unknown-key"}
+
+
+def _check_settings(
+    fields: Fields, recipe: str, settings: Mapping[str, object], check: CheckSettings
+) -> None:
+    """Ask the recipe about each setting alone, so that all that is wrong is told, on its own line."""
+    asked: list[tuple[str, dict[str, object]]] = [("recipe", {})]
+    asked += [(key, {key: value}) for key, value in settings.items()]
+    for key, given in asked:
+        try:
+            check(recipe, given)
+        except GivenError as error:
+            message, _, hint = str(error).removeprefix(f"{error.code}: ").partition("; ")
+            code = _RECIPE_CODES.get(error.code, "bad-value")
+            fields.error(fields.line_of(key), code, f"can't be trained: {message}", hint)
+            if key == "recipe":
+                return
+
+
+def _note_unused_models(
+    campaigns: tuple[Campaign, ...], models: tuple[ModelConfig, ...], problems: Problems
+) -> None:
+    """A model is used by campaigns, or as the fallback of one that is."""
+    fallbacks = {model.name: model.fallback for model in models}
+    used = {""}
+    for campaign in campaigns:
+        name = campaign.recommender
+        while name not in used:
+            used.add(name)
+            name = fallbacks.get(name, "")
+    for model in models:
+        if model.name not in used:
+            hint = "use it in a campaign, or delete it: it makes the bundle larger"
+            problems.warn(model.path, 0, "unused", f"no campaign uses model {model.name!r}", hint)
 
 
 def _note_unused(
