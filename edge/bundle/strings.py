@@ -25,7 +25,8 @@ class Strings:
             blob, offsets = arrays[f"{name}.blob"], arrays[f"{name}.offsets"]
         except KeyError as error:
             raise BundleError("arrays", f"no array {error.args[0]!r}") from error
-        if blob.dtype != np.uint8 or offsets.dtype != np.uint64 or not len(offsets):
+        shapes = blob.ndim == offsets.ndim == 1
+        if not shapes or blob.dtype != np.uint8 or offsets.dtype != np.uint64 or not len(offsets):
             raise BundleError("arrays", f"{name!r} is no table of strings")
         # One vectorized pass: a bad offset could otherwise show bytes of a neighbour.
         if offsets[0] != 0 or offsets[-1] != len(blob) or bool(np.any(offsets[1:] < offsets[:-1])):
@@ -41,6 +42,24 @@ class Strings:
 
     def __getitem__(self, position: int) -> bytes:
         return bytes(self._blob[self._offsets[position] : self._offsets[position + 1]])
+
+    def check_texts(self) -> None:
+        """Refuse a table that is not text, so that `text` never fails; costs by its bytes, not its strings.
+
+        Raises
+        ------
+        BundleError
+            ``arrays``: a string is not UTF-8.
+        """
+        blob, starts = np.asarray(self._blob), np.asarray(self._offsets)
+        starts = starts[starts < len(blob)]
+        try:
+            bytes(self._blob).decode()
+        except UnicodeDecodeError as error:
+            raise BundleError("arrays", f"strings are not UTF-8: {error}") from error
+        # Whole text cut inside of a character is no text either.
+        if np.any(blob[starts] & 0xC0 == 0x80):
+            raise BundleError("arrays", "strings are not UTF-8: a character is cut in two")
 
     def text(self, position: int) -> str:
         """The string at a position, as text; remembered."""

@@ -1,6 +1,6 @@
 """One revision, ready to run: contexts in, decisions out; never changed once loaded."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 import numpy as np
@@ -19,7 +19,10 @@ CONTENT: Final = 0
 RECOMMENDER: Final = 1
 
 MAX_HISTORIES: Final = 4096
-"""Histories whose lists are remembered; some 5 MB at most."""
+"""Histories whose lists are remembered; some 5 MB, 15 at most."""
+
+MAX_HISTORY_CHARS: Final = 2048
+"""Longer histories, which no visitor cookie holds, are not remembered."""
 
 Lists = dict[str, tuple[str, ...]]
 """By recommender, item ids, best first."""
@@ -36,11 +39,9 @@ class Campaigns:
 
     def __init__(self, arrays: dict[str, Array], schema: RulesSchema, contents: int) -> None:
         self.ids = Strings(arrays, "ids")
-        try:
-            starts, owner = arrays["starts"], arrays["campaign"]
-            action, target = arrays["action"], arrays["target"]
-        except KeyError as error:
-            raise BundleError("arrays", f"campaigns have no {error.args[0]!r}") from error
+        self.ids.check_texts()
+        starts, owner = _vector(arrays, "starts", "<u4"), _vector(arrays, "campaign", "<u4")
+        action, target = _vector(arrays, "action", "|u1"), _vector(arrays, "target", "<u4")
         _check_campaigns(starts, owner, action, target, (len(schema.placements), len(self.ids)))
         wanted = np.where(action == CONTENT, contents, len(schema.recommenders))
         if np.any(action > RECOMMENDER) or np.any(target >= wanted):
@@ -59,6 +60,13 @@ class Campaigns:
         positions = [self.ids.find(campaign.encode()) for campaign in campaigns]
         owned = np.isin(self._owner, [p for p in positions if p >= 0])
         return int.from_bytes(np.packbits(owned, bitorder="little").tobytes(), "little")
+
+
+def _vector(arrays: Mapping[str, Array], name: str, dtype: str) -> Array:
+    array = arrays.get(name)
+    if array is None or array.ndim != 1 or array.dtype.str != dtype:
+        raise BundleError("arrays", f"campaigns have no vector {name!r} of {dtype}")
+    return array
 
 
 def _check_campaigns(
@@ -138,6 +146,7 @@ class Engine:
     def _load_contents(self, bundle: Bundle) -> tuple[Strings, Strings]:
         arrays = unpack(bundle.read(bundle.one("rules", "contents")))
         ids, bodies = Strings(arrays, "ids"), Strings(arrays, "bodies")
+        ids.check_texts()
         if len(ids) != len(bodies):
             raise BundleError("arrays", "contents have not one body for each id")
         return ids, bodies
@@ -201,7 +210,9 @@ class Engine:
         found = self._recommender.recommend([self.items.positions(history) for history in missing])
         for row, history in enumerate(missing):
             lists = {name: tuple(self.items.texts(rows[row])) for name, rows in found.items()}
-            wanted[history] = remembered[history] = lists
+            wanted[history] = lists
+            if sum(map(len, history)) <= MAX_HISTORY_CHARS:
+                remembered[history] = lists
         while len(remembered) > MAX_HISTORIES:
             del remembered[next(iter(remembered))]
 
