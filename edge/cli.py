@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 from edge import log
 from edge.bundle.active import control_path, replace_file
 from edge.errors import ConfigError
-from edge.keys import load_keys
+from edge.keys import load_credential, load_keys
 from edge.settings import Settings, address, read_settings, to_arguments
 from edge.supervisor import Command, Supervisor
 
@@ -30,6 +30,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         log.configure(settings.log_level, "supervisor")
         keys = load_keys(Path(settings.keys))
         check_names(settings)
+        if settings.credential:
+            load_credential(Path(settings.credential), keys.site, settings.pop)
         lock = claim(Path(settings.state_dir), keys.site)
         pages, admin = listen(settings.listen, "listen"), listen(settings.admin, "admin")
     except ConfigError as error:

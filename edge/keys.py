@@ -34,10 +34,19 @@ class PublicKey(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return _raw(self.public, f"key {self.id}")
 
 
+class Credential(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What one PoP shows the origin as its own; the only secret that PoPs do not share."""
+
+    site: str
+    pop: str
+    token: str
+
+
 class EdgeKeys(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What an edge of a site holds; the same for all its PoPs.
 
     `trust` lists the public keys that may sign for each role of `SIGNING_ROLES`.
+    `ingest_token` is empty where every PoP has a credential of its own.
     """
 
     site: str
@@ -74,6 +83,31 @@ def load_keys(path: Path) -> EdgeKeys:
         if not keys.trust.get(role):
             raise ConfigError("keys", f"{path}: nobody is trusted to sign for {role!r}")
     return keys
+
+
+def load_credential(path: Path, site: str, pop: str) -> str:
+    """The token in the file of a PoP's credential.
+
+    Raises
+    ------
+    ConfigError
+        ``credential``: it can't be read, or is another site's or PoP's.
+    """
+    try:
+        held = msgspec.json.decode(path.read_bytes(), type=Credential)
+    except OSError as error:
+        raise ConfigError(
+            "credential", f"{path}: {error.strerror}; make one with `nearside pops add`"
+        ) from error
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise ConfigError("credential", f"{path}: {error}") from error
+    if (held.site, held.pop) != (site, pop):
+        raise ConfigError(
+            "credential", f"{path} is of PoP {held.pop!r} of {held.site!r}, not of {pop!r} of {site!r}"
+        )
+    if not held.token.isascii() or not held.token.isprintable():
+        raise ConfigError("credential", f"{path}: its token can't stand in a header")
+    return held.token
 
 
 def _raw(text: str, name: str) -> bytes:

@@ -24,6 +24,7 @@ class Settings:
     upstream: str = _setting("", "URL of the site that is personalized")
     pop: str = _setting("local", "name of this point of presence")
     keys: str = _setting("edge.json", "keys file, from `nearside keys new`")
+    credential: str = _setting("", "file of this PoP's own credential, from `nearside pops add`")
     state_dir: str = _setting("nearside-edge", "folder for bundles and spools")
     listen: str = _setting("127.0.0.1:8080", "address that serves pages, HOST:PORT")
     admin: str = _setting("127.0.0.1:8081", "address of the admin listener, HOST:PORT")

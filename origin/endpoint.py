@@ -15,6 +15,8 @@ MSGPACK: Final = "application/msgpack"
 LINES: Final = "application/x-ndjson"
 JSON: Final = "application/json"
 
+Handler = Callable[[Request], Awaitable[Response]]
+
 Errors = dict[int, tuple[str, ...]]
 """Error codes by status."""
 
@@ -45,7 +47,7 @@ class Endpoint:
 
     method: str
     path: str
-    handler: Callable[[Request], Awaitable[Response]]
+    handler: Handler
     answers: Body
     status: int = 200
     takes: Body | None = None
@@ -70,6 +72,8 @@ class Endpoint:
 
     def _implied(self) -> list[tuple[int, str]]:
         implied = []
+        if ":int" in self.path:  # what is no number there is another path
+            implied.append((404, "no-route"))
         if self.path.startswith(SITE):
             implied.append((404, "no-site"))
         if self.token:

@@ -10,7 +10,7 @@ from starlette.routing import Route
 
 from origin import api_pops, api_published, openapi, wire
 from origin.answers import answer
-from origin.endpoint import BYTES, INGEST, LINES, MSGPACK, PUBLISH, SITE, Body, Endpoint, Query
+from origin.endpoint import BYTES, INGEST, LINES, MSGPACK, PUBLISH, SITE, Body, Endpoint, Handler, Query
 
 ARTIFACT: Final = f"{SITE}/artifacts/{{sha256}}"
 MANIFEST: Final = f"{SITE}/manifests/{{sha256}}"
@@ -63,8 +63,18 @@ def document() -> dict[str, Any]:
 
 
 def make_routes() -> list[Route]:
-    """The application's routes."""
-    return [Route(e.path, e.handler, methods=[e.method]) for e in ENDPOINTS]
+    """The application's routes, one for each path: so that a 405 names all methods that it has."""
+    paths: dict[str, dict[str, Handler]] = {}
+    for endpoint in ENDPOINTS:
+        paths.setdefault(endpoint.path, {})[endpoint.method] = endpoint.handler
+    return [Route(path, _by_method(handlers), methods=[*handlers]) for path, handlers in paths.items()]
+
+
+def _by_method(handlers: dict[str, Handler]) -> Handler:
+    async def handle(request: Request) -> Response:
+        return await handlers["GET" if request.method == "HEAD" else request.method](request)
+
+    return handle
 
 
 _PUBLISHING: Final = (

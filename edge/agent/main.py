@@ -6,7 +6,7 @@ import logging
 import os
 import signal
 import socket
-from collections.abc import Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -25,7 +25,7 @@ from edge.agent.trust import Trust
 from edge.agent.trusted import TrustedSet
 from edge.bundle.active import control_path, spool_root
 from edge.errors import ConfigError, OriginError
-from edge.keys import EdgeKeys, load_keys
+from edge.keys import EdgeKeys, load_credential, load_keys
 from edge.lifeline import Inherited, read_inherited
 from edge.settings import Settings, address, read_settings
 
@@ -63,7 +63,7 @@ async def run(settings: Settings, keys: EdgeKeys, inherited: Inherited) -> None:
         agent runs on this state folder.
     """
     lock = await _lock(Path(settings.state_dir) / "agent.lock")
-    origin = Origin(settings.origin, keys.site, keys.ingest_token)
+    origin = Origin(settings.origin, keys.site, token_of(settings, keys))
     agent = build(settings, keys, origin)
     server = AdminServer(agent, _listener(settings, inherited))
     stop = asyncio.Event()
@@ -80,6 +80,13 @@ async def run(settings: Settings, keys: EdgeKeys, inherited: Inherited) -> None:
         await agent.control.stop()
         await origin.close()
         os.close(lock)
+
+
+def token_of(settings: Settings, keys: EdgeKeys) -> Callable[[], str]:
+    """Reads what this PoP shows the origin, each time anew: a credential may be replaced at any time."""
+    if not settings.credential:
+        return lambda: keys.ingest_token
+    return lambda: load_credential(Path(settings.credential), keys.site, settings.pop)
 
 
 def build(settings: Settings, keys: EdgeKeys, origin: Origin) -> Agent:

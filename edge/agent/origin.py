@@ -1,7 +1,7 @@
 """The origin's HTTP interface as the agent uses it; all its failures become OriginError."""
 
 import logging
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from typing import Final
 from urllib.parse import quote
@@ -10,7 +10,7 @@ import httpx
 import msgspec
 
 from edge.agent.trusted import MAX_REVISION_BYTES, MAX_ROLLOUT_BYTES, MAX_SIGNED_MANIFEST_BYTES
-from edge.errors import BundleError, OriginError
+from edge.errors import BundleError, ConfigError, OriginError
 
 log = logging.getLogger(__name__)
 
@@ -79,10 +79,10 @@ class Reachability:
 
 
 class Origin:
-    """One site at an origin."""
+    """One site at an origin; `token` is asked for the PoP's credential at each use."""
 
     def __init__(
-        self, url: str, site: str, token: str, transport: httpx.AsyncBaseTransport | None = None
+        self, url: str, site: str, token: Callable[[], str], transport: httpx.AsyncBaseTransport | None = None
     ) -> None:
         self._base = f"{url.rstrip('/')}/v1/sites/{quote(site, safe='')}/"
         self._token = token
@@ -124,7 +124,8 @@ class Origin:
     async def news(self, pop: str) -> AsyncIterator[bytes]:
         """The lines of the news stream, until it breaks or is silent for too long."""
         silence = httpx.Timeout(CONNECT_TIMEOUT_S, read=NEWS_SILENCE_S)
-        async with self._get(f"news?pop={quote(pop, safe='')}", silence) as answer:
+        # Anybody may hear the news; with the credential the origin knows who listens.
+        async with self._get(f"news?pop={quote(pop, safe='')}", silence, self._authority()) as answer:
             waiting = b""
             async for chunk in _expect(answer).aiter_raw():
                 *lines, waiting = (waiting + chunk).split(b"\n")
@@ -136,7 +137,8 @@ class Origin:
     async def committed(self, place: str) -> int:
         """How many bytes of ``POP/SPOOL/SEGMENT`` the origin has committed."""
         async with self._get(f"events/{place}", headers=self._authority()) as answer:
-            return _watermark(await _bounded(_expect(answer), MAX_ANSWER_BYTES))
+            body = await _bounded(answer, MAX_ANSWER_BYTES)
+        return _watermark(_allowed(answer, body))
 
     async def ship(self, place: str, offset: int, data: bytes) -> int:
         """Hand over whole records that begin at `offset`; the origin's watermark after them.
@@ -160,11 +162,14 @@ class Origin:
             raise OffsetError(_watermark(body))
         if answer.status_code == httpx.codes.UNPROCESSABLE_ENTITY:
             _refuse_segment(body)
-        _expect(answer)
-        return _watermark(body)
+        return _watermark(_allowed(answer, body))
 
     def _authority(self) -> dict[str, str]:
-        return {"authorization": f"Bearer {self._token}"}
+        try:
+            return {"authorization": f"Bearer {self._token()}"}
+        except ConfigError as error:
+            # Not now; a file that is put in its place is read at the next try.
+            raise OriginError(error.code, str(error).removeprefix(f"{error.code}: ")) from error
 
     @asynccontextmanager
     async def _get(
@@ -190,6 +195,15 @@ def _expect(answer: httpx.Response) -> httpx.Response:
     if answer.status_code != httpx.codes.OK:
         raise OriginError("origin-status", f"{answer.request.url.path}: HTTP {answer.status_code}")
     return answer
+
+
+def _allowed(answer: httpx.Response, body: bytes) -> bytes:
+    """The body of an answer, or why the origin does not take this PoP's credential."""
+    if answer.status_code in {httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN}:
+        fault = _read(body).error
+        raise OriginError(fault.code or "credential", fault.message or f"HTTP {answer.status_code}")
+    _expect(answer)
+    return body
 
 
 async def _bounded(answer: httpx.Response, limit: int) -> bytes:

@@ -35,7 +35,7 @@ class World:
         """Forget all that is not on disk."""
         self.metrics = Metrics()
         self.refusals = Refusals(self.metrics)
-        self.origin = Origin("http://origin", SITE, TOKEN, self.sim)
+        self.origin = Origin("http://origin", SITE, lambda: TOKEN, self.sim)
         store = Store(self.state_dir)
         active = store.active()
         trusted = TrustedSet(Trust(self.sim.keys()), POP, active.serial if active else 0)

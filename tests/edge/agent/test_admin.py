@@ -41,7 +41,7 @@ class FakeControl:
 @pytest.fixture
 def agent(tmp_path: Path, sim: OriginSim) -> Agent:
     settings = Settings(origin="http://origin", upstream="http://site", state_dir=str(tmp_path), pop="vienna")
-    built = build(settings, sim.keys(), Origin("http://origin", SITE, TOKEN, sim))
+    built = build(settings, sim.keys(), Origin("http://origin", SITE, lambda: TOKEN, sim))
     control: Any = FakeControl()
     return Agent(**{**vars(built), "control": control})
 
