@@ -33,7 +33,7 @@ PAUSE_S = 0.01
 FILMS = 200
 WATCH_S = 0.1
 SWAP_TIMEOUT_S = 30.0
-SERVING = re.compile(r"serving revision \d+, bundle \w+, after ([\d.]+) ms")
+SERVING = re.compile(r"process=(worker-\d+) .*serving revision \d+, bundle (\w+), after ([\d.]+) ms")
 
 
 @dataclass
@@ -125,9 +125,15 @@ def _swap(stack: Stack, revision: int) -> None:
 
 
 def activations_ms(stack: Stack) -> list[float]:
-    """How long each worker took to load a bundle, by its own log; reading `active.json` alone is none."""
-    found = SERVING.findall((stack.logs / "edge.log").read_text())
-    return [float(spent) for spent in found if float(spent) >= 0.5]
+    """How long each worker took to load each bundle, by its own log."""
+    serving: dict[str, str] = {}
+    spent_ms = []
+    for worker, bundle, spent in SERVING.findall((stack.logs / "edge.log").read_text()):
+        # A new serial alone has it say so too.
+        if serving.get(worker) != bundle:
+            spent_ms.append(float(spent))
+        serving[worker] = bundle
+    return spent_ms
 
 
 def main() -> None:
