@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final, TypeVar
+from urllib.parse import quote
 
 import httpx
 import msgspec
@@ -12,6 +13,17 @@ from edge.bundle import format as fmt
 from edge.bundle.format import Rollout, Signed
 from edge.errors import OriginError
 from origin.keys import PublisherKeys
+from origin.wire import (
+    NewCredential,
+    PopEntry,
+    Revised,
+    RevisionDetail,
+    RevisionDiff,
+    RevisionEntry,
+    Revoked,
+    RolledOut,
+    RolloutEntry,
+)
 
 CONNECT_TIMEOUT_S: Final = 5.0
 ANSWER_TIMEOUT_S: Final = 60.0
@@ -25,24 +37,6 @@ class _Error(msgspec.Struct):
 
 class _Refused(msgspec.Struct):
     error: _Error
-
-
-class RevisionEntry(msgspec.Struct, frozen=True):
-    """A revision as the origin lists it."""
-
-    number: int
-    bundle: str
-    manifests: dict[str, str]
-    author: str
-    reason: str
-    created_ms: int
-
-
-class Numbers(msgspec.Struct, frozen=True):
-    """What the origin answers to a change: the serial in force, and a new revision's number."""
-
-    serial: int
-    number: int = 0
 
 
 T = TypeVar("T")
@@ -85,13 +79,52 @@ class OriginClient:
         """Upload a signed manifest."""
         self._request("PUT", f"manifests/{sha256}", content=fmt.encode(signed))
 
-    def post_revision(self, body: dict[str, Any]) -> Numbers:
-        """Make a revision of uploaded manifests."""
-        return self._json(self._request("POST", "revisions", json=body), Numbers)
+    def manifest(self, sha256: str) -> bytes:
+        """A manifest's payload."""
+        return fmt.decode(self._request("GET", f"manifests/{sha256}").content, Signed).payload
 
-    def post_rollout(self, body: dict[str, Any]) -> Numbers:
+    def get_artifact(self, sha256: str, path: Path) -> None:
+        """Download an artifact into a file; who wants it hashes it."""
+        with self._failures(), self._client.stream("GET", f"artifacts/{sha256}") as answer:
+            if not answer.is_success:
+                answer.read()
+                raise _refusal(answer)
+            with path.open("wb") as file:
+                for chunk in answer.iter_bytes():
+                    file.write(chunk)
+
+    def post_revision(self, body: dict[str, Any]) -> Revised:
+        """Make a revision of uploaded manifests."""
+        return self._json(self._request("POST", "revisions", json=body), Revised)
+
+    def post_rollout(self, body: dict[str, Any]) -> RolledOut:
         """Change the rollout."""
-        return self._json(self._request("POST", "rollout", json=body), Numbers)
+        return self._json(self._request("POST", "rollout", json=body), RolledOut)
+
+    def revision(self, number: int) -> RevisionDetail:
+        """A revision with its manifests."""
+        return self._json(self._request("GET", f"revisions/{number}/summary"), RevisionDetail)
+
+    def rollouts(self) -> list[RolloutEntry]:
+        """The newest rollouts, the one in force first."""
+        return self._json(self._request("GET", "rollouts"), list[RolloutEntry])
+
+    def diff(self, a: int, b: int) -> RevisionDiff:
+        """How two revisions differ, artifact by artifact."""
+        return self._json(self._request("GET", f"diff/{a}/{b}"), RevisionDiff)
+
+    def pops(self) -> list[PopEntry]:
+        """The PoPs of the site."""
+        return self._json(self._request("GET", "pops"), list[PopEntry])
+
+    def post_pop(self, body: dict[str, Any]) -> NewCredential:
+        """Make a PoP a credential."""
+        return self._json(self._request("POST", "pops", json=body), NewCredential)
+
+    def revoke_pop(self, name: str, body: dict[str, Any]) -> None:
+        """Revoke a PoP's credential."""
+        place = f"pops/{quote(name, safe='')}/revoke"
+        self._json(self._request("POST", place, json=body), Revoked)
 
     def revisions(self) -> list[RevisionEntry]:
         """The newest revisions, newest first."""

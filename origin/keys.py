@@ -39,7 +39,10 @@ class PublisherKeys(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class OriginKeys(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What the origin holds of a site: hashes of tokens, its online key, and whom to trust."""
+    """What the origin holds of a site: hashes of tokens, its online key, and whom to trust.
+
+    `ingest_token_sha256` is empty where every PoP needs a credential of its own.
+    """
 
     site: str
     publish_token_sha256: str
@@ -51,8 +54,14 @@ class OriginKeys(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 K = TypeVar("K", PublisherKeys, OriginKeys)
 
 
-def new_keys(folder: Path, site: str) -> list[Path]:
+def new_keys(folder: Path, site: str, *, shared_token: bool = True) -> list[Path]:
     """Write fresh `publisher.json`, `origin.json` and `edge.json` for a site, mode 0600.
+
+    Parameters
+    ----------
+    shared_token
+        Make an ingest token that any PoP may show that has no credential of
+        its own; without it each PoP needs one, see `nearside pops add`.
 
     Raises
     ------
@@ -61,7 +70,7 @@ def new_keys(folder: Path, site: str) -> list[Path]:
         ``site``: the site's id has characters that URLs or paths would escape.
     """
     check_site(site)
-    documents = _documents(site)
+    documents = _documents(site, shared_token=shared_token)
     paths = {folder / f"{name}.json": document for name, document in documents.items()}
     for path in paths:
         if path.exists():
@@ -69,7 +78,7 @@ def new_keys(folder: Path, site: str) -> list[Path]:
     try:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         for path, document in paths.items():
-            _write_secret(path, msgspec.json.format(msgspec.json.encode(document), indent=2) + b"\n")
+            write_secret(path, document)
     except OSError as error:
         raise ConfigError("keys", f"{error.filename or folder}: {error.strerror}") from error
     return list(paths)
@@ -94,7 +103,7 @@ def load_origin(path: Path) -> OriginKeys:
     _check_signing(path, keys.sign, allowed=("online",))
     if "online" not in keys.sign:
         raise ConfigError("keys", f"{path}: no 'online' signing key")
-    for digest in (keys.publish_token_sha256, keys.ingest_token_sha256):
+    for digest in (keys.publish_token_sha256, keys.ingest_token_sha256 or keys.publish_token_sha256):
         if not fmt.is_digest(digest):
             raise ConfigError("keys", f"{path}: a token's hash is no SHA-256 in hex")
     for role in fmt.ROLES:
@@ -110,8 +119,9 @@ def token_digest(token: str) -> str:
     return hashlib.sha256(token.encode()).hexdigest()
 
 
-def _documents(site: str) -> dict[str, msgspec.Struct]:
-    publish, ingest = secrets.token_urlsafe(32), secrets.token_urlsafe(32)
+def _documents(site: str, *, shared_token: bool) -> dict[str, msgspec.Struct]:
+    publish = secrets.token_urlsafe(32)
+    ingest = secrets.token_urlsafe(32) if shared_token else ""
     private: dict[str, SigningKey] = {}
     trust: dict[str, tuple[PublicKey, ...]] = {}
     for role in SIGNING_ROLES:
@@ -121,16 +131,21 @@ def _documents(site: str) -> dict[str, msgspec.Struct]:
     online = {"online": private.pop("online")}
     return {
         "publisher": PublisherKeys(site, publish, private),
-        "origin": OriginKeys(site, token_digest(publish), token_digest(ingest), online, trust),
-        "edge": EdgeKeys(site, (_secret(),), (_secret(),), ingest, trust),
+        "origin": OriginKeys(
+            site, token_digest(publish), token_digest(ingest) if ingest else "", online, trust
+        ),
+        "edge": EdgeKeys(site, (new_secret(1),), (new_secret(1),), ingest, trust),
     }
 
 
-def _secret() -> Key:
-    return Key(1, base64.b64encode(secrets.token_bytes(32)).decode())
+def new_secret(key_id: int) -> Key:
+    """A fresh secret key."""
+    return Key(key_id, base64.b64encode(secrets.token_bytes(32)).decode())
 
 
-def _write_secret(path: Path, data: bytes) -> None:
+def write_secret(path: Path, document: msgspec.Struct) -> None:
+    """Write a new file that only its owner may read; one that exists is an error."""
+    data = msgspec.json.format(msgspec.json.encode(document), indent=2) + b"\n"
     handle = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
     with os.fdopen(handle, "wb") as file:
         file.write(data)

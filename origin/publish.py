@@ -1,19 +1,18 @@
 """Publishes compiled bundles and changes what edges serve: what a person orders, as calls to the origin."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
 
 from edge.bundle import format as fmt
 from edge.bundle.format import Artifact, Manifest
 from edge.bundle.reader import Bundle, artifact_path, open_bundle
-from edge.errors import ConfigError, OriginError
-from origin import signing
-from origin.client import OriginClient, RevisionEntry
+from edge.errors import ConfigError
+from origin import rollout, signing
+from origin.client import OriginClient
 from origin.keys import PublisherKeys
-
-ATTEMPTS: Final = 5
+from origin.rollout import Orderer
+from origin.wire import RevisionEntry
 
 
 @dataclass(frozen=True)
@@ -51,47 +50,23 @@ def publish(  # noqa: PLR0913 - each is a noun of its own
 
 def roll_back(url: str, keys: PublisherKeys, to: int, author: str, reason: str) -> int:
     """Let all PoPs serve revision `to`; returns the rollout's serial. Killed campaigns stay killed."""
-    with OriginClient(url, keys) as client:
-        return client.post_rollout({"pops": {"*": to}, "author": author, "reason": reason}).serial
+    return rollout.to(Orderer(url, keys, author, reason), to).serial
 
 
 def kill(url: str, keys: PublisherKeys, campaigns: Iterable[str], author: str, reason: str) -> int:
     """Switch campaigns off at all PoPs, now; returns the rollout's serial."""
-    wanted = frozenset(campaigns)
-    return _change_killed(url, keys, lambda killed: killed | wanted, (author, reason))
+    return rollout.kill(Orderer(url, keys, author, reason), campaigns)
 
 
 def revive(url: str, keys: PublisherKeys, campaigns: Iterable[str], author: str, reason: str) -> int:
     """Take campaigns off the kill list; returns the rollout's serial."""
-    wanted = frozenset(campaigns)
-    return _change_killed(url, keys, lambda killed: killed - wanted, (author, reason))
+    return rollout.revive(Orderer(url, keys, author, reason), campaigns)
 
 
 def list_revisions(url: str, keys: PublisherKeys) -> list[RevisionEntry]:
     """The newest revisions, newest first."""
     with OriginClient(url, keys) as client:
         return client.revisions()
-
-
-def _change_killed(
-    url: str,
-    keys: PublisherKeys,
-    change: Callable[[frozenset[str]], frozenset[str]],
-    order: tuple[str, str],
-) -> int:
-    """Read, change, write; once more when somebody else changed the rollout in between."""
-    author, reason = order
-    with OriginClient(url, keys) as client:
-        for attempt in range(1, ATTEMPTS + 1):
-            rollout = client.rollout()
-            killed = change(frozenset(rollout.kill if rollout else ()))
-            body = {"kill": sorted(killed), "after": rollout.serial if rollout else 0}
-            try:
-                return client.post_rollout({**body, "author": author, "reason": reason}).serial
-            except OriginError as error:
-                if error.code != "stale" or attempt == ATTEMPTS:
-                    raise
-    raise AssertionError("the last attempt returns or raises")
 
 
 def _upload(client: OriginClient, bundle: Bundle) -> tuple[int, int]:

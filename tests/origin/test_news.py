@@ -84,3 +84,32 @@ def test_an_upload_that_breaks_off_leaves_nothing(
     while list(folder.iterdir()) and time.monotonic() < deadline:
         time.sleep(0.01)
     assert list(folder.iterdir()) == []
+
+
+def test_who_listens_is_known_by_credential(served: str, keys: Keys) -> None:
+    base = f"{served}/v1/sites/films"
+
+    def connected(client: httpx.Client) -> dict[str, bool]:
+        entries = client.get(f"{base}/pops", headers=keys.publish).json()
+        return {entry["name"]: entry["connected"] for entry in entries}
+
+    with httpx.Client(timeout=10) as client:
+        body = {"name": "lab", "author": "ann"}
+        token = client.post(f"{base}/pops", json=body, headers=keys.publish).json()["token"]
+        with client.stream("GET", f"{base}/news?pop=lab") as stranger:
+            assert json.loads(next(stranger.iter_lines())) == {"alive": True}
+            assert connected(client) == {"lab": False}
+        own = {"authorization": f"Bearer {token}"}
+        with (
+            client.stream("GET", f"{base}/news?pop=lab", headers=own) as lab,
+            client.stream("GET", f"{base}/news?pop=paris", headers=keys.ingest) as paris,
+        ):
+            lines = lab.iter_lines(), paris.iter_lines()  # a reader that is dropped closes its stream
+            assert all(next(each) for each in lines)
+            assert connected(client) == {"lab": True, "paris": True}
+        deadline = time.monotonic() + 5
+        while any(connected(client).values()) and time.monotonic() < deadline:
+            time.sleep(0.05)
+        assert connected(client) == {"lab": False, "paris": False}
+        entries = client.get(f"{base}/pops", headers=keys.publish).json()
+        assert all(entry["seen_ms"] > 1_600_000_000_000 and not entry["shipped_ms"] for entry in entries)

@@ -38,8 +38,8 @@ class Keys:
         return {"authorization": f"Bearer {self.edge.ingest_token}"}
 
 
-def make_keys(folder: Path, site: str = SITE) -> Keys:
-    publisher, origin, edge = new_keys(folder, site)
+def make_keys(folder: Path, site: str = SITE, *, shared_token: bool = True) -> Keys:
+    publisher, origin, edge = new_keys(folder, site, shared_token=shared_token)
     return Keys(folder, load_publisher(publisher), load_origin(origin), load_keys(edge))
 
 
