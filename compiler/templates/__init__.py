@@ -1,0 +1,1 @@
+"""The workspaces that `nearside init` copies, a folder for each."""
