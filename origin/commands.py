@@ -46,13 +46,54 @@ def keys_new(folder: Path, site: Annotated[str, typer.Option(help="Id of the sit
 
 
 @app.command()
-def validate(workspace: Workspace) -> None:
-    """Check a workspace: every problem at once, with file, line and remedy."""
-    from compiler.workspace import read_workspace
+def init(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder to make.")],
+    template: Annotated[str, typer.Option(help="What kind of site: films, shop or news.")] = "films",
+) -> None:
+    """Write a commented workspace that compiles as it is."""
+    from compiler.init import init_workspace, next_commands
     from origin import shown
+    from origin.validation import workspace_schemas
 
     with shown.problems():
-        found = read_workspace(workspace)
+        init_workspace(folder, template, workspace_schemas())
+    typer.echo(f"{folder} is a workspace ({template}); read its site.yaml first. What to type next:")
+    for command in next_commands(folder):
+        typer.echo(f"  {command}")
+
+
+@app.command()
+def schema(
+    name: Annotated[str, typer.Argument(help="site, rules or model; all when left out.")] = "",
+    out: Annotated[Path | None, typer.Option("-o", "--out", help="Folder to write them to.")] = None,
+) -> None:
+    """Print the JSON Schema of a workspace's files, by which editors complete them."""
+    from compiler.init import schema_text, write_schemas
+    from origin.validation import workspace_schemas
+
+    known = workspace_schemas()
+    if name and name not in known:
+        raise typer.BadParameter(f"no schema {name!r}; there are {', '.join(known)}")
+    chosen = {name: known[name]} if name else known
+    if out is None:
+        typer.echo(schema_text(chosen[name] if name else chosen), nl=False)
+        return
+    for path in write_schemas(out, chosen):
+        typer.echo(path)
+
+
+@app.command()
+def validate(workspace: Workspace, as_json: Json = False) -> None:
+    """Check a workspace: every problem at once, with file, line and remedy; nothing needs training."""
+    from origin import shown
+    from origin.validation import read_checked, validation_document
+
+    if as_json:
+        document = validation_document(workspace)
+        shown.json_document(document)
+        raise typer.Exit(1 if document["errors"] else 0)
+    with shown.problems():
+        found = read_checked(workspace)
         shown.warnings(found.warnings)
     typer.echo(f"{workspace} is fine: {len(found.campaigns)} campaigns, {len(found.catalog.items)} items")
 
@@ -64,12 +105,12 @@ def train(
     evaluate: Annotated[bool, typer.Option(help="Measure first, on the newest interactions.")] = True,
 ) -> None:
     """Train the models of a workspace, with an evaluation table."""
-    from compiler.workspace import read_workspace
     from origin import shown
     from origin.train import train_workspace
+    from origin.validation import read_checked
 
     with shown.problems(), shown.Training() as progress:
-        found = read_workspace(workspace)
+        found = read_checked(workspace)
         trained = list(train_workspace(found, models or [], progress.step, evaluate=evaluate))
     shown.trained(trained)
 
@@ -238,10 +279,10 @@ def demo(
 
 def _compile(workspace: Path, out: Path) -> "Report":
     from compiler.build import compile_workspace
-    from compiler.workspace import read_workspace
     from origin import shown
     from origin.train import load_trained
+    from origin.validation import read_checked
 
     with shown.problems():
-        found = read_workspace(workspace)
+        found = read_checked(workspace)
         return compile_workspace(found, load_trained(found), out)

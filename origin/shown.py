@@ -16,10 +16,10 @@ from compiler.problems import ERROR, Problem, WorkspaceError
 
 if TYPE_CHECKING:  # each command loads only what it needs
     from edge.bundle.format import Rollout
-    from origin.client import RevisionEntry
     from origin.replay import Difference, Findings, Replay
     from origin.report import LakeReport
     from origin.train import TrainedModel
+    from origin.wire import RevisionEntry
 
 out = Console(highlight=False, markup=False)
 err = Console(stderr=True, highlight=False, markup=False)
@@ -41,6 +41,11 @@ def warnings(found: Iterable[Problem]) -> None:
     """Print problems, one a line, as editors understand them."""
     for problem in found:
         print(problem, file=sys.stderr)
+
+
+def json_document(document: dict[str, Any]) -> None:
+    """Print a document for programs."""
+    print(json.dumps(document, indent=2, ensure_ascii=False))
 
 
 class Training:
@@ -81,7 +86,7 @@ def trained(models: "list[TrainedModel]") -> None:
 def bundle(document: dict[str, Any], *, as_json: bool) -> None:
     """Print what is in a bundle."""
     if as_json:
-        print(json.dumps(document, indent=2, ensure_ascii=False))
+        json_document(document)
         return
     out.print(f"bundle {document['id']} of site {document['site']}, {document['items']:,} items")
     table = _table("role", "artifact", "kind", "bytes", "sha256")

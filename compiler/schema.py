@@ -1,0 +1,319 @@
+"""The workspace's files as JSON Schema, for editors: made from what the readers accept."""
+
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+from compiler.campaigns import DEFAULT_LIMIT, MAX_LIMIT, MAX_PRIORITY
+from compiler.conditions import ConditionError, parse
+from compiler.fields import ID, MAX_ID_CHARACTERS
+from compiler.operators import OPERATORS
+from compiler.site import (
+    ATTRIBUTE,
+    BUILT_IN,
+    COOKIE,
+    MAX_ATTRIBUTE_CHARACTERS,
+    MAX_ATTRIBUTES,
+    MAX_PLACEMENTS,
+    SECRET_HEADERS,
+    SOURCE,
+    TYPES,
+)
+from edge.decide.types import CONSENT_TIERS
+
+__all__ = ["schemas"]
+
+# The draft that editors know best.
+_DRAFT: Final = "http://json-schema.org/draft-07/schema#"
+
+Schema = dict[str, Any]
+Recipes = Mapping[str, Mapping[str, Schema]]
+"""The settings of each recipe, each as a schema."""
+
+
+def schemas(recipes: Recipes) -> dict[str, Schema]:
+    """The schemas of site.yaml, rules/*.yaml and models/*.yaml, as ``site``, ``rules`` and ``model``."""
+    return {"site": _site(), "rules": _rules(), "model": _model(recipes)}
+
+
+def _document(title: str, about: str, schema: Schema) -> Schema:
+    return {"$schema": _DRAFT, "title": title, "description": about, **schema}
+
+
+def _mapping(properties: Mapping[str, Any], required: tuple[str, ...] = (), **more: Any) -> Schema:
+    needed = {"required": list(required)} if required else {}
+    return {
+        "type": "object",
+        "properties": dict(properties),
+        **needed,
+        "additionalProperties": False,
+        **more,
+    }
+
+
+def _text(about: str, **more: Any) -> Schema:
+    return {"description": about, "type": "string", "minLength": 1, **more}
+
+
+def _id(about: str) -> Schema:
+    return _text(about, maxLength=MAX_ID_CHARACTERS, pattern=_whole(ID.pattern))
+
+
+def _whole(pattern: str) -> str:
+    return f"^(?:{pattern})$"
+
+
+def _one_or_more(about: str, entry: Schema, **more: Any) -> Schema:
+    entries = {"type": "array", "uniqueItems": True, **more, "items": entry}
+    return {"description": about, "anyOf": [entry, entries]}
+
+
+def _site() -> Schema:
+    keys = {
+        "site": _id("The site's id. It stands in URLs, keys and bundles."),
+        "placements": _one_or_more(
+            'Named places in the site\'s pages, marked data-placement="NAME".',
+            _id("A placement's name."),
+            maxItems=MAX_PLACEMENTS,
+        ),
+        "attributes": {
+            "description": f"Facts of a request that rules may look at, besides {', '.join(BUILT_IN)}.",
+            "type": "object",
+            "maxProperties": MAX_ATTRIBUTES,
+            "propertyNames": {
+                "maxLength": MAX_ATTRIBUTE_CHARACTERS,
+                "pattern": _whole(ATTRIBUTE.pattern),
+                "not": {"enum": sorted(BUILT_IN)},
+            },
+            "additionalProperties": _attribute(),
+        },
+        "items": _mapping(
+            {
+                "path": _text(
+                    "The path of an item's page, with {item} for its id.",
+                    pattern=r"^/[^?#\s{}]*\{item\}[^?#\s{}]*$",
+                )
+            },
+            ("path",),
+            description="Which pages are about which item of the catalog.",
+        ),
+        "consent": _mapping(
+            {
+                "cookie": _text(
+                    "The site's cookie that says what a visitor agreed to: one of the tiers.",
+                    pattern=_whole(COOKIE.pattern),
+                ),
+                "default": {"description": "The tier without that cookie.", "enum": list(CONSENT_TIERS)},
+            },
+            description="What a page may know of its visitor.",
+        ),
+    }
+    return _document("site.yaml", "What Nearside knows of the site.", _mapping(keys, ("site", "placements")))
+
+
+def _attribute() -> Schema:
+    secret = "|".join("".join(_either_case(c) for c in header) for header in SECRET_HEADERS)
+    return _mapping(
+        {
+            "type": {"description": "The type of its values.", "enum": list(TYPES)},
+            "source": _text(
+                "Where it comes from: header:NAME, query:NAME or cookie:NAME.",
+                pattern=_whole(SOURCE.pattern),
+                **{"not": {"pattern": f"^header:(?:{secret})$"}},
+            ),
+        },
+        ("type", "source"),
+    )
+
+
+def _either_case(character: str) -> str:
+    return f"[{character.upper()}{character}]" if character.isalpha() else character
+
+
+def _rules() -> Schema:
+    keys = {
+        "audiences": {
+            "description": "Conditions with a name.",
+            "type": "object",
+            "propertyNames": _id("An audience's name."),
+            "additionalProperties": {"$ref": "#/definitions/condition"},
+        },
+        "campaigns": {
+            "description": "Who sees what, where and when.",
+            "type": "array",
+            "items": _campaign(),
+        },
+    }
+    definitions = {"condition": _condition(), "nested": _nested(), "attribute": _any_attribute()}
+    definitions |= {kind: _compared(kind) for kind in TYPES}
+    about = "Audiences and campaigns."
+    return _document("rules/*.yaml", about, {**_mapping(keys), "definitions": definitions})
+
+
+def _campaign() -> Schema:
+    instant = {
+        "type": "string",
+        # The reader takes all of ISO 8601 that has a zone.
+        "pattern": r"^[0-9W-]{7,10}.[0-9:.,]{2,}(Z|[+-][0-9:.]{2,})$",
+    }
+    schedule = _mapping(
+        {
+            "start": {"description": "From when on, like 2026-05-01T09:00:00+02:00.", **instant},
+            "end": {"description": "Until when, like 2026-05-08T09:00:00+02:00.", **instant},
+        },
+        description="When it runs; outside of it the campaign rests.",
+        minProperties=1,
+    )
+    keys = {
+        "id": _id("The campaign's id. Reports and logs speak of it."),
+        "audience": {
+            "description": "Who: an audience's name, or a condition. Left out: everyone.",
+            "anyOf": [_text("An audience's name."), {"$ref": "#/definitions/condition"}],
+        },
+        "placement": _one_or_more("Where: one placement, or several.", _text("A placement."), minItems=1),
+        "priority": {
+            "description": "Where several campaigns fit, the highest wins. Left out: 0.",
+            "type": "integer",
+            "minimum": -MAX_PRIORITY,
+            "maximum": MAX_PRIORITY,
+        },
+        "schedule": schedule,
+        "show": _show(),
+    }
+    return _mapping(keys, ("id", "placement", "show"))
+
+
+def _show() -> Schema:
+    content = {"content": _text("A content's id: content/ID.html or content/ID.txt.")}
+    listed = {
+        "recommender": _text("A recommender's name: models/NAME.yaml."),
+        "card": _text("What each item looks like: catalogs/cards/CARD.html."),
+        "limit": {
+            "description": f"How many items. Left out: {DEFAULT_LIMIT}.",
+            "type": "integer",
+            "minimum": 1,
+            "maximum": MAX_LIMIT,
+        },
+    }
+    either = [_mapping(content, ("content",)), _mapping(listed, ("recommender", "card"))]
+    return {"description": "What: one content, or a recommender's items as cards.", "oneOf": either}
+
+
+def _accepts(condition: object, kind: str = "string") -> bool:
+    """Whether the reader takes a condition over one attribute `value`."""
+    try:
+        parse(condition, {"value": kind})
+    except ConditionError:
+        return False
+    return True
+
+
+_PART: Final = {"$ref": "#/definitions/condition"}
+_JOINS: Final = {
+    **{name: {"type": "array", "items": _PART} for name in ("$and", "$or", "$nor")},
+    "$not": _PART,
+}
+"""Joins conditions, and how each of them takes them; those that the reader knows are offered."""
+
+_NESTED: Final = {
+    "$not": {"$gt": 1},
+    "$size": {"$gt": 1},
+    "$elemMatch": {"$gt": 1},
+    "$inGroup": "group",
+    "$notInGroup": "group",
+}
+"""Operators that take operators or a name, and an operand of each."""
+
+
+def _condition() -> Schema:
+    joins = {}
+    for name, schema in _JOINS.items():
+        inner = {"value": "a"}
+        if _accepts({name: [inner] if schema is not _PART else inner}):
+            joins[name] = schema
+    properties = {name: {"$ref": f"#/definitions/{kind}"} for name, kind in BUILT_IN.items()}
+    return {
+        "description": "All lines must hold: `attribute: value`, or `attribute: {$operator: value}`.",
+        "type": "object",
+        "properties": {**properties, **joins},
+        "patternProperties": {rf"^(?!\$({_names(joins)})$)\$": False},
+        "additionalProperties": {"$ref": "#/definitions/attribute"},
+    }
+
+
+def _names(operators: Mapping[str, object]) -> str:
+    return "|".join(name.removeprefix("$") for name in operators)
+
+
+def _nested() -> Schema:
+    """What stands under ``device:`` for ``device.type``."""
+    return {
+        "type": "object",
+        "minProperties": 1,
+        "propertyNames": {"pattern": r"^[^$]"},
+        "additionalProperties": {"$ref": "#/definitions/attribute"},
+    }
+
+
+def _any_attribute() -> Schema:
+    kinds = [{"$ref": f"#/definitions/{kind}"} for kind in TYPES]
+    return {"anyOf": [*kinds, {"$ref": "#/definitions/nested"}]}
+
+
+_SAMPLES: Final[dict[str, tuple[object, ...]]] = {
+    "string": ("a", "1.0.0", "10.0.0.0/8", "https://example.com/a", "2026-05-01T09:00:00Z"),
+    "number": (1,),
+    "boolean": (True, False),
+    "null": (None,),
+    "object": ({"$eq": "a"}, {"$gt": 1}, {"$eq": True}),
+}
+"""Operands by their type in JSON: an operator takes a type if it takes one of these."""
+
+
+def _compared(kind: str) -> Schema:
+    """What may be compared with an attribute of a type; the reader is asked about each operator."""
+    simple = [name for name in _types(lambda operand: operand, kind) if name != "object"]
+    operators: dict[str, Schema | bool]
+    operators = {name: schema for name in OPERATORS if (schema := _operand(name, kind)) is not None}
+    # What a nested operator takes is for the reader to say: it is a language of its own.
+    operators |= {
+        name: True for name, operand in _NESTED.items() if _accepts({"value": {name: operand}}, kind)
+    }
+    return {"anyOf": [{"type": simple}, _mapping(operators, minProperties=1)]}
+
+
+def _operand(operator: str, kind: str) -> Schema | None:
+    """What an operator takes; None where it does not fit the type of the attribute."""
+    single = _types(lambda operand: {operator: operand}, kind)
+    within = _types(lambda operand: {operator: [operand]}, kind)
+    choices: list[Schema] = [{"type": single}] if single else []
+    if within:
+        choices.append({"type": "array", "items": {"type": within}})
+    return {"anyOf": choices} if choices else None
+
+
+def _types(write: Callable[[object], object], kind: str) -> list[str]:
+    """The types of operands that the reader takes, each written into a condition."""
+
+    def takes(sample: object) -> bool:
+        return _accepts({"value": write(sample)}, kind)
+
+    return [name for name, samples in _SAMPLES.items() if any(map(takes, samples))]
+
+
+def _model(recipes: Recipes) -> Schema:
+    keys: dict[str, Schema | bool] = {
+        "recipe": {"description": "How it is trained.", "enum": sorted(recipes)},
+        "interactions": _text("Who did something with which item, and when; a path in the workspace."),
+        "fallback": _text("The model that answers for a visitor without a history."),
+    }
+    any_setting = {name: True for settings in recipes.values() for name in sorted(settings)}
+    fitting = [
+        {
+            "if": {"properties": {"recipe": {"const": recipe}}, "required": ["recipe"]},
+            "then": {"properties": dict(settings), "propertyNames": {"enum": [*keys, *settings]}},
+        }
+        for recipe, settings in sorted(recipes.items())
+    ]
+    about = "A recommender: a recipe, its data and its settings."
+    mapping = _mapping({**keys, **any_setting}, ("recipe", "interactions"), allOf=fitting)
+    return _document("models/*.yaml", about, mapping)

@@ -1,0 +1,158 @@
+"""The JSON Schemas accept what the compiler accepts, and refuse what they can."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from compiler.fields import Fields
+from compiler.init import TEMPLATES, schema_text, template_names
+from compiler.operators import OPERATORS
+from compiler.problems import Problem, Problems
+from compiler.workspace import WorkspaceError, read_workspace
+from compiler.yaml_lines import Node, read_yaml
+from models.recipe import RECIPES, check_settings
+from origin.validation import workspace_schemas
+from tests.compiler.json_schema import accepts
+from tests.compiler.test_broken import CASES
+from tests.workspaces.make import FILES, make_workspace
+
+ROOT = Path(__file__).resolve().parents[2]
+SCHEMAS = workspace_schemas()
+
+BEYOND = {
+    "audience twice", "campaign twice", "key twice",  # an editor has read them as one
+    "unknown attribute", "inline condition", "unknown audience", "unknown placement", "unknown content",
+    "unknown recommender", "unknown card", "unknown fallback", "content is gone",  # names of other files
+    "interactions are gone", "endless path", "models without items", "bad model name",  # about files
+    "ends first", "falls back to itself",  # two values beside each other
+}  # fmt: skip
+"""Mistakes of `CASES` that no JSON Schema can tell."""
+
+
+def _schema_of(path: str) -> str:
+    return {"site.yaml": "site", "rules": "rules", "models": "model"}.get(path.partition("/")[0], "")
+
+
+def _plain(folder: Path, path: str) -> Any:
+    node = read_yaml(folder, path, Problems())
+    return None if node is None else node.plain()
+
+
+def _problems(folder: Path, path: str) -> list[Problem]:
+    try:
+        found = read_workspace(folder, check_settings).warnings
+    except WorkspaceError as error:
+        found = error.problems
+    return [problem for problem in found if problem.severity == "error" and problem.path == path]
+
+
+@pytest.mark.parametrize("name", SCHEMAS)
+def test_the_published_schema_is_up_to_date(name: str) -> None:
+    published = (ROOT / "docs" / "schema" / f"{name}.json").read_text(encoding="utf-8")
+    assert published == schema_text(SCHEMAS[name]), "run: nearside schema -o docs/schema"
+
+
+OURS = [*(TEMPLATES / name for name in template_names()), ROOT / "origin" / "demo" / "workspace"]
+
+
+@pytest.mark.parametrize("folder", OURS, ids=lambda folder: folder.name)
+def test_what_we_wrote_ourselves_is_accepted(folder: Path) -> None:
+    paths = [str(file.relative_to(folder)) for file in folder.rglob("*.yaml")]
+    assert len(paths) >= 4
+    assert [path for path in paths if not accepts(SCHEMAS[_schema_of(path)], _plain(folder, path))] == []
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_a_broken_file_is_refused_where_a_schema_can_tell(case: str, tmp_path: Path) -> None:
+    changes, (path, _, _) = CASES[case]
+    document = _plain(make_workspace(tmp_path, changes), path) if _schema_of(path) else None
+    if document is not None:  # else an editor tells it, as YAML or as a missing file
+        assert accepts(SCHEMAS[_schema_of(path)], document) == (case in BEYOND)
+
+
+def test_the_keys_are_those_that_the_readers_ask_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: dict[str, set[str]] = {}
+    node = Fields.node
+
+    def note(self: Fields, key: str, *, required: bool = False) -> Node | None:
+        asked.setdefault(_schema_of(self.path), set()).add(key)
+        return node(self, key, required=required)
+
+    monkeypatch.setattr(Fields, "node", note)
+    assert read_workspace(make_workspace(tmp_path)).campaigns
+    # A campaign reads `show` by its keys before it asks for them.
+    described = {name: set(_keys(schema)) for name, schema in SCHEMAS.items()}
+    described["model"] -= {setting for recipe in RECIPES.values() for setting in recipe.settings}
+    assert described == asked
+
+
+def _keys(schema: Any) -> Iterator[str]:
+    """The names of properties, but for attributes and operators."""
+    if isinstance(schema, list):
+        for part in schema:
+            yield from _keys(part)
+    elif isinstance(schema, dict):
+        if schema.get("additionalProperties") is False:
+            yield from schema.get("properties", {})
+        for name, part in schema.items():
+            if name != "definitions":
+                yield from _keys(part)
+
+
+@pytest.mark.parametrize("kind", ["string", "number", "boolean"])
+def test_every_operator_is_offered_for_some_type(kind: str) -> None:
+    offered = SCHEMAS["rules"]["definitions"][kind]["anyOf"][1]["properties"]
+    assert {"$eq", "$in", "$exists"} <= set(offered) <= {*OPERATORS, "$not"}
+    assert ("$gt" in offered) == (kind == "number")
+
+
+VALUES: tuple[Any, ...] = (
+    None, True, 0, -1, 3, 2.5, 10**7, "", "hero", "mobile", "Not An Id", "ease", "contextual",
+    "2026-06-01T00:00:00Z", "2026-06-01", "header:Cookie", "header:x-plan", "/film/{item}",
+    [], ["hero"], ["hero", "hero"], [3], {}, {"$gt": 1}, {"$in": ["a", None]}, {"$eq": "a"},
+    {"type": "mobile"}, {"content": "app"}, {"device.type": "mobile"}, {"$and": [{}]},
+    {"start": "2026-06-01T00:00:00+02:00"},
+)  # fmt: skip
+KEYS = ("site", "audience", "limit", "priority", "device", "device.type", "visitor.visits", "$and", "$gt",
+        "$in", "half_life_days", "regularization", "fallback", "show", "card", "cookie", "X y")  # fmt: skip
+
+
+def _mutate(document: Any, chance: Random) -> Any:
+    """The document with one thing changed somewhere."""
+    if isinstance(document, (dict, list)) and document and chance.random() < 0.8:
+        place = chance.choice([*(document if isinstance(document, dict) else range(len(document)))])
+        copy: Any = dict(document) if isinstance(document, dict) else list(document)
+        act = chance.randrange(6)
+        if act == 0:
+            del copy[place]
+        elif act == 1 and isinstance(copy, dict):
+            copy[chance.choice(KEYS)] = copy.pop(place) if chance.random() < 0.5 else chance.choice(VALUES)
+        else:
+            copy[place] = _mutate(copy[place], chance)
+        return copy
+    return chance.choice(VALUES)
+
+
+YAML = sorted(path for path in FILES if path.endswith(".yaml"))
+
+
+@settings(max_examples=250, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(chance=st.randoms(use_true_random=False), path=st.sampled_from(YAML))
+def test_schema_and_compiler_agree_on_files_bent_at_random(
+    chance: Random, path: str, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    folder = make_workspace(tmp_path_factory.mktemp("bent"))
+    document = _mutate(_plain(folder, path), chance)
+    (folder / path).write_text(json.dumps(document), encoding="utf-8")  # JSON is YAML, too
+    errors = _problems(folder, path)
+    accepted = accepts(SCHEMAS[_schema_of(path)], document)
+    if not errors:
+        assert accepted, document
+    if any(error.code in ("unknown-key", "missing-key", "wrong-type") for error in errors):
+        assert not accepted, [document, *map(str, errors)]
