@@ -25,7 +25,6 @@ from pathlib import Path
 from loadtest.bench_page import PAGE
 from loadtest.client import Tally, Visitor, browse_calmly
 from loadtest.workspace import build
-from origin.publish import roll_back
 from tests.e2e.stack import Stack, running
 
 CONNECTIONS = 8
@@ -113,7 +112,7 @@ def measure(stack: Stack, revisions: Sequence[int], slices: int, slice_s: float)
 
 def _swap(stack: Stack, revision: int) -> None:
     """Roll a revision out, and wait until all workers serve it."""
-    roll_back(stack.origin_url, stack.publisher, revision, "bench", "activation")
+    stack.roll_to(revision)
     deadline = time.monotonic() + SWAP_TIMEOUT_S
     while True:
         workers = [worker["activated"] or {} for worker in stack.status()["workers"]]

@@ -211,6 +211,18 @@ class Stack:
         """Sign a bundle, hand it to the origin, and let all PoPs have it."""
         return publish(bundle, self.origin_url, self.publisher, "test", "because", activate=activate)
 
+    def roll_out(self, **order: object) -> None:
+        """Order what PoPs serve: ``pops`` (revision by PoP), ``kill`` (campaigns); the rest stays."""
+        self._client.post(
+            f"{self.origin_url}/v1/sites/{SITE}/rollout",
+            json={"author": "test", "reason": "because", **order},
+            headers={"authorization": f"Bearer {self.publisher.publish_token}"},
+        ).raise_for_status()
+
+    def roll_to(self, revision: int) -> None:
+        """Let all PoPs serve a revision."""
+        self.roll_out(pops={"*": revision})
+
     def status(self) -> dict[str, Any]:
         """The admin listener's status."""
         found: dict[str, Any] = self._client.get(self.admin_url + "/status").raise_for_status().json()

@@ -13,7 +13,6 @@ import pytest
 
 from edge.bundle.reader import open_bundle
 from origin import lake
-from origin.publish import kill, revive, roll_back
 from origin.replay import replay_files
 from tests.e2e.browsers import connections_of, shown_on
 from tests.e2e.stack import SCRIPTS, SITE, Stack, running, until
@@ -110,26 +109,26 @@ def test_a_rollback_changes_the_pages_of_both_workers_in_seconds(world: World) -
         assert all(GREETING in page for page in pages(clients))
         stack.publish(world.second)
         until("the new greeting", lambda: all(NEW_GREETING in page for page in pages(clients)), SECONDS)
-        roll_back(stack.origin_url, stack.publisher, 1, "test", "the old one was better")
+        stack.roll_to(1)
         until("the old greeting", lambda: all(GREETING in page for page in pages(clients)), SECONDS)
-        roll_back(stack.origin_url, stack.publisher, 2, "test", "no, it was not")
+        stack.roll_to(2)
         until("the new greeting", lambda: all(NEW_GREETING in page for page in pages(clients)), SECONDS)
     assert stack.metric("nearside_revision") == 2
 
 
 def test_a_killed_campaign_is_gone_in_seconds_until_it_is_revived(world: World) -> None:
-    stack, order = world.stack, ("test", "a mistake")
+    stack = world.stack
     with client_of_each_worker(stack) as clients:
 
         def shown(text: str) -> bool:
             return all(text in page for page in pages(clients, headers=PHONE))
 
         assert shown("Take films along")
-        kill(stack.origin_url, stack.publisher, ["mobile-hero"], *order)
+        stack.roll_out(kill=["mobile-hero"])
         until("the next best campaign", lambda: shown(NEW_GREETING), SECONDS)
-        kill(stack.origin_url, stack.publisher, ["welcome"], *order)
+        stack.roll_out(kill=["mobile-hero", "welcome"])
         until("the site's own", lambda: shown("<h1>Films</h1>"), SECONDS)
-        revive(stack.origin_url, stack.publisher, ["mobile-hero", "welcome"], *order)
+        stack.roll_out(kill=[])
         until("the killed one again", lambda: shown("Take films along"), SECONDS)
 
 

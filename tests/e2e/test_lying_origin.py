@@ -15,7 +15,6 @@ from edge.bundle import format as fmt
 from edge.bundle.format import Manifest, ManifestRef, Revision, Signed
 from origin import signing
 from origin.keys import SigningKey, load_origin
-from origin.publish import roll_back
 from tests.e2e.lying_origin import Bend, LyingOrigin, honest
 from tests.e2e.stack import Stack, until
 from tests.workspaces.make import make_bundle
@@ -145,7 +144,7 @@ def tell_and_see_refused(world: World, bundle: Path, lie: Callable[[World, int],
     before = stack.metric(key)
     number = stack.publish(bundle, activate=False).number
     world.lying.bend = lie(world, number)
-    roll_back(stack.origin_url, stack.publisher, number, "test", "a lie")
+    stack.roll_to(number)
     until(f"refused as {code}", lambda: stack.metric(key) > before)
     assert stack.status()["refusals"][-1]["code"] == code
     return number
