@@ -109,8 +109,9 @@ def train(
     from origin.train import train_workspace
     from origin.validation import read_checked
 
-    with shown.problems(), shown.Training() as progress:
+    with shown.problems():
         found = read_checked(workspace)
+    with shown.problems(), shown.Training() as progress:
         trained = list(train_workspace(found, models or [], progress.step, evaluate=evaluate))
     shown.trained(trained)
 
