@@ -1,8 +1,9 @@
 """Looks into a bundle, and asks it for one decision."""
 
 from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
@@ -15,16 +16,38 @@ from edge.decide.types import CONSENT_TIERS, Context, Slot, Value
 from edge.errors import ConfigError
 from origin.replay import load_engine
 
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+
 
 class ContextFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A context as people write it; left out placements mean all of the site's."""
+    """A context as people write it.
+
+    Left out placements mean all of the site's. `now` is a date and time with its zone; what an
+    edge would take from it, from the history and from the tier need not be written again as attributes.
+    """
 
     attributes: dict[str, Value] = {}
     history: tuple[str, ...] = ()
     placements: tuple[str, ...] = ()
     tier: str = "full"
+    now: datetime | None = None
     now_ms: int = 0
     seed: int = 0
+
+    @property
+    def instant_ms(self) -> int:
+        """`now` in UTC milliseconds, else `now_ms`."""
+        return self.now_ms if self.now is None else (self.now - _EPOCH) // timedelta(milliseconds=1)
+
+    def implied(self) -> dict[str, Value]:
+        """The attributes that an edge has from the rest of the request."""
+        found: dict[str, Value] = {"consent.tier": self.tier}
+        if self.tier in ("session", "full"):
+            found["visitor.items"] = len(self.history)
+        if now := self.instant_ms:
+            moment = _EPOCH + timedelta(milliseconds=now)
+            found |= {"time.now": now, "time.hour": moment.hour, "time.weekday": moment.isoweekday()}
+        return found
 
 
 def inspect_bundle(folder: Path) -> dict[str, Any]:
@@ -82,8 +105,11 @@ def read_context(path: Path, schema: fmt.RulesSchema) -> Context:
     unknown = [name for name in given.placements if name not in schema.placements]
     if unknown:
         raise ConfigError("context", f"{path}: no placement {unknown[0]!r}; {', '.join(schema.placements)}")
+    if given.now is not None and given.now.tzinfo is None:
+        raise ConfigError("context", f"{path}: now has no zone; write it like 2026-05-01T09:00:00+02:00")
+    attributes = {**given.implied(), **given.attributes}
     placements = given.placements or schema.placements
-    return Context(given.now_ms, given.seed, given.tier, given.attributes, given.history, placements)
+    return Context(given.instant_ms, given.seed, given.tier, attributes, given.history, placements)
 
 
 def slot_document(slot: Slot) -> dict[str, Any]:

@@ -1,0 +1,46 @@
+"""A context as people write it holds what an edge would see."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from edge.errors import ConfigError
+from origin.inspection import read_context
+from origin.replay import load_engine
+
+
+def _read(bundle: Path, folder: Path, **given: object) -> dict[str, object]:
+    file = folder / "context.json"
+    file.write_text(json.dumps(given), encoding="utf-8")
+    context = read_context(file, load_engine(bundle).schema)
+    return {"now_ms": context.now_ms, **context.attributes}
+
+
+def test_now_gives_the_attributes_of_time(bundle: Path, tmp_path: Path) -> None:
+    # Midnight in Vienna is still Thursday in UTC.
+    found = _read(bundle, tmp_path, now="2026-05-01T00:30:00+02:00", tier="contextual")
+    assert found == {
+        "now_ms": 1_777_588_200_000,
+        "time.now": 1_777_588_200_000,
+        "time.hour": 22,
+        "time.weekday": 4,
+        "consent.tier": "contextual",
+    }
+
+
+def test_the_history_counts_only_where_the_tier_allows_one(bundle: Path, tmp_path: Path) -> None:
+    assert _read(bundle, tmp_path, history=["alien", "dune"], tier="full")["visitor.items"] == 2
+    assert "visitor.items" not in _read(bundle, tmp_path, history=["alien"], tier="contextual")
+
+
+def test_what_is_written_counts(bundle: Path, tmp_path: Path) -> None:
+    attributes = {"time.hour": 3, "visitor.items": 9}
+    found = _read(bundle, tmp_path, now="2026-05-01T00:30:00Z", history=["alien"], attributes=attributes)
+    assert (found["time.hour"], found["visitor.items"]) == (3, 9)
+
+
+@pytest.mark.parametrize(("now", "said"), [("2026-05-01T00:30:00", "no zone"), ("tomorrow", "context")])
+def test_a_time_that_nobody_can_place_is_refused(bundle: Path, tmp_path: Path, now: str, said: str) -> None:
+    with pytest.raises(ConfigError, match=said):
+        _read(bundle, tmp_path, now=now)
