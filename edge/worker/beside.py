@@ -1,5 +1,6 @@
 """Beside the pages: decisions for apps, beacons, and the script that sends them."""
 
+import logging
 import os
 import time
 from pathlib import Path
@@ -7,6 +8,7 @@ from typing import Final, TypeVar
 
 import msgspec
 from starlette.applications import Starlette
+from starlette.requests import ClientDisconnect
 from starlette.requests import Request as HttpRequest
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
@@ -20,10 +22,16 @@ from edge.worker.personalize import SEED_MASK, Desk, commit
 MAX_DECIDE_BYTES: Final = 64 << 10
 MAX_BEACON_BYTES: Final = 16 << 10
 MAX_BEACON_EVENTS: Final = 32
+MAX_ASKED_PLACEMENTS: Final = 64
+MAX_ASKED_ITEMS: Final = 1024
+MAX_ASKED_CHARS: Final = 512
+"""Of one text; a decision and its record must stay small, whoever asks."""
 MAX_REPEATS: Final = 1000
 _SCRIPT: Final = (Path(__file__).parent / "n.js").read_bytes()
 
 T = TypeVar("T")
+
+log = logging.getLogger(__name__)
 
 
 class Ask(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -61,7 +69,12 @@ def make_beside(holder: Holder, desk: Desk) -> Starlette:
             context = _context(ask, active)
         except GivenError as error:
             return _refused(error, desk, "decide")
-        answer, record = _decided(context, active, desk)
+        try:
+            answer, record = _decided(context, active, desk)
+        except Exception as error:  # the boundary of decide(), as of pages: nothing to show is an answer
+            desk.counters.add(f'nearside_decision_errors_total{{error="{type(error).__name__}"}}')
+            log.exception("a decision for an app failed")
+            answer, record = _nothing(os.urandom(16).hex(), active), None
         if record is not None:
             commit([record], desk)
         return JSONResponse(answer, headers={"cache-control": "no-store"})
@@ -92,10 +105,13 @@ def make_beside(holder: Holder, desk: Desk) -> Starlette:
 
 async def _read(request: HttpRequest, type_: type[T], limit: int) -> T:
     body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > limit:
-            raise GivenError("too-large", f"more than {limit} bytes")
+    try:
+        async for chunk in request.stream():
+            body += chunk
+            if len(body) > limit:
+                raise GivenError("too-large", f"more than {limit} bytes")
+    except ClientDisconnect as error:
+        raise GivenError("client", "the client left while sending") from error
     try:
         return msgspec.json.decode(body, type=type_)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
@@ -108,6 +124,7 @@ _TYPES: Final = {"string": (str,), "number": (int, float), "boolean": (bool,)}
 def _context(ask: Ask, active: Active) -> Context:
     if ask.tier not in CONSENT_TIERS:
         raise GivenError("tier", f"{ask.tier!r} is none of {', '.join(CONSENT_TIERS)}")
+    _check_size(ask)
     schema, reads = active.engine.schema, active.engine.reads
     types = {attribute.name: attribute.type for attribute in schema.attributes}
     for name, value in ask.attributes.items():
@@ -121,15 +138,29 @@ def _context(ask: Ask, active: Active) -> Context:
         raise GivenError("placement", f"{unknown[0]!r} is none of {', '.join(schema.placements)}")
     read = {name: value for name, value in ask.attributes.items() if name in reads}
     keeps_history = ask.tier in ("session", "full")
-    history = ask.history if keeps_history else ()
+    history = tuple(dict.fromkeys(ask.history)) if keeps_history else ()
     seed = int.from_bytes(os.urandom(8), "little") & SEED_MASK
-    return Context(time.time_ns() // 1_000_000, seed, ask.tier, read, history, ask.placements)
+    placements = tuple(dict.fromkeys(ask.placements))
+    return Context(time.time_ns() // 1_000_000, seed, ask.tier, read, history, placements)
+
+
+def _check_size(ask: Ask) -> None:
+    for name, held, most in (
+        ("placements", ask.placements, MAX_ASKED_PLACEMENTS),
+        ("history", ask.history, MAX_ASKED_ITEMS),
+    ):
+        if len(held) > most:
+            raise GivenError("too-large", f"{len(held)} {name}, more than {most}")
+    texts = [*ask.placements, *ask.history, *ask.attributes.values()]
+    longest = max((len(text) for text in texts if isinstance(text, str)), default=0)
+    if longest > MAX_ASKED_CHARS:
+        raise GivenError("too-large", f"a text of {longest} characters, more than {MAX_ASKED_CHARS}")
 
 
 def _decided(context: Context, active: Active, desk: Desk) -> tuple[dict[str, object], DecisionRecord | None]:
     engine, number = active.engine, os.urandom(16).hex()
     if isinstance(engine, EmptyEngine) or context.tier == "none":
-        return {"decision": number, "bundle": engine.id, "revision": active.revision, "slots": []}, None
+        return _nothing(number, active), None
     decision = engine.decide(context, active.killed)
     record = DecisionRecord(
         number, desk.site, desk.pop, engine.id, active.revision, "", active.killed, "", context,
@@ -137,13 +168,15 @@ def _decided(context: Context, active: Active, desk: Desk) -> tuple[dict[str, ob
     )  # fmt: skip
     expires_s = context.now_ms // 1000 + desk.token_lifetime_s
     answer = {
-        "decision": number,
-        "bundle": engine.id,
-        "revision": active.revision,
+        **_nothing(number, active),
         "token": desk.tokens.sign(number, expires_s, decision.slots).decode(),
         "slots": _slots(engine, decision),
     }
     return answer, record
+
+
+def _nothing(number: str, active: Active) -> dict[str, object]:
+    return {"decision": number, "bundle": active.engine.id, "revision": active.revision, "slots": []}
 
 
 def _slots(engine: Engine, decision: Decision) -> list[dict[str, object]]:

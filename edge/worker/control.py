@@ -1,6 +1,7 @@
 """The worker's end of the control socket: hears what to do, tells what it counted."""
 
 import asyncio
+import contextlib
 import json
 import logging
 import os
@@ -48,13 +49,14 @@ class Activator:
                 previous = engine if isinstance(engine, Engine) else None
                 # In a thread: mapping and opening a session must not stall the pages.
                 engine = await asyncio.to_thread(self._load, wanted.bundle, previous)
+            active = Active(engine, wanted.revision, wanted.kill)
         except BundleError as error:
             log.error("bundle %s is refused: %s", bundle, error)
             return {"refused": {"bundle": bundle, "code": error.code}}
         except Exception:
             log.exception("bundle %s can't be loaded", bundle)
             return {"refused": {"bundle": bundle, "code": "internal"}}
-        self._holder.active = Active(engine, wanted.revision, wanted.kill)
+        self._holder.active = active
         spent_ms = (time.perf_counter() - started) * 1000
         log.info("serving revision %d, bundle %s, after %.1f ms", wanted.revision, engine.id, spent_ms)
         told = {"bundle": engine.id, "revision": wanted.revision, "ms": round(spent_ms, 2)}
@@ -96,6 +98,12 @@ class ControlLink:
                 await self._serve(reader, writer)
             except (OSError, ValueError) as error:
                 log.warning("lost the agent: %s", error)
+            except asyncio.CancelledError:
+                # The last word before the process ends: what was counted since the last report.
+                _tell(writer, {"metrics": self._counters.snapshot()})
+                with contextlib.suppress(OSError):
+                    await writer.drain()
+                raise
             finally:
                 writer.close()
             await asyncio.sleep(RECONNECT_S)
@@ -112,11 +120,13 @@ class ControlLink:
         finally:
             report.cancel()
 
-    async def _obey(self, command: dict[str, Any], writer: asyncio.StreamWriter) -> None:
+    async def _obey(self, command: Any, writer: asyncio.StreamWriter) -> None:
+        if not isinstance(command, dict):
+            raise ValueError(f"a command must be an object, not {command!r}")
         if command.get("activate"):
             if told := await self._activator.activate():
                 _tell(writer, told)
-        elif purge := command.get("purge"):
+        elif isinstance(purge := command.get("purge"), dict):
             count = self._pages.purge(None if purge.get("all") else str(purge.get("url", "")))
             log.info("purged %d pages", count)
         else:

@@ -9,6 +9,7 @@ from urllib.parse import parse_qsl
 
 from edge.bundle.format import Attribute, RulesSchema
 from edge.decide.types import CONSENT_TIERS, Value
+from edge.errors import BundleError
 from edge.visitor.state import VisitorState
 
 MAX_TEXT_CHARS: Final = 512
@@ -69,7 +70,13 @@ Reader = Callable[[Request], Value | None]
 
 
 class AttributeReader:
-    """Reads the attributes that a bundle's rules look at."""
+    """Reads the attributes that a bundle's rules look at.
+
+    Raises
+    ------
+    BundleError
+        ``attribute``: one of a type or source that this edge does not know.
+    """
 
     def __init__(self, schema: RulesSchema, reads: Sequence[str]) -> None:
         declared = {attribute.name: attribute for attribute in schema.attributes}
@@ -102,14 +109,22 @@ def cookie_value(header: bytes, name: bytes) -> str | None:
 
 
 def _reader(attribute: Attribute) -> Reader:
-    if attribute.source == "builtin":
-        return _BUILTIN[attribute.name]
-    kind, _, name = attribute.source.partition(":")
-    convert = _CONVERT[attribute.type]
-    key = name.lower().encode("latin-1")
+    try:
+        if attribute.source == "builtin":
+            return _BUILTIN[attribute.name]
+        kind, _, name = attribute.source.partition(":")
+        return _reader_of(kind, name, _CONVERT[attribute.type])
+    except (KeyError, UnicodeEncodeError) as error:
+        what = f"{attribute.name!r}, a {attribute.type} of {attribute.source!r}"
+        raise BundleError("attribute", f"this edge can't read {what}") from error
+
+
+def _reader_of(kind: str, name: str, convert: Callable[[str], Value | None]) -> Reader:
+    key = name.encode("latin-1")
+    field = key.lower()
 
     def from_header(request: Request) -> Value | None:
-        value = request.headers.get(key)
+        value = request.headers.get(field)
         return None if value is None else convert(value.decode("latin-1"))
 
     def from_query(request: Request) -> Value | None:
@@ -118,7 +133,7 @@ def _reader(attribute: Attribute) -> Reader:
 
     def from_cookie(request: Request) -> Value | None:
         header = request.headers.get(b"cookie")
-        value = cookie_value(header, name.encode("latin-1")) if header else None
+        value = cookie_value(header, key) if header else None
         return None if value is None else convert(value)
 
     return {"header": from_header, "query": from_query, "cookie": from_cookie}[kind]
@@ -129,6 +144,9 @@ def _text(value: str) -> str | None:
 
 
 def _number(value: str) -> float | None:
+    # float() also takes 1_000, and digits of all scripts.
+    if len(value) > MAX_TEXT_CHARS or not value.isascii() or "_" in value:
+        return None
     try:
         number = float(value)
     except ValueError:
