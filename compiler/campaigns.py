@@ -150,7 +150,7 @@ class _Reader:
         if audience is not None:
             return audience.written, audience.condition
         if name is not None and name not in self._broken:
-            hint = nearest(name, self.audiences)
+            hint = nearest(name, {*self.audiences, *self._broken})
             fields.error(node.line, "unknown-name", f"has an unknown audience {name!r}", hint)
         return everyone
 

@@ -5,7 +5,6 @@ import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Literal
 
 from rich.console import Console
@@ -15,13 +14,14 @@ from rich.table import Table
 from compiler.problems import ERROR, Problem, WorkspaceError
 
 if TYPE_CHECKING:  # each command loads only what it needs
-    from edge.bundle.format import Rollout
     from origin.replay import Difference, Findings, Replay
     from origin.report import LakeReport
     from origin.train import TrainedModel
-    from origin.wire import RevisionEntry
 
-out = Console(highlight=False, markup=False)
+PIPE_COLUMNS = 160
+
+# A pipe has no width: 80 columns would break the words of tables.
+out = Console(highlight=False, markup=False, width=None if sys.stdout.isatty() else PIPE_COLUMNS)
 err = Console(stderr=True, highlight=False, markup=False)
 
 
@@ -72,7 +72,7 @@ class Training:
 def trained(models: "list[TrainedModel]") -> None:
     """Print what was trained, and how good it is."""
     names = list(dict.fromkeys(name for done in models for name in done.model.card["metrics"]))
-    table = _table("model", "recipe", "interactions", *names)
+    table = table("model", "recipe", "rows", *names)
     for done in models:
         card = done.model.card
         metrics = [f"{card['metrics'][name]:.4f}" if name in card["metrics"] else "" for name in names]
@@ -89,7 +89,7 @@ def bundle(document: dict[str, Any], *, as_json: bool) -> None:
         json_document(document)
         return
     out.print(f"bundle {document['id']} of site {document['site']}, {document['items']:,} items")
-    table = _table("role", "artifact", "kind", "bytes", "sha256")
+    table = table("role", "artifact", "kind", "bytes", "sha256")
     for role, manifest in document["manifests"].items():
         for artifact in manifest["artifacts"]:
             size = f"{artifact['size']:,}"
@@ -125,20 +125,6 @@ def replayed(findings: "Findings") -> None:
     _differences(other)
 
 
-def rollout(current: "Rollout | None", revisions: "list[RevisionEntry]") -> None:
-    """Print the rollout in force and the newest revisions."""
-    if current is None:
-        out.print("nothing is rolled out")
-    else:
-        pops = ", ".join(f"{pop}: revision {number}" for pop, number in sorted(current.pops.items()))
-        out.print(f"rollout {current.serial}: {pops}; killed: {', '.join(current.kill) or 'none'}")
-    table = _table("revision", "when (UTC)", "author", "reason", "bundle")
-    for entry in revisions:
-        when = datetime.fromtimestamp(entry.created_ms / 1000, UTC).strftime("%Y-%m-%d %H:%M:%S")
-        table.add_row(str(entry.number), when, entry.author, entry.reason, entry.bundle[:12])
-    out.print(table)
-
-
 def report(found: "LakeReport", *, as_json: bool) -> None:
     """Print the counts of a lake."""
     if as_json:
@@ -148,7 +134,7 @@ def report(found: "LakeReport", *, as_json: bool) -> None:
         f"{found.decisions:,} decisions, {found.visitors:,} known visitors,"
         f" {found.views:,} views, {found.impressions:,} impressions, {found.clicks:,} clicks"
     )
-    table = _table("campaign", "shown", "impressions", "clicks", "clicks per impression")
+    table = table("campaign", "shown", "impressions", "clicks", "clicks per impression")
     for campaign, counts in sorted(found.campaigns.items(), key=lambda pair: -pair[1].shown):
         rate = f"{counts.clicks / counts.impressions:.2%}" if counts.impressions else ""
         table.add_row(campaign, f"{counts.shown:,}", f"{counts.impressions:,}", f"{counts.clicks:,}", rate)
@@ -157,7 +143,7 @@ def report(found: "LakeReport", *, as_json: bool) -> None:
 
 def _differences(found: "Replay") -> None:
     if found.by_placement:
-        table = _table("placement", "campaign before", "campaign after", "requests")
+        table = table("placement", "campaign before", "campaign after", "requests")
         for (placement, before, after), count in found.by_placement.most_common():
             table.add_row(placement, before or "(default)", after or "(default)", f"{count:,}")
         out.print(table)
@@ -175,10 +161,12 @@ def _example(difference: "Difference") -> None:
         out.print(f"  {name:<6} {text}", soft_wrap=True)
 
 
-def _table(*columns: str) -> Table:
+def table(*columns: str) -> Table:
+    """A table with the words to the left and the numbers to the right."""
     table = Table(box=None, pad_edge=False, header_style="bold")
     words = {"model", "recipe", "campaign", "placement", "role", "artifact", "kind", "sha256", "author"}
-    words |= {"reason", "bundle", "when (UTC)", "campaign before", "campaign after"}
+    words |= {"reason", "bundle", "when (UTC)", "campaign before", "campaign after", "serves", "what", "pop"}
+    words |= {"credential", "listens", "last heard (UTC)", "last events (UTC)"}
     for column in columns:
         is_text = column in words
         justify: Literal["left", "right"] = "left" if is_text else "right"
