@@ -48,7 +48,7 @@ class OriginClient:
     def __init__(self, url: str, keys: PublisherKeys) -> None:
         if not url.startswith(("http://", "https://")):
             raise OriginError("origin-url", f"{url!r} is no http:// or https:// URL")
-        self._url = url
+        self._url, self.site = url, keys.site
         self._client = httpx.Client(
             base_url=f"{url.rstrip('/')}/v1/sites/{keys.site}/",
             headers={"authorization": f"Bearer {keys.publish_token}", "user-agent": "nearside"},

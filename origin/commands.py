@@ -4,11 +4,13 @@
 # A parameter is an option of the command line, which has more of them than a function should.
 # ruff: noqa: PLC0415, PLR0913, PLR0917
 
-import getpass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+from origin.options import Author, Json, Keys, Reason, Url, who
+from origin.origin_commands import diff, keys_app, pops_app, revisions, rollout_app
 
 if TYPE_CHECKING:
     from compiler.report import Report
@@ -20,29 +22,14 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-keys_app = typer.Typer(help="Secrets of a site.", no_args_is_help=True)
-rollout_app = typer.Typer(help="What edges serve, now.", no_args_is_help=True)
 app.add_typer(keys_app, name="keys")
 app.add_typer(rollout_app, name="rollout")
+app.add_typer(pops_app, name="pops")
+app.command()(revisions)
+app.command()(diff)
 
 Workspace = Annotated[Path, typer.Argument(help="Workspace folder.")]
 Bundle = Annotated[Path, typer.Argument(help="Bundle folder.")]
-Json = Annotated[bool, typer.Option("--json", help="Answer as JSON.")]
-Url = Annotated[str, typer.Option("--origin", help="URL of the origin.", envvar="NEARSIDE_ORIGIN")]
-Keys = Annotated[
-    Path, typer.Option("--keys", help="publisher.json, from `nearside keys new`.", envvar="NEARSIDE_KEYS")
-]
-Author = Annotated[str, typer.Option(help="Who orders this.", envvar="NEARSIDE_AUTHOR")]
-Reason = Annotated[str, typer.Option(help="Why, for those who read the history.")]
-
-
-@keys_app.command("new")
-def keys_new(folder: Path, site: Annotated[str, typer.Option(help="Id of the site.")]) -> None:
-    """Make the three key files of a site: publisher.json, origin.json, edge.json."""
-    from origin.keys import new_keys
-
-    for path in new_keys(folder, site):
-        typer.echo(path)
 
 
 @app.command()
@@ -187,11 +174,13 @@ def publish(
     author: Author = "",
     reason: Reason = "",
     activate: Annotated[bool, typer.Option(help="Roll it out to all PoPs, at once.")] = True,
+    show: Annotated[bool, typer.Option("--diff/--no-diff", help="Say what changes, first.")] = True,
 ) -> None:
     """Publish a bundle, or compile a workspace and publish that."""
     import tempfile
 
-    from origin import shown
+    from origin import history_shown, shown
+    from origin.comparison import compare_with_active
     from origin.keys import load_publisher
     from origin.publish import publish as publish_bundle
     from origin.replay import MANIFEST
@@ -202,55 +191,12 @@ def publish(
         if not (source / MANIFEST).is_file():
             bundle = Path(folder) / "bundle"
             shown.warnings(_compile(source, bundle).warnings)
-        done = publish_bundle(bundle, url, held, author or getpass.getuser(), reason, activate=activate)
+        if show:
+            history_shown.short_diff(compare_with_active(bundle, held, url, Path(folder)))
+        done = publish_bundle(bundle, url, held, who(author), reason, activate=activate)
     sent = f"{done.uploaded_bytes:,} bytes sent, {done.skipped_bytes:,} were there"
     state = f"rollout {done.serial}" if activate else "not rolled out"
     typer.echo(f"revision {done.number} ({state}; {sent})")
-
-
-@rollout_app.command("show")
-def rollout_show(url: Url, keys: Keys) -> None:
-    """Show what PoPs serve, killed campaigns, and the newest revisions."""
-    from origin import shown
-    from origin.client import OriginClient
-    from origin.keys import load_publisher
-
-    with OriginClient(url, load_publisher(keys)) as client:
-        shown.rollout(client.rollout(), client.revisions())
-
-
-@rollout_app.command("to")
-def rollout_to(
-    revision: Annotated[int, typer.Argument(min=1)],
-    url: Url,
-    keys: Keys,
-    author: Author = "",
-    reason: Reason = "",
-) -> None:
-    """Let all PoPs serve a revision: forward, or back."""
-    from origin.keys import load_publisher
-    from origin.publish import roll_back
-
-    serial = roll_back(url, load_publisher(keys), revision, author or getpass.getuser(), reason)
-    typer.echo(f"rollout {serial}: all PoPs serve revision {revision}")
-
-
-@rollout_app.command("kill")
-def rollout_kill(
-    campaigns: Annotated[list[str], typer.Argument(help="Campaign ids.")],
-    url: Url,
-    keys: Keys,
-    author: Author = "",
-    reason: Reason = "",
-    undo: Annotated[bool, typer.Option("--undo", help="Switch them on again.")] = False,
-) -> None:
-    """Switch campaigns off at all PoPs, now."""
-    from origin import publish
-    from origin.keys import load_publisher
-
-    change = publish.revive if undo else publish.kill
-    serial = change(url, load_publisher(keys), campaigns, author or getpass.getuser(), reason)
-    typer.echo(f"rollout {serial}: {', '.join(campaigns)} {'on again' if undo else 'killed'}")
 
 
 @app.command()

@@ -72,7 +72,7 @@ class Training:
 def trained(models: "list[TrainedModel]") -> None:
     """Print what was trained, and how good it is."""
     names = list(dict.fromkeys(name for done in models for name in done.model.card["metrics"]))
-    table = table("model", "recipe", "rows", *names)
+    table = new_table("model", "recipe", "rows", *names)
     for done in models:
         card = done.model.card
         metrics = [f"{card['metrics'][name]:.4f}" if name in card["metrics"] else "" for name in names]
@@ -89,7 +89,7 @@ def bundle(document: dict[str, Any], *, as_json: bool) -> None:
         json_document(document)
         return
     out.print(f"bundle {document['id']} of site {document['site']}, {document['items']:,} items")
-    table = table("role", "artifact", "kind", "bytes", "sha256")
+    table = new_table("role", "artifact", "kind", "bytes", "sha256")
     for role, manifest in document["manifests"].items():
         for artifact in manifest["artifacts"]:
             size = f"{artifact['size']:,}"
@@ -134,7 +134,7 @@ def report(found: "LakeReport", *, as_json: bool) -> None:
         f"{found.decisions:,} decisions, {found.visitors:,} known visitors,"
         f" {found.views:,} views, {found.impressions:,} impressions, {found.clicks:,} clicks"
     )
-    table = table("campaign", "shown", "impressions", "clicks", "clicks per impression")
+    table = new_table("campaign", "shown", "impressions", "clicks", "clicks per impression")
     for campaign, counts in sorted(found.campaigns.items(), key=lambda pair: -pair[1].shown):
         rate = f"{counts.clicks / counts.impressions:.2%}" if counts.impressions else ""
         table.add_row(campaign, f"{counts.shown:,}", f"{counts.impressions:,}", f"{counts.clicks:,}", rate)
@@ -143,7 +143,7 @@ def report(found: "LakeReport", *, as_json: bool) -> None:
 
 def _differences(found: "Replay") -> None:
     if found.by_placement:
-        table = table("placement", "campaign before", "campaign after", "requests")
+        table = new_table("placement", "campaign before", "campaign after", "requests")
         for (placement, before, after), count in found.by_placement.most_common():
             table.add_row(placement, before or "(default)", after or "(default)", f"{count:,}")
         out.print(table)
@@ -161,7 +161,7 @@ def _example(difference: "Difference") -> None:
         out.print(f"  {name:<6} {text}", soft_wrap=True)
 
 
-def table(*columns: str) -> Table:
+def new_table(*columns: str) -> Table:
     """A table with the words to the left and the numbers to the right."""
     table = Table(box=None, pad_edge=False, header_style="bold")
     words = {"model", "recipe", "campaign", "placement", "role", "artifact", "kind", "sha256", "author"}

@@ -53,10 +53,11 @@ def test_from_a_workspace_to_a_rollout_and_back(
     assert code == 0
     assert "hero: alpine-summer, mobile-hero, welcome" in out
     assert json.loads(run("inspect", bundle, "--json")[1])["items"] == 8
-    assert run("publish", workspace, *origin, "--reason", "first")[1].startswith("revision 1 (rollout 1;")
+    first = run("publish", workspace, *origin, "--reason", "first")[1]
+    assert first.startswith("this is the first bundle that is rolled out\nrevision 1 (rollout 1;")
     second = run("publish", bundle, *origin, "--no-activate")[1]
-    assert second.startswith("revision 2 (not rolled out; 0 bytes sent")
-    assert run("rollout", "to", 2, *origin)[1] == "rollout 2: all PoPs serve revision 2\n"
+    assert second.startswith("it says the same as the bundle in force\nrevision 2 (not rolled out; 0 bytes")
+    assert run("rollout", "to", 2, *origin)[1] == "rollout 2: all PoPs serve revision 2 (was 1)\n"
     assert run("rollout", "kill", "welcome", *origin)[1] == "rollout 3: welcome killed\n"
     code, out, _ = run("rollout", "show", *origin[:4])
     assert "rollout 3: *: revision 2; killed: welcome" in out

@@ -1,0 +1,100 @@
+"""What the rules, the models and the catalog of a bundle say, read from its artifacts without its runtime."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Final
+
+from edge.bundle import format as fmt
+from edge.bundle.arrays import unpack
+from edge.bundle.format import Artifact, ModelsPlan, RulesGolden, RulesSchema
+from edge.bundle.reader import Bundle
+from edge.bundle.strings import Strings
+from edge.decide.engine import CONTENT, Campaigns
+from edge.decide.types import Value
+from edge.rules.index import Index
+
+HEAVY: Final = frozenset({"graph", "arrays"})
+"""Kinds of artifacts that are not opened here: a bundle may lack them."""
+
+
+@dataclass(frozen=True)
+class View:
+    """A bundle, as one who compares it sees it."""
+
+    bundle: Bundle
+
+    @cached_property
+    def schema(self) -> RulesSchema:
+        """Names, sources and site policy."""
+        return fmt.decode(self.bundle.read(self.bundle.one("rules", "schema")), RulesSchema)
+
+    @cached_property
+    def index(self) -> Index:
+        """The conditions of all campaigns."""
+        return Index(unpack(self.bundle.read(self.bundle.one("rules", "index"))))
+
+    @cached_property
+    def contents(self) -> dict[str, bytes]:
+        """Bodies by content id."""
+        arrays = unpack(self.bundle.read(self.bundle.one("rules", "contents")))
+        ids, bodies = Strings(arrays, "ids"), Strings(arrays, "bodies")
+        return {ids.text(n): bytes(bodies[n]) for n in range(len(ids))}
+
+    @cached_property
+    def campaigns(self) -> Campaigns:
+        """Who owns each rule bit, and what it shows."""
+        arrays = unpack(self.bundle.read(self.bundle.one("rules", "campaigns")))
+        return Campaigns(arrays, self.schema, len(self.contents))
+
+    @cached_property
+    def actions(self) -> dict[str, dict[str, str]]:
+        """What each campaign shows, in words, by placement; campaigns that win over others first."""
+        held, contents = self.campaigns, list(self.contents)
+        found: dict[str, dict[str, str]] = {}
+        for placement, (low, mask) in held.masks.items():
+            shown = found.setdefault(placement, {})
+            for bit in range(mask.bit_length() - 1, low - 1, -1):
+                target = held.target[bit]
+                name, card, limit = self.schema.recommenders[target] if held.action[bit] else ("", "", 0)
+                what = f"content {contents[target]}" if held.action[bit] == CONTENT else ""
+                shown[held.ids.text(held.owner[bit])] = what or f"{limit} items of {name} as {card}"
+        return found
+
+    @cached_property
+    def goldens(self) -> list[RulesGolden]:
+        """Contexts that the compiler put beside the rules, with who wins there."""
+        return fmt.decode(self.bundle.read(self.bundle.one("rules", "golden")), list[RulesGolden])
+
+    @cached_property
+    def plan(self) -> ModelsPlan:
+        """How the models' graph is called."""
+        return fmt.decode(self.bundle.read(self.bundle.one("models", "plan")), ModelsPlan)
+
+    @cached_property
+    def items(self) -> tuple[str, ...]:
+        """The catalog's item ids, in order."""
+        return tuple(body.decode() for body in self._strings(self.bundle.one("catalog", "items"), "ids"))
+
+    @cached_property
+    def cards(self) -> dict[str, dict[str, bytes]]:
+        """Rendered items by card."""
+        found = self.bundle.artifacts("catalog", "cards")
+        return {
+            name.removeprefix("cards/"): dict(zip(self.items, self._strings(artifact, "bodies"), strict=True))
+            for name, artifact in found.items()
+        }
+
+    def winners(self, attributes: Mapping[str, Value]) -> dict[str, str]:
+        """The campaign that wins each placement in a context."""
+        matched = self.index.match(attributes, self.index.everyone)
+        found = {}
+        for placement, (low, mask) in self.campaigns.masks.items():
+            bit = (matched & mask).bit_length() - 1
+            if bit >= low:
+                found[placement] = self.campaigns.ids.text(self.campaigns.owner[bit])
+        return found
+
+    def _strings(self, artifact: Artifact, name: str) -> list[bytes]:
+        strings = Strings(unpack(self.bundle.read(artifact)), name)
+        return [bytes(strings[n]) for n in range(len(strings))]
