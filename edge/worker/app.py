@@ -158,9 +158,11 @@ class PageApp:
         if stale is not None and stale.may_be_stale:
             await self._send_page(stale, exchange, b"page;desc=stale")
             return
-        body = b"The site does not answer.\n"
+        status, body = 502, b"The site does not answer.\n"
+        if error.code == "target":
+            status, body = 400, b"Ask for a path.\n"
         fields = [(b"content-type", b"text/plain"), (b"content-length", b"%d" % len(body))]
-        await exchange.answer(502, fields, body)
+        await exchange.answer(status, fields, body)
 
     async def _read(self, stream: AsyncIterator[bytes]) -> list[bytes]:
         """The body, or its beginning where it is longer than a page may be."""
