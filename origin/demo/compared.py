@@ -71,6 +71,35 @@ def describe(fragment: bytes) -> str:
     return _plain(headline[1]) if headline else "something else"
 
 
+@dataclass(frozen=True)
+class Move:
+    """Where a film stands in a list, and where it stood before; 0 where it is not in it."""
+
+    item: str
+    title: str
+    before: int
+    after: int
+
+
+def shown(record: DecisionRecord, placement: str) -> tuple[str, ...]:
+    """The items that a decision put into a placement."""
+    return next((slot.items for slot in record.slots if slot.placement == placement), ())
+
+
+def moves(before: Sequence[str], after: Sequence[str], films: Sequence[Film]) -> list[Move]:
+    """How one list became another: what is in it now, then what has left it."""
+    titles = {film.id: film.title for film in films}
+    left = [item for item in before if item not in after]
+    return [
+        Move(item, titles.get(item, item), _place(item, before), _place(item, after))
+        for item in (*after, *left)
+    ]
+
+
+def _place(item: str, items: Sequence[str]) -> int:
+    return items.index(item) + 1 if item in items else 0
+
+
 def of_genre(items: Sequence[str], films: Sequence[Film], genre: str) -> int:
     """How many of the items are of a genre."""
     known = {film.id: film for film in films}

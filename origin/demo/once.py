@@ -1,163 +1,159 @@
-"""The whole loop, once: visitors come, their pages are compared, and what they did is accounted for."""
+"""The whole loop, once: visitors come, their pages are compared, the origin learns, and a page is another."""
 
-import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from typing import Final
 
 import httpx
 
 from compiler.workspace import read_workspace
-from edge.decide.types import DecisionRecord, Event
+from edge.decide.types import DecisionRecord
 from origin import lake
-from origin.demo import gallery
-from origin.demo.compared import Difference, differences, of_genre, same_outside
+from origin.demo import checks as check
+from origin.demo import crowd, gallery
+from origin.demo.checks import Checks, Log
+from origin.demo.compared import differences, moves, shown
+from origin.demo.crowd import Crowd, Fashion
 from origin.demo.films import popular
-from origin.demo.processes import program
+from origin.demo.pops import FRANKFURT, NEW_YORK
+from origin.demo.processes import DemoError
 from origin.demo.stage import SITE, Stage
 from origin.demo.told import Told
 from origin.demo.visits import Visit, Visitors
 from origin.demo.workspace_files import INTERACTIONS
 
-TASTE: Final = "Sci-Fi"
-WATCHED: Final = 5
 ARRIVAL_TIMEOUT_S: Final = 20.0
-REPLAY_TIMEOUT_S: Final = 60.0
+FIRST: Final = 1
+SECOND: Final = 2
 
 
-@dataclass
-class Checks:
-    """What must hold, and whether it does."""
+class Loop:
+    """One run of the loop, from the first visitors to the checks."""
 
-    told: Told
-    failed: list[str] = field(default_factory=list)
+    def __init__(self, stage: Stage, told: Told) -> None:
+        self._stage = stage
+        self._told = told
+        urls = {pop.name: pop.url for pop in stage.pops}
+        self._visitors = Visitors(stage.site, urls, stage.keys / "edge.json")
+        self._fashion: Fashion = crowd.plan(stage.films, popular(stage.workspace / INTERACTIONS))
+        self._crowd = Crowd()
 
-    def hold(self, claim: str, holds: bool) -> None:
-        """Note and tell whether a claim holds."""
-        self.told.check(claim, holds)
-        if not holds:
-            self.failed.append(claim)
+    def run(self) -> bool:
+        """Let the visitors come and check everything; whether all of it holds.
+
+        Raises
+        ------
+        DemoError
+            A part of the demo failed, so that nothing can be said.
+        """
+        plain, refuser, phone, watcher = self._first_visitors()
+        log = self._arrived([phone, watcher])
+        self._tell_differences(plain, [refuser, phone, watcher], log)
+        self._told.heading("The loop closes")
+        self._let_them_come([phone, watcher])
+        self._learn()
+        again = self._come_back(watcher, [plain, refuser, phone])
+        log = self._all_arrived([phone, watcher, again])
+        before, after = self._record(log, watcher), self._record(log, again)
+        self._tell_moves(before, after)
+        self._told.heading("Checks")
+        checks = Checks(self._told)
+        check.pages(checks, plain, refuser, [phone, watcher, again])
+        check.taste(checks, self._stage.films, before, self._fashion.favourites)
+        check.learned(checks, before, after, self._crowd)
+        check.only_models_changed(checks, self._stage)
+        check.places(checks, [phone, watcher, again], log)
+        check.lake(checks, [phone, watcher, again], self._crowd, log)
+        check.replay(checks, self._stage, log)
+        return not checks.failed
+
+    def _first_visitors(self) -> list[Visit]:
+        with self._told.step("Three visitors come, by two PoPs") as step:
+            plain = self._visitors.without_edge()
+            refuser = self._visitors.without_consent(FRANKFURT.name)
+            phone = self._visitors.on_a_phone(FRANKFURT.name, FRANKFURT.place)
+            watcher = self._visitors.science_fiction_watcher(NEW_YORK.name, self._fashion.favourites)
+            visits = [plain, refuser, phone, watcher]
+            step.done(f"pages saved, side by side in {self._save(visits)}")
+        return visits
+
+    def _save(self, visits: Sequence[Visit]) -> object:
+        return gallery.save(visits, self._stage.folder / "pages", self._fetch)
+
+    def _fetch(self, path: str) -> bytes:
+        return httpx.get(self._stage.site + path, timeout=10.0).raise_for_status().content
+
+    def _arrived(self, visits: Sequence[Visit]) -> Log:
+        """The lake, once all that visitors did is there."""
+        with self._told.step("What they did reaches the origin") as step:
+            self._wait_for(visits)
+            log = self._log()
+            step.done(f"{len(log.decisions)} decisions, {len(log.events)} events")
+        return log
+
+    def _wait_for(self, visits: Sequence[Visit]) -> None:
+        wanted = self._crowd.decisions + self._crowd.views
+        wanted += sum(visit.decisions + visit.views + len(visit.events) for visit in visits)
+
+        def complete() -> bool:
+            log = self._log()
+            return len(log.decisions) + len(log.events) >= wanted
+
+        self._stage.processes.wait("what visitors did, in the lake", complete, ARRIVAL_TIMEOUT_S)
+
+    def _log(self) -> Log:
+        root = self._stage.lake
+        return Log(list(lake.decisions(root, SITE)), list(lake.events(root, SITE)))
+
+    def _tell_differences(self, plain: Visit, visits: Sequence[Visit], log: Log) -> None:
+        """Tell what differs between the site's own page and the visitors'."""
+        workspace = read_workspace(self._stage.workspace)
+        for visit in visits:
+            record = log.of(visit)
+            found = differences(plain.page, visit, record, workspace) if record else []
+            self._told.differences(f"{visit.who} ({visit.pop})", found)
+
+    def _let_them_come(self, before: Sequence[Visit]) -> None:
+        with self._told.step("New visitors bring a fashion: westerns that hardly anybody knew") as step:
+            pops = [pop.name for pop in self._stage.pops]
+            self._crowd = crowd.come(self._visitors, pops, self._fashion)
+            self._wait_for(before)
+            step.done(f"{self._crowd.visitors} visitors, {self._crowd.decisions} page views, all in the lake")
+
+    def _learn(self) -> None:
+        with self._told.step("Train again, on what was there and on what they looked at") as step:
+            step.done(f"{self._stage.learn()} views more")
+            self._stage.train()
+        with self._told.step("Compile, sign and publish; every worker swaps to it") as step:
+            self._stage.compile(SECOND)
+            published = self._stage.publish(SECOND, "learned from what visitors did")
+            self._stage.wait_ready(SECOND)
+            sent, kept = published.uploaded_bytes, published.skipped_bytes
+            step.done(f"revision {published.number}; {sent / 1000:,.0f} kB new, {kept / 1000:,.0f} kB kept")
+
+    def _come_back(self, watcher: Visit, others: Sequence[Visit]) -> Visit:
+        with self._told.step("The science fiction watcher loads the page once more") as step:
+            again = self._visitors.comes_back(watcher)
+            step.done(f"beside revision 1's in {self._save([*others, watcher, again])}")
+        return again
+
+    def _all_arrived(self, visits: Sequence[Visit]) -> Log:
+        """The lake, once the PoPs have shipped their last: what would come twice has come by now."""
+        self._wait_for(visits)
+        for pop in self._stage.pops:
+            self._stage.processes.stop(pop.process)
+        return self._log()
+
+    def _record(self, log: Log, visit: Visit) -> DecisionRecord:
+        record = log.of(visit)
+        if record is None:
+            raise DemoError(f"The page of {visit.who} is not personalized: no decision stands behind it.")
+        return record
+
+    def _tell_moves(self, before: DecisionRecord, after: DecisionRecord) -> None:
+        found = moves(shown(before, "recommended"), shown(after, "recommended"), self._stage.films)
+        self._told.moves(found, self._crowd.looked, self._crowd.visitors)
 
 
 def run(stage: Stage, told: Told) -> bool:
-    """Let the visitors come and check everything; whether all of it holds.
-
-    Raises
-    ------
-    DemoError
-        A part of the demo failed, so that nothing can be said.
-    """
-    checks = Checks(told)
-    with told.step("Two visitors, and somebody who said no") as step:
-        visitors = Visitors(stage.site, stage.pops[0].url, stage.keys / "edge.json")
-        plain = visitors.without_edge()
-        refuser = visitors.without_consent()
-        phone = visitors.on_a_phone_in_germany()
-        watcher = visitors.science_fiction_watcher(_favourites(stage))
-        saved = gallery.save([plain, phone, watcher], stage.folder / "pages", lambda p: _fetch(stage, p))
-        step.done(f"pages saved, side by side in {saved}")
-    with told.step("What they did reaches the origin") as step:
-        decisions, events = _arrived(stage, [phone, watcher])
-        step.done(f"{len(decisions)} decisions, {len(events)} events")
-    _compare(stage, checks, [plain, phone, watcher], decisions)
-    told.heading("Checks")
-    _check_pages(checks, plain, refuser, [phone, watcher])
-    _check_taste(stage, checks, watcher, decisions)
-    _check_lake(checks, [phone, watcher], decisions, events)
-    _check_replay(stage, checks, len(decisions))
-    return not checks.failed
-
-
-def _favourites(stage: Stage) -> list[str]:
-    """Films of the taste that many know, without those that everybody has seen: they say little."""
-    liked = popular(stage.workspace / INTERACTIONS)
-    of_taste = {film.id for film in stage.films if film.genre_names[0] == TASTE}
-    return [item for item in liked if item in of_taste][WATCHED : 2 * WATCHED]
-
-
-def _fetch(stage: Stage, path: str) -> bytes:
-    return httpx.get(stage.site + path, timeout=10.0).raise_for_status().content
-
-
-def _arrived(stage: Stage, visits: Sequence[Visit]) -> tuple[list[DecisionRecord], list[Event]]:
-    """All that is in the lake, once it is complete and the PoPs have shipped their last."""
-    wanted = sum(visit.decisions + visit.views + len(visit.events) for visit in visits)
-
-    def complete() -> bool:
-        return (
-            sum(1 for _ in lake.decisions(stage.lake, SITE)) + sum(1 for _ in lake.events(stage.lake, SITE))
-            >= wanted
-        )
-
-    stage.processes.wait("what visitors did, in the lake", complete, ARRIVAL_TIMEOUT_S)
-    # A stopped PoP has shipped all that it had: what would come twice has come by now.
-    for pop in stage.pops:
-        stage.processes.stop(pop.process)
-    return list(lake.decisions(stage.lake, SITE)), list(lake.events(stage.lake, SITE))
-
-
-def _compare(
-    stage: Stage, checks: Checks, visits: Sequence[Visit], decisions: Sequence[DecisionRecord]
-) -> None:
-    """Tell what differs between the first page, the site's own, and the others."""
-    plain, *personal = visits
-    workspace = read_workspace(stage.workspace)
-    records = {record.id: record for record in decisions}
-    for visit in personal:
-        record = records.get(visit.decision)
-        found: list[Difference] = differences(plain.page, visit, record, workspace) if record else []
-        checks.told.differences(visit.who, found)
-        if not found:
-            checks.hold(f"The page of {visit.who} is personalized", False)
-
-
-def _check_pages(checks: Checks, plain: Visit, refuser: Visit, visits: Sequence[Visit]) -> None:
-    outside = all(same_outside(plain.page, visit.page) for visit in visits)
-    checks.hold("Outside of placements, all bytes are the site's", outside)
-    checks.hold("Without consent, the page is the site's, byte for byte", refuser.page == plain.page)
-    different = len({plain.page, *(visit.page for visit in visits)}) == len(visits) + 1
-    checks.hold("Each visitor has another page", different)
-
-
-def _check_taste(stage: Stage, checks: Checks, watcher: Visit, decisions: Sequence[DecisionRecord]) -> None:
-    slots = [slot for record in decisions if record.id == watcher.decision for slot in record.slots]
-    items = next((slot.items for slot in slots if slot.placement == "recommended"), ())
-    count, share = of_genre(items, stage.films, TASTE), _share(stage)
-    recommended = f"Recommended to a {TASTE} watcher: {count} of {len(items)} are {TASTE}"
-    checks.hold(f"{recommended}, where {share:.0%} of all films are", count >= 2 * share * len(items) > 0)
-    checks.hold("None of them was looked at before", not set(items) & set(_favourites(stage)))
-
-
-def _share(stage: Stage) -> float:
-    """How much of the catalogue is of the taste."""
-    return sum(TASTE in film.genre_names for film in stage.films) / len(stage.films)
-
-
-def _check_lake(
-    checks: Checks,
-    visits: Sequence[Visit],
-    decisions: Sequence[DecisionRecord],
-    events: Sequence[Event],
-) -> None:
-    ids = [record.id for record in decisions]
-    wanted = sum(visit.decisions for visit in visits)
-    here = {visit.decision for visit in visits} <= set(ids)
-    once = len(ids) == len(set(ids)) == wanted
-    checks.hold(f"{wanted} decisions were made, and are in the lake once", once and here)
-    keys = [(event.decision, event.kind, event.item, event.n) for event in events]
-    wanted = sum(visit.views + len(visit.events) for visit in visits)
-    reported = {event for visit in visits for event in visit.events}
-    here = reported <= {(event.kind, event.item) for event in events}
-    claim = f"{wanted} events happened (films looked at, seen, clicked), and are in the lake once"
-    checks.hold(claim, here and len(keys) == len(set(keys)) == wanted)
-
-
-def _check_replay(stage: Stage, checks: Checks, decisions: int) -> None:
-    arguments = (program("nearside"), "replay", str(stage.bundle), str(stage.lake))
-    status, output = stage.processes.ask("replay", arguments, REPLAY_TIMEOUT_S)
-    identical = re.search(r"([\d,]+) identical", output)
-    count = int(identical[1].replace(",", "")) if identical else 0
-    holds = status == 0 and count == decisions
-    checks.hold(f"nearside replay: {count} of {decisions} decisions identical", holds)
-    if not holds:
-        checks.told.detail(output.strip())
+    """Run the loop once; see `Loop.run`."""
+    return Loop(stage, told).run()

@@ -73,6 +73,11 @@ class Process:
         if self._process.poll() is None:
             self._process.terminate()
 
+    def thaw(self) -> None:
+        """Let it run if somebody froze it, to see what happens: it would not hear that it is to stop."""
+        if self._process.poll() is None:
+            self._process.send_signal(signal.SIGCONT)
+
     def stop(self) -> None:
         """End it and whatever it has left in its group."""
         self.ask_to_stop()
@@ -89,12 +94,44 @@ class Process:
         return f"The end of {self.log}:\n{body}"
 
 
+class Guard:
+    """A process that ends the others if this one is killed: it sees our end of a pipe close."""
+
+    def __init__(self) -> None:
+        self._process = subprocess.Popen(  # noqa: S603  (our own module)
+            python_module("origin.demo.guard"), stdin=subprocess.PIPE, process_group=0
+        )
+
+    def holds(self, process: Process) -> None:
+        """`process` is to end with us."""
+        self._tell(f"+{process.pid}\n")
+
+    def lets_go(self, process: Process) -> None:
+        """`process` has ended."""
+        self._tell(f"-{process.pid}\n")
+
+    def close(self) -> None:
+        """Let it go, once there is nothing left to guard."""
+        assert self._process.stdin is not None
+        with contextlib.suppress(BrokenPipeError):
+            self._process.stdin.close()
+        self._process.wait()
+
+    def _tell(self, line: str) -> None:
+        assert self._process.stdin is not None
+        # Somebody ended the guard: the demo goes on without.
+        with contextlib.suppress(BrokenPipeError):
+            self._process.stdin.write(line.encode())
+            self._process.stdin.flush()
+
+
 class Processes:
     """All processes of the demo; leaving the context stops them, the last one first."""
 
     def __init__(self, logs: Path) -> None:
         self._logs = logs
         self._running: list[Process] = []
+        self._guard = Guard()
         # Settings of another edge or origin of this user are not the demo's.
         self._environment = {
             name: value
@@ -106,26 +143,35 @@ class Processes:
         return self
 
     def __exit__(self, *_: object) -> None:
+        for process in self._running:
+            process.thaw()
         for process in reversed(self._running):
             process.stop()
+            self._guard.lets_go(process)
+        self._guard.close()
 
     def start(self, name: str, arguments: Sequence[str]) -> Process:
         """Start a process that serves until it is stopped."""
         process = Process(name, arguments, self._logs / f"{name}.log", self._environment)
         self._running.append(process)
+        self._guard.holds(process)
         return process
 
     def ask(self, name: str, arguments: Sequence[str], timeout_s: float) -> tuple[int, str]:
         """Run a command to its end; its status, and what it wrote."""
         process = self.start(name, arguments)
         status = process.finish(timeout_s)
-        self._running.remove(process)
+        self._forget(process)
         return status, process.log.read_text("utf-8", "replace")
 
     def stop(self, process: Process) -> None:
         """Stop one of them now."""
         process.stop()
+        self._forget(process)
+
+    def _forget(self, process: Process) -> None:
         self._running.remove(process)
+        self._guard.lets_go(process)
 
     def check(self) -> None:
         """Raise `DemoError` if one of them runs no more."""

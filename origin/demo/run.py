@@ -1,8 +1,6 @@
 """The command `nearside demo`: the whole loop on one machine, to look at or to check once."""
 
 import os
-import shlex
-import shutil
 import signal
 import time
 from collections.abc import Iterator
@@ -15,9 +13,10 @@ import httpx
 
 from compiler.problems import WorkspaceError
 from edge.errors import NearsideError
-from origin.demo import movielens
+from origin.demo import movielens, to_try
+from origin.demo.once import FIRST
 from origin.demo.once import run as run_once
-from origin.demo.processes import DemoError, Processes, program
+from origin.demo.processes import DemoError, Processes
 from origin.demo.stage import Folder, Stage
 from origin.demo.told import Told
 
@@ -32,7 +31,7 @@ def main(once: bool, data: Path | None = None, folder: Path = FOLDER) -> int:
     Parameters
     ----------
     once
-        Drive two visitors through the loop, check what must hold, and end.
+        Drive visitors through the loop, check what must hold, and end.
         Else serve until Ctrl-C.
     data
         A folder that holds ``ml-100k``; else the one that NEARSIDE_DATA names, if it
@@ -75,13 +74,13 @@ def _set_up(stage: Stage, told: Told, data: Path | None) -> None:
     with told.step("Train") as step:
         step.done(", ".join(model.name for model in stage.train()))
     with told.step("Compile to a bundle") as step:
-        report = stage.compile()
+        report = stage.compile(FIRST)
         step.done(f"{report.total_bytes / 1000:,.0f} kB, {sum(report.golden.values())} golden decisions hold")
     with told.step("Sign and publish") as step:
-        published = stage.publish()
+        published = stage.publish(FIRST, "the demo's workspace")
         step.done(f"revision {published.number}")
     with told.step("Wait for the site and for each PoP") as step:
-        stage.wait_ready()
+        stage.wait_ready(FIRST)
         step.done(", ".join(pop.name for pop in stage.pops))
 
 
@@ -89,52 +88,20 @@ def _serve(stage: Stage, told: Told, took_s: float) -> None:
     """Tell what there is to see and to try, and serve until Ctrl-C or until a process ends."""
     told.heading(f"It runs, after {took_s:.0f} s. Open:")
     for pop in stage.pops:
-        told.detail(f"{pop.url}/   the film site, personalized at PoP {pop.name}")
-    told.detail(f"{stage.site}/   the same site, without Nearside")
-    told.detail(f"{stage.pops[0].admin}/status   what the PoP says of itself; also /metrics")
-    told.detail('On the site, say "Yes, remember", look at two films, and go back to its front page.')
+        told.detail(f"{pop.url}/   as from {pop.plan.place}, by PoP {pop.name}")
+    told.detail(f"{stage.site}/   the site itself, without Nearside")
+    told.detail(f"{stage.pops[0].admin}/status   what a PoP says of itself; also /metrics")
+    told.detail(
+        'On the site, say "Yes, remember", look at two films, and go back to its front page.\n'
+        "Then open it at the other PoP: what you looked at goes with you, in a cookie sealed for the PoPs."
+    )
     told.heading(f"Try, in another terminal, in {Path.cwd()}:")
-    for command, purpose in _to_try(stage):
-        told.command(command, purpose)
+    for thing in to_try.all_of(stage):
+        told.command(thing.command, thing.purpose, thing.shows)
     told.heading("Ctrl-C stops it.")
     while True:
         stage.processes.check()
         time.sleep(WATCH_S)
-
-
-def _to_try(stage: Stage) -> list[tuple[str, str]]:
-    """Commands that work as they stand, and what they show."""
-    pop, nearside = stage.pops[0], _shown_program()
-    page, headline = f"{pop.url}/", "grep '<h2>'"
-    liked = (
-        '{"placements":["recommended"],"tier":"full","history":["%s","%s"],"attributes":{"visitor.items":2}}'
-    )
-    asked = liked % (stage.films[0].id, stage.films[1].id)
-    content = stage.workspace / "content/hero-science-fiction.html"
-    client = f"--origin {stage.origin} --keys {shlex.quote(str(stage.keys / 'publisher.json'))}"
-    workspace, lake = shlex.quote(str(stage.workspace)), shlex.quote(str(stage.lake))
-    bundles = shlex.quote(str(stage.folder / "pops" / pop.name / "bundles"))
-    return [
-        (f"curl -s {page} -A 'iPhone Mobile' -H 'x-geo-country: DE' | {headline}", "a phone in Germany"),
-        (f"curl -s '{page}?utm_campaign=scifi' | {headline}", "somebody who comes by a campaign's link"),
-        (f"curl -s {page} -b consent=none | {headline}", "somebody who said no: the site's own page"),
-        (f"curl -s {pop.url}/_nearside/decide -d '{asked}'", "a decision for an app, as JSON"),
-        (f"{nearside} rollout kill science-fiction {client}", "switch a campaign off, everywhere, now"),
-        (f"{nearside} rollout kill --undo science-fiction {client}", "and on again"),
-        (f"{nearside} publish {workspace} {client}", f"publish again, after you changed {content}, say"),
-        (f"{nearside} train {workspace}", "train again, and measure the recommenders"),
-        (f"{nearside} report {lake}", "what was shown, seen and clicked"),
-        (f"{nearside} replay {bundles} {lake}", "decide all of it again: the same?"),
-    ]
-
-
-def _shown_program() -> str:
-    """How to call `nearside` from here."""
-    path = program("nearside")
-    if shutil.which("nearside") == path:
-        return "nearside"
-    near = os.path.relpath(path)
-    return shlex.quote(path if near.startswith("..") else near)
 
 
 def _data(given: Path | None) -> Path | None:

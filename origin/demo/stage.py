@@ -3,29 +3,29 @@
 import fcntl
 import os
 import shutil
-from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Final
-
-import httpx
 
 from compiler.build import compile_workspace
 from compiler.report import Report
 from compiler.workspace import read_workspace
 from models.trained import Trained
+from origin.demo.cdn import Front
 from origin.demo.films import Film
+from origin.demo.pops import POPS, Pop, PopPlan
 from origin.demo.processes import (
     LOOPBACK,
     DemoError,
     Ports,
-    Process,
     Processes,
     answers,
     program,
     python_module,
 )
-from origin.demo.workspace_files import CATALOG, Laid, lay_down
+from origin.demo.workspace_files import CATALOG, Laid, add_interactions, lay_down
 from origin.keys import load_publisher, new_keys
+from origin.learn import lake_interactions
 from origin.publish import Published, publish
 from origin.train import load_trained, train_workspace
 
@@ -34,39 +34,7 @@ SITE_PORT: Final = 8000
 ORIGIN_PORT: Final = 8090
 START_TIMEOUT_S: Final = 60.0
 MARK: Final = ".nearside-demo"
-PARTS: Final = ("workspace", "keys", "origin", "pops", "logs", "pages", "bundle", "bundle.report.json")
-
-
-@dataclass(frozen=True)
-class PopPlan:
-    """A point of presence as it is wished for; its ports may have to be others."""
-
-    name: str
-    port: int
-    admin_port: int
-    workers: int = 2
-
-
-POPS: Final = (PopPlan("frankfurt", 8080, 8081),)
-
-
-@dataclass(frozen=True)
-class Pop:
-    """A point of presence that runs."""
-
-    name: str
-    url: str
-    admin: str
-    workers: int
-    process: Process
-
-    def is_ready(self) -> bool:
-        """Whether all its workers serve the active bundle."""
-        if not answers(f"{self.admin}/ready"):
-            return False
-        status = httpx.get(f"{self.admin}/status", timeout=5.0).json()
-        bundles = [(worker["activated"] or {}).get("bundle") for worker in status["workers"]]
-        return len(bundles) == self.workers and set(bundles) == {status["active"]["bundle"]}
+PARTS: Final = ("workspace", "keys", "origin", "pops", "logs", "pages", "bundles", "cookies.txt")
 
 
 class Folder:
@@ -103,15 +71,17 @@ class Folder:
 
 
 class Stage:
-    """The running demo: one origin, one site, and the PoPs."""
+    """The running demo: one origin, one site, and the PoPs behind their CDN."""
 
     def __init__(self, folder: Path, processes: Processes) -> None:
         self.folder = folder
         self.processes = processes
         self.workspace = folder / "workspace"
-        self.bundle = folder / "bundle"
+        self.bundles = folder / "bundles"
         self.lake = folder / "origin"
         self.keys = folder / "keys"
+        self.cookies = folder / "cookies.txt"
+        self.origin_pid = 0
         self._ports = Ports()
         self.site = f"http://{LOOPBACK}:{self._ports.take(SITE_PORT)}"
         self.origin = f"http://{LOOPBACK}:{self._ports.take(ORIGIN_PORT)}"
@@ -129,13 +99,19 @@ class Stage:
         """Start everything that serves; `wait_ready` waits for it."""
         host = self.origin.removeprefix("http://")
         origin = ("--keys", str(self.keys / "origin.json"), "--data", str(self.lake), "--listen", host)
-        self.processes.start("origin", (program("nearside"), "origin", *origin))
+        process = self.processes.start("origin", (program("nearside"), "origin", *origin))
+        self.origin_pid = process.pid
         site = ("--films", str(self.workspace / CATALOG), "--port", self.site.rpartition(":")[2])
         self.processes.start("site", (*python_module("origin.demo.film_site"), *site))
         self.pops = [self._start_pop(plan) for plan in POPS]
+        fronts = [Front(int(pop.url.rpartition(":")[2]), pop.plan.country, pop.edge) for pop in self.pops]
+        arguments = [f"--front={front}" for front in fronts]
+        self.processes.start("cdn", (*python_module("origin.demo.cdn"), *arguments))
 
     def _start_pop(self, plan: PopPlan) -> Pop:
-        listen, admin = (f"{LOOPBACK}:{self._ports.take(port)}" for port in (plan.port, plan.admin_port))
+        front, listen, admin = (
+            f"{LOOPBACK}:{self._ports.take(port)}" for port in (plan.port, plan.edge_port, plan.admin_port)
+        )
         options = {
             "origin": self.origin,
             "upstream": self.site,
@@ -148,26 +124,35 @@ class Stage:
         }
         arguments = [f"--{name}={value}" for name, value in options.items()]
         process = self.processes.start(f"pop-{plan.name}", (program("nearside-edge"), *arguments))
-        return Pop(plan.name, f"http://{listen}", f"http://{admin}", plan.workers, process)
+        return Pop(plan, f"http://{front}", f"http://{listen}", f"http://{admin}", process)
 
     def train(self) -> list[Trained]:
         """Train the workspace's models."""
         workspace = read_workspace(self.workspace)
         return [done.model for done in train_workspace(workspace, evaluate=False)]
 
-    def compile(self) -> Report:
+    def learn(self) -> int:
+        """Add what visitors looked at to what the models are trained on; how many views that were."""
+        return add_interactions(self.workspace, lake_interactions(self.lake, SITE))
+
+    def bundle(self, revision: int) -> Path:
+        """Where the bundle of a revision is."""
+        return self.bundles / f"revision-{revision}"
+
+    def compile(self, revision: int) -> Report:
         """Compile the workspace to a bundle."""
         workspace = read_workspace(self.workspace)
-        return compile_workspace(workspace, load_trained(workspace), self.bundle)
+        self.bundles.mkdir(exist_ok=True)
+        return compile_workspace(workspace, load_trained(workspace), self.bundle(revision))
 
-    def publish(self) -> Published:
-        """Publish the bundle, once the origin answers."""
+    def publish(self, revision: int, reason: str) -> Published:
+        """Publish a bundle, once the origin answers."""
         self.processes.wait("the origin", lambda: answers(f"{self.origin}/live"), START_TIMEOUT_S)
         keys = load_publisher(self.keys / "publisher.json")
-        return publish(self.bundle, self.origin, keys, "demo", "the demo's workspace")
+        return publish(self.bundle(revision), self.origin, keys, "demo", reason)
 
-    def wait_ready(self) -> None:
-        """Wait until the site answers and every worker of every PoP has the bundle."""
+    def wait_ready(self, revision: int) -> None:
+        """Wait until the site answers and every worker of every PoP serves the revision."""
         self.processes.wait("the site", lambda: answers(self.site), START_TIMEOUT_S)
         for pop in self.pops:
-            self.processes.wait(f"PoP {pop.name}", pop.is_ready, START_TIMEOUT_S)
+            self.processes.wait(f"PoP {pop.name}", partial(pop.serves, revision), START_TIMEOUT_S)

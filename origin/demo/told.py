@@ -2,7 +2,7 @@
 
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final, TextIO
@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from origin.demo.compared import Difference
+from origin.demo.compared import Difference, Move
 
 PIPED_COLUMNS: Final = 120
 
@@ -54,10 +54,12 @@ class Told:
         for line in text.splitlines():
             self.say(f"  {escape(line)}")
 
-    def command(self, command: str, purpose: str) -> None:
-        """Something to try, which works as it stands."""
+    def command(self, command: str, purpose: str, shows: str = "") -> None:
+        """Something to try, which works as it stands, and what is to be seen then."""
         self.say(f"  [dim]# {escape(purpose)}[/]")
         self.say(f"  $ [cyan]{escape(command)}[/]")
+        if shows:
+            self.say(f"    [dim]→ … {escape(shows)} …[/]")
 
     def check(self, claim: str, holds: bool) -> None:
         """A claim, and whether it holds."""
@@ -76,6 +78,20 @@ class Told:
         for item in found:
             why = f"[bold]{escape(item.campaign)}[/]: {escape(item.reason)}"
             table.add_row(item.placement, escape(item.before), escape(item.after), why)
+        self._console.print(table)
+
+    def moves(self, found: Sequence[Move], looked: Mapping[str, int], visitors: int) -> None:
+        """A table of what moved in a list, and how many looked at it."""
+        self.heading("What moved in “Recommended”, for the same visitor with the same history")
+        table = Table(show_edge=False, pad_edge=False)
+        for name in ("revision 1", "revision 2", "film", "why"):
+            table.add_column(name, overflow="fold")
+        for move in found:
+            count = looked.get(move.item, 0)
+            why = f"{count} of {visitors} new visitors looked at it" if count else ""
+            before, after = (str(place) if place else "–" for place in (move.before, move.after))
+            title = escape(move.title) if move.after else f"[dim]{escape(move.title)}[/]"
+            table.add_row(before, after, title, why or ("" if move.after else "others came before it"))
         self._console.print(table)
 
     def error(self, message: str) -> None:

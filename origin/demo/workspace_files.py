@@ -1,11 +1,14 @@
 """Lays down the demo's workspace: the files that people wrote, and the data behind them."""
 
+import csv
 import shutil
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from origin.demo import films, movielens, visitors
+from origin.learn import Interaction
 
 STATIC: Final = Path(__file__).parent / "workspace"
 CATALOG: Final = Path("catalogs/films.csv")
@@ -54,3 +57,11 @@ def lay_down(folder: Path, data: Path | None) -> Laid:
     films.write(catalogue, folder / CATALOG)
     films.write_interactions(seen, folder / INTERACTIONS)
     return Laid(folder, source, catalogue, len(seen))
+
+
+def add_interactions(folder: Path, rows: Iterable[Interaction]) -> int:
+    """Append to the workspace's interactions; how many rows that were."""
+    added = list(rows)
+    with (folder / INTERACTIONS).open("a", encoding="utf-8", newline="") as file:
+        csv.writer(file, lineterminator="\n").writerows(added)
+    return len(added)
