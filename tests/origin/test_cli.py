@@ -11,6 +11,7 @@ import pytest
 
 from edge.decide.types import Context, DecisionRecord, Event
 from edge.events import spool
+from edge.keys import load_credential, load_keys
 from origin import cli
 from origin.replay import load_engine
 from tests.origin.world import Keys
@@ -63,6 +64,94 @@ def test_from_a_workspace_to_a_rollout_and_back(
     assert "rollout 3: *: revision 2; killed: welcome" in out
     assert "ann" in out
     assert run("rollout", "kill", "welcome", "--undo", *origin)[1] == "rollout 4: welcome on again\n"
+
+
+def test_history_diff_and_the_way_back(
+    *, run: Run, bundle: Path, other_bundle: Path, served: str, keys: Keys, tmp_path: Path
+) -> None:
+    client = ("--origin", served, "--keys", keys.folder / "publisher.json")
+    origin = (*client, "--author", "ann", "--reason", "spring")
+    assert "no revision yet" in run("revisions", *client)[1]
+    assert run("rollout", "history", *client)[1] == "nothing was rolled out yet\n"
+    run("publish", bundle, *origin)
+    out = run("publish", other_bundle, *origin)[1]
+    assert "against the bundle in force:\ncampaigns:\n  campaign mobile-hero in hero: content app" in out
+    assert (
+        run("rollout", "to", 1, "--pop", "lab", *origin)[1]
+        == "rollout 3: PoP lab serves revision 1 (was 2)\n"
+    )
+    rows = run("revisions", *client)[1].splitlines()
+    assert [row.split()[:3] for row in rows[1:]] == [["2", "all", "others"], ["1", "lab", rows[2].split()[2]]]
+    shown = run("revisions", 1, *client)[1]
+    assert f"signed by {keys.publisher.sign['rules'].id}" in shown
+    assert json.loads(run("revisions", *client, "--json")[1])[0]["pops"] == ["*"]
+
+    named = run("diff", 1, 2, *client)
+    assert named == run("diff", bundle, other_bundle)
+    assert named[0] == 0
+    assert "campaign mobile-hero in hero: content app → content welcome" in named[1]
+    assert "0 of" in named[1]
+    assert run("diff", 1, other_bundle, *client)[1] == named[1]
+    assert json.loads(run("diff", bundle, other_bundle, "--json")[1])["changes"]["campaigns"]
+    assert "name the origin" in run("diff", 1, 2)[2]
+    assert "no-revision" in run("diff", 1, 9, *client)[2]
+
+    assert run("rollout", "unpin", "lab", *origin)[1] == "rollout 4: PoP lab serves revision 2 (was 1)\n"
+    assert run("rollout", "back", *origin)[1] == "rollout 5: all PoPs serve revision 1 (was 2)\n"
+    assert "never served an older" in run("rollout", "back", *origin)[2]
+    run("rollout", "kill", "welcome", *origin)
+    rows = [" ".join(row.split()) for row in run("rollout", "history", *client)[1].splitlines()[1:]]
+    wanted = ("killed welcome", "all others: 2 → 1", "lab named no more", "lab → 1", "all others: 1 → 2")
+    assert [what in row for what, row in zip(wanted, rows, strict=False)] == [True] * 5
+    assert all(row.endswith("ann spring") for row in rows)
+
+
+def test_a_log_says_for_how_many_requests_the_page_changes(
+    run: Run, bundle: Path, other_bundle: Path, tmp_path: Path
+) -> None:
+    engine = load_engine(bundle)
+    log = tmp_path / "1.seg"
+    for number, device in enumerate(["mobile", "desktop", "mobile", "tablet"]):
+        context = Context(1_800_000_000_000, 1, "full", {"device.type": device}, (), ("hero",))
+        slots = engine.decide(context).slots
+        record = DecisionRecord(f"{number:032x}", "films", "lab", engine.id, 1, "", (), "v", context, slots)
+        with log.open("ab") as file:
+            file.write(spool.frame(record))
+    assert "2 of 4 pages change (50.0%)" in run("diff", bundle, other_bundle, "--log", log)[1]
+    document = json.loads(run("diff", bundle, other_bundle, "--log", log, "--json")[1])
+    assert (document["log"]["requests"], document["log"]["changed"]) == (4, 2)
+
+
+def test_pops_come_and_go(run: Run, served: str, keys: Keys, tmp_path: Path) -> None:
+    client = ("--origin", served, "--keys", keys.folder / "publisher.json")
+    file = tmp_path / "lab.json"
+    assert "no PoP was heard yet" in run("pops", "list", *client)[1]
+    code, out, _ = run("pops", "add", "lab", "-o", file, *client)
+    assert (code, f"--credential {file}" in out) == (0, True)
+    assert file.stat().st_mode & 0o777 == 0o600
+    assert len(load_credential(file, "films", "lab")) > 30
+    assert "never overwritten" in run("pops", "add", "lab", "-o", file, *client)[2]
+    assert "pop-exists" in run("pops", "add", "lab", "-o", tmp_path / "two.json", *client)[2]
+    assert run("pops", "add", "lab", "-o", tmp_path / "two.json", "--replace", *client)[0] == 0
+    assert [entry["credential"] for entry in json.loads(run("pops", "list", *client, "--json")[1])] == ["own"]
+    assert run("pops", "revoke", "lab", *client)[1].startswith("the origin takes nothing from PoP lab")
+    row = run("pops", "list", *client)[1].splitlines()[1].split()
+    assert row == ["lab", "revoked", "no", "never", "never", "none"]
+    assert "no-pop" in run("pops", "revoke", "lab", *client)[2]
+
+
+def test_keys_rotate_says_what_to_do_next(run: Run, keys: Keys, tmp_path: Path) -> None:
+    file = keys.folder / "edge.json"
+    out = run("keys", "rotate", file)[1]
+    assert "cookie key 2 seals; older ones that still open: 1" in out
+    assert f"nearside keys rotate {file} --drop-old" in out
+    assert "end that rotation first" in run("keys", "rotate", file)[2]
+    assert (
+        "event key 2 seals; older ones that still open: none" in run("keys", "rotate", file, "--drop-old")[1]
+    )
+    assert run("keys", "rotate", file, "--kind", "front")[0] == 2
+    assert run("keys", "new", tmp_path / "own", "--site", "films", "--per-pop")[0] == 0
+    assert load_keys(tmp_path / "own/edge.json").ingest_token == ""
 
 
 def test_decide_shows_the_slots(run: Run, bundle: Path, tmp_path: Path) -> None:

@@ -1,0 +1,131 @@
+"""What changes between two bundles, in words: each subject has its lines, what stays has none."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from edge.bundle.reader import open_bundle
+from edge.errors import BundleError, ConfigError, OriginError
+from origin.client import OriginClient
+from origin.comparison import Sources, compare, compare_with_active
+from origin.diff import BundleDiff, diff
+from origin.download import download
+from origin.publish import publish
+from tests.origin.world import Keys
+from tests.workspaces.make import FILES, make_bundle
+
+CAMPAIGNS = FILES["rules/campaigns.yaml"]
+Changed = Callable[[dict[str, str]], BundleDiff]
+
+
+@pytest.fixture
+def changed(bundle: Path, tmp_path: Path) -> Changed:
+    def make(files: dict[str, str]) -> BundleDiff:
+        other = make_bundle(tmp_path / "changed", files)
+        return diff(open_bundle(bundle, "films"), open_bundle(other, "films"))
+
+    return make
+
+
+def test_the_same_bundle_differs_in_nothing(bundle: Path) -> None:
+    opened = open_bundle(bundle, "films")
+    found = diff(opened, opened)
+    assert (found.changes, found.changed_contexts) == ({}, 0)
+    assert set(found.download_bytes.values()) == {0}
+    assert found.contexts > 0
+
+
+def test_actions_contents_and_campaigns(changed: Changed) -> None:
+    rules = CAMPAIGNS.replace("{content: app}", "{content: news}").replace("id: popular", "id: loved")
+    found = changed({"rules/campaigns.yaml": rules, "content/news.html": "<p>News</p>\n"})
+    assert found.changes["campaigns"] == [
+        "campaign added: loved",
+        "campaign removed: popular",
+        "campaign mobile-hero in hero: content app → content news",
+    ]
+    assert found.changes["contents"] == ["content added: news"]
+    assert "trending: popular → loved in" in "\n".join(found.changes["conditions"])
+    assert found.changed_contexts > 0
+    assert found.download_bytes["rules"] > 0
+    assert found.download_bytes["models"] == found.download_bytes["catalog"] == 0
+
+
+def test_priority_is_told_by_who_wins_over_whom(changed: Changed) -> None:
+    found = changed({"rules/campaigns.yaml": CAMPAIGNS.replace("priority: 10", "priority: 30")})
+    assert found.changes["campaigns"] == ["priority in hero: mobile-hero now wins over alpine-summer"]
+
+
+def test_placements_of_a_campaign(changed: Changed) -> None:
+    found = changed({"rules/campaigns.yaml": CAMPAIGNS.replace("[hero, trending]", "[hero]")})
+    assert found.changes["campaigns"] == ["campaign alpine-summer is not in trending any more"]
+
+
+def test_conditions_show_by_who_wins_in_sample_contexts(changed: Changed) -> None:
+    audiences = FILES["rules/audiences.yaml"].replace("device.type: mobile", "language: fr")
+    found = changed({"rules/audiences.yaml": audiences})
+    assert found.changes["conditions"][:2] == [
+        "attribute that decisions read: added: language",
+        "attribute that decisions read: removed: device.type",
+    ]
+    assert any("mobile-hero" in line for line in found.changes["conditions"][2:])
+    assert "campaigns" not in found.changes
+
+
+def test_site_and_models_and_catalog(changed: Changed) -> None:
+    found = changed(
+        {
+            "site.yaml": FILES["site.yaml"].replace("default: contextual", "default: session"),
+            "models/taste.yaml": FILES["models/taste.yaml"].replace("regularization: 1", "regularization: 9"),
+            "catalogs/films.csv": FILES["catalogs/films.csv"].replace("heat,Heat,crime", "ikiru,Ikiru,drama"),
+        }
+    )
+    assert found.changes["site"] == ["consent default: contextual → session"]
+    assert any(line.startswith("arrays of model changed:") for line in found.changes["models"])
+    assert found.changes["catalog"] == ["item added: ikiru", "item removed: heat"]
+    assert all(found.download_bytes[role] > 0 for role in ("rules", "models", "catalog"))
+
+
+def test_cards_and_limits(changed: Changed) -> None:
+    found = changed(
+        {
+            "catalogs/films.csv": FILES["catalogs/films.csv"].replace("Heat,crime", "Heat,thriller"),
+            "rules/campaigns.yaml": CAMPAIGNS.replace("limit: 3", "limit: 5"),
+        }
+    )
+    assert found.changes["catalog"] == ["card film renders 1 item anew: heat"]
+    assert found.changes["campaigns"] == [
+        "campaign popular in trending: 3 items of popular as film → 5 items of popular as film"
+    ]
+
+
+def test_against_the_revision_in_force(
+    *, bundle: Path, other_bundle: Path, served: str, keys: Keys, tmp_path: Path
+) -> None:
+    assert compare_with_active(bundle, keys.publisher, served, tmp_path) is None
+    publish(bundle, served, keys.publisher, "ann", "")
+    found = compare_with_active(other_bundle, keys.publisher, served, tmp_path)
+    assert found is not None
+    assert list(found.changes) == ["campaigns"]
+    # Neither the models' arrays nor what the other bundle holds too came from the origin.
+    kinds = {a.kind for m in open_bundle(bundle, "films").manifests.values() for a in m.artifacts}
+    assert {"graph", "arrays"} <= kinds
+    fetched = list((tmp_path / "active-1/artifacts").iterdir())
+    assert sum(path.stat().st_nlink > 1 for path in fetched) > sum(
+        path.stat().st_nlink == 1 for path in fetched
+    )
+
+
+def test_a_downloaded_bundle_is_verified(*, bundle: Path, served: str, keys: Keys, tmp_path: Path) -> None:
+    publish(bundle, served, keys.publisher, "ann", "")
+    with OriginClient(served, keys.publisher) as client:
+        got = download(client, 1, tmp_path / "got")
+        assert open_bundle(got.folder, "films").id == got.id == open_bundle(bundle, "films").id
+        with pytest.raises(OriginError, match="no-revision"):
+            download(client, 2, tmp_path / "none")
+        held = tmp_path / "data/sites/films/artifacts" / got.one("rules", "schema").sha256
+        held.write_bytes(held.read_bytes()[::-1])
+        with pytest.raises(BundleError, match="artifact-hash"):
+            download(client, 1, tmp_path / "bad")
+    with pytest.raises(ConfigError, match="the same"):
+        compare("1", "1", Sources(tmp_path), None)
