@@ -229,7 +229,7 @@ def check_exactly_once(stack: Stack, books: Books) -> None:
         decisions, events = found()
         return wanted_decisions <= decisions.keys() and wanted_events <= events.keys()
 
-    until("nothing waits in the spool", lambda: stack.status()["spool"]["waiting_bytes"] == 0)
+    until("all of the spools is with the origin", stack.all_committed)
     until("all that was acknowledged is in the lake", arrived)
     decisions, events = found()
     assert [key for key, count in decisions.items() if count > 1] == []

@@ -223,6 +223,18 @@ class Stack:
         """Let all PoPs serve a revision."""
         self.roll_out(pops={"*": revision})
 
+    def all_committed(self) -> bool:
+        """Whether the origin has every byte of every segment on disk: nothing is left to be shipped."""
+        keys = self.edge_keys
+        authority = {"authorization": f"Bearer {keys.ingest_token}"}
+        for path in self.state.glob("spool/*/*.seg"):
+            place = f"{self.origin_url}/v1/sites/{SITE}/events/lab/{path.parent.name}/{int(path.stem)}"
+            with contextlib.suppress(FileNotFoundError):
+                size = path.stat().st_size
+                if self._client.get(place, headers=authority).raise_for_status().json()["committed"] != size:
+                    return False
+        return True
+
     def status(self) -> dict[str, Any]:
         """The admin listener's status."""
         found: dict[str, Any] = self._client.get(self.admin_url + "/status").raise_for_status().json()
