@@ -54,6 +54,42 @@ class Constraint:
             self.absent and other.absent,
         )
 
+    def complement(self) -> "Constraint":
+        """The constraint that holds where this one, being of one operator, does not.
+
+        Raises
+        ------
+        ValueError
+            It is bounded on both sides: no one constraint holds outside.
+        """
+        absent = not self.absent
+        if self.allowed is not None:
+            return Constraint(excluded=self.allowed, absent=absent)
+        if not self.ranged:
+            return Constraint(self.excluded, absent=absent)
+        if self.low > -INFINITY and self.high < INFINITY:
+            raise ValueError("an interval with two ends has no complement of one piece")
+        if self.low > -INFINITY:
+            below = (-INFINITY, math.nextafter(self.low, -INFINITY) + 0.0)
+            return normal(None, frozenset(), below, ranged=True, absent=absent)
+        if self.high < INFINITY:
+            above = (math.nextafter(self.high, INFINITY) + 0.0, INFINITY)
+            return normal(None, frozenset(), above, ranged=True, absent=absent)
+        return Constraint(frozenset(), absent=absent)
+
+    def either(self, other: "Constraint") -> "Constraint | None":
+        """The constraint that holds where one of both does; None where no single one can say so."""
+        absent = self.absent or other.absent
+        if self.ranged or other.ranged:
+            return None
+        if self.allowed is not None and other.allowed is not None:
+            return Constraint(self.allowed | other.allowed, absent=absent)
+        if self.allowed is not None:
+            return Constraint(excluded=other.excluded - self.allowed, absent=absent)
+        if other.allowed is not None:
+            return Constraint(excluded=self.excluded - other.allowed, absent=absent)
+        return Constraint(excluded=self.excluded & other.excluded, absent=absent)
+
 
 def normal(
     allowed: frozenset[Value] | None,

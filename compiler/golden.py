@@ -59,9 +59,13 @@ def _spread(campaigns: Sequence[Campaign], count: int) -> list[Campaign]:
 
 
 def meet(condition: Condition, types: Mapping[str, str]) -> dict[str, Value]:
-    """Attributes that meet the condition; where it can't be met, as near as it gets."""
+    """Attributes that meet the condition; where it can't be met, as near as it gets.
+
+    What only the evaluator can tell, such as a regular expression, is not aimed at.
+    """
     met: dict[str, Value] = {}
-    for name, constraint in condition.constraints.items():
+    constraints = condition.clauses[0].constraints if condition.clauses else {}
+    for name, constraint in constraints.items():
         value = _pick(constraint, types[name])
         if value is not None:
             met[name] = value

@@ -1,52 +1,88 @@
 """Conditions to the arrays of the edge's predicate index."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 import numpy as np
 
-from compiler.conditions import Condition, Constraint
+from compiler.constraint import Constraint
+from compiler.normalize import Clause
 from edge.bundle.arrays import Array
 from edge.bundle.strings import pack_strings
-from edge.rules.values import key, kind
+from edge.rules.values import KINDS, key, kind
 
 MIN_TOGGLES: Final = 64
 """Fewer ids than this between two checkpoints are not worth a whole bitmap."""
 
 
-def build(conditions: Sequence[Condition]) -> dict[str, Array]:
-    """The arrays of `edge.rules.index.Index` over these conditions; rule i is bit i.
+def build(clauses: Sequence[Clause], types: Mapping[str, str]) -> dict[str, Array]:
+    """The arrays of `edge.rules.index.Index` over these clauses; clause i is bit i.
+
+    Parameters
+    ----------
+    types
+        The type of every attribute by its name.
 
     Raises
     ------
     ValueError
         More than 65,536 attributes are read.
     """
-    tables = _tables(conditions)
-    parts = [_Part(position, tables[name], len(conditions)) for position, name in enumerate(sorted(tables))]
-    everyone = np.array([not condition.impossible for condition in conditions], bool)
+    tables = _tables(clauses)
+    parts = [_Part(position, tables[name], len(clauses)) for position, name in enumerate(sorted(tables))]
+    everyone = np.array([not clause.impossible for clause in clauses], bool)
     arrays = pack_strings("attributes", [name.encode() for name in sorted(tables)])
     arrays |= {
-        "rules": np.array([len(conditions)], np.uint32),
+        "rules": np.array([len(clauses)], np.uint32),
         "everyone": _packed(everyone),
         "kinds": np.array([part.kinds for part in parts], np.uint8),
+        "types": np.array([KINDS[types[name]] for name in sorted(tables)], np.uint8),
     }
-    row_bytes = (len(conditions) + 7) // 8
+    row_bytes = (len(clauses) + 7) // 8
     for name in ("absent", "default", "unranged"):
         rows = [_packed(getattr(part, name)) for part in parts]
         arrays[name] = np.array(rows, np.uint8).reshape(len(parts), row_bytes)
-    return arrays | _flips(parts) | _ranges(parts, row_bytes)
+    return arrays | _flips(parts) | _ranges(parts, row_bytes) | _predicates(clauses, types)
 
 
-def _tables(conditions: Sequence[Condition]) -> dict[str, list[tuple[int, Constraint]]]:
+def _tables(clauses: Sequence[Clause]) -> dict[str, list[tuple[int, Constraint]]]:
     """The constraints by attribute, with their rules; of an impossible rule only what makes it so."""
     tables: dict[str, list[tuple[int, Constraint]]] = {}
-    for rule, condition in enumerate(conditions):
-        for name in condition.contradictions or condition.constraints:
-            tables.setdefault(name, []).append((rule, condition.constraints[name]))
+    for rule, clause in enumerate(clauses):
+        contradictions = [name for name in clause.contradictions if name in clause.constraints]
+        for name in contradictions or clause.constraints:
+            tables.setdefault(name, []).append((rule, clause.constraints[name]))
     if len(tables) > 1 << 16:
         raise ValueError(f"{len(tables)} attributes; an index holds at most {1 << 16}")
     return tables
+
+
+def _predicates(clauses: Sequence[Clause], types: Mapping[str, str]) -> dict[str, Array]:
+    """What only the evaluator can tell: each predicate once, and which rules want which answer."""
+    possible = [() if clause.impossible else sorted(clause.literals) for clause in clauses]
+    literals = [literal for wanted in possible for literal in wanted]
+    texts = sorted({literal.predicate.encode() for literal in literals})
+    position = {text: number for number, text in enumerate(texts)}
+    reads = sorted({name for literal in literals for name in literal.names})
+    codes = [
+        (rule, 2 * position[literal.predicate.encode()] + literal.wanted)
+        for rule, wanted in enumerate(possible)
+        for literal in wanted
+    ]
+    rules = np.array([rule for rule, _ in codes], np.uint32)
+    wants = np.array([code for _, code in codes], np.uint32)
+    guarded, counts = np.unique(rules, return_counts=True)
+    order = np.lexsort((rules, wants))
+    return {
+        **pack_strings("predicates", texts),
+        **pack_strings("reads", [name.encode() for name in reads]),
+        "reads.types": np.array([KINDS[types[name]] for name in reads], np.uint8),
+        "guarded": guarded.astype(np.uint32),
+        "wants": wants,
+        "wants.of": _pointers(counts),
+        "users": rules[order],
+        "users.of": _pointers(np.bincount(wants, minlength=2 * len(texts))),
+    }
 
 
 class _Part:
@@ -116,7 +152,8 @@ class _Range:
         highs = np.array([high for _, _, high in part.intervals], np.float64)
         begins, ends = lows > -np.inf, highs < np.inf
         # An end is inside; the cut is the next number, which is outside.
-        at = np.concatenate([lows[begins], np.nextafter(highs[ends], np.inf) + 0.0])
+        with np.errstate(over="ignore"):  # after the greatest number comes infinity
+            at = np.concatenate([lows[begins], np.nextafter(highs[ends], np.inf) + 0.0])
         ids = np.concatenate([rules[begins], rules[ends]])
         order = np.lexsort((ids, at))
         self.toggles = ids[order]

@@ -24,9 +24,15 @@ def draft_rules(workspace: Workspace, recommenders: Mapping[str, str]) -> Draft:
     shown = sorted({_shown(c) for c in workspace.campaigns if c.recommender})
     schema = _schema(workspace, tuple(shown))
     draft.provides["schema"] = draft.put("schema", "schema", fmt.encode(schema))
-    by_placement = order_campaigns(workspace.campaigns, workspace.site.placements)
-    bits = [campaign for campaigns in by_placement for campaign in campaigns]
-    draft.put("index", "index", pack(build([campaign.condition for campaign in bits])))
+    by_placement = [
+        [(campaign, clause) for campaign in campaigns for clause in campaign.condition.clauses]
+        for campaigns in order_campaigns(workspace.campaigns, workspace.site.placements)
+    ]
+    # Alternatives of one campaign are neighbours, so the highest bit is still the strongest campaign's.
+    bits = [campaign for owned in by_placement for campaign, _ in owned]
+    types = {attribute.name: attribute.type for attribute in workspace.site.attributes}
+    clauses = [clause for owned in by_placement for _, clause in owned]
+    draft.put("index", "index", pack(build(clauses, types)))
     starts = np.cumsum([0, *map(len, by_placement)]).astype(np.uint32)
     draft.put("campaigns", "campaigns", pack({"starts": starts, **_campaigns(workspace, bits, shown)}))
     ids = pack_strings("ids", [content.id.encode() for content in workspace.contents])

@@ -260,7 +260,7 @@ def _any_attribute() -> Schema:
 
 
 _SAMPLES: Final[dict[str, tuple[object, ...]]] = {
-    "string": ("a", "1.0.0", "10.0.0.0/8", "https://example.com/a", "2026-05-01T09:00:00Z"),
+    "string": ("a", "1.0.0", "10.0.0.0/8", "/a", "2026-05-01T09:00:00Z", "string"),
     "number": (1,),
     "boolean": (True, False),
     "null": (None,),

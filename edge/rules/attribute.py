@@ -2,13 +2,13 @@
 
 from bisect import bisect_right
 from math import inf, isnan
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 
 from edge.bundle.arrays import Array
 from edge.bundle.strings import Strings
-from edge.rules.values import BOOLEAN, NUMBER, STRING, Value, key, number
+from edge.rules.values import BOOLEAN, NUMBER, STRING, Value, key, number, typed
 
 MAX_REMEMBERED: Final = 4096
 MAX_REMEMBERED_BYTES: Final = 16 << 20
@@ -116,6 +116,11 @@ def capacity(row_bytes: int) -> int:
 class Attribute:
     """Which rules a value of one attribute leaves alive.
 
+    Parameters
+    ----------
+    kinds
+        Of the values in its lists, and of those that the attribute may have.
+
     Attributes
     ----------
     remembered : dict
@@ -127,7 +132,7 @@ class Attribute:
         self,
         position: int,
         rows: tuple[Array, Array, Array],
-        kinds: int,
+        kinds: tuple[int, int],
         listed: Listed,
         ranges: Ranges | None,
     ) -> None:
@@ -137,21 +142,26 @@ class Attribute:
         self._absent = to_int(absent)
         self._default = to_int(default)
         self._unranged = to_int(unranged)
-        self._kinds = kinds
+        self._kinds, self._types = kinds
         self._listed = listed
         self._ranges = ranges
         self._capacity = capacity(len(absent))
         self._window = NOWHERE
         self.remembered: dict[Value | bytes | None, int] = {None: self._absent}
 
-    def look_up(self, value: Value | bytes) -> int:
+    def look_up(self, value: Any) -> int:
         """Work out the bitmap of a value that is not remembered, and remember it if that is of use."""
         if isinstance(value, _NUMERIC):
             # A clock stays between two cuts for long and never shows the same value again.
             low, high, bits = self._window
             if low <= value < high:
                 return bits
-        elif len(value) > self._listed.longest:
+        if typed(value is TRUE if isinstance(value, bytes) else value, self._types) is None:
+            return self._absent
+        if isinstance(value, list | tuple):
+            # No list of values holds a list; what is asked of its elements is a predicate.
+            return self._default & self._unranged
+        if not isinstance(value, _NUMERIC) and len(value) > self._listed.longest:
             # In no list. A request may invent any number of these.
             return self._default & self._unranged
         bits = self._number(value) if isinstance(value, _NUMERIC) else self._other(value)

@@ -34,6 +34,7 @@ def check(arrays: Mapping[str, Array], expected: Mapping[str, tuple[str, int]]) 
     _check_pointers(arrays["flips.pointers"], len(values), len(arrays["flips"]), "flips.pointers")
     _check_ids(arrays)
     _check_ranges(arrays, len(names))
+    _check_predicates(arrays)
 
 
 def _need(holds: bool, name: str, what: str) -> None:
@@ -62,19 +63,36 @@ def _check_rows(arrays: Mapping[str, Array], attributes: int) -> None:
     _need(rules % 8 == 0 or not everyone[-1] >> (rules % 8), "everyone", "has a bit of no rule")
     for name in ("absent", "default", "unranged"):
         _need(arrays[name].shape == (attributes, row_bytes), name, "does not fit attributes and rules")
-    _need(arrays["kinds"].shape == (attributes,), "kinds", "does not fit the attributes")
+    for name in ("kinds", "types"):
+        _need(arrays[name].shape == (attributes,), name, "does not fit the attributes")
     _need(arrays["checkpoints"].shape[1] == row_bytes, "checkpoints", "does not fit the number of rules")
 
 
 def _check_ids(arrays: Mapping[str, Array]) -> None:
     rules = int(arrays["rules"][0])
-    for name in ("flips", "toggles"):
+    for name in ("flips", "toggles", "guarded", "users"):
         _need(int(arrays[name].max(initial=0)) < rules or not len(arrays[name]), name, "names no rule")
 
 
 def _check_pointers(pointers: Array, count: int, end: int, name: str) -> None:
     fits = len(pointers) == count + 1 and pointers[0] == 0 and pointers[-1] == end
     _need(bool(fits) and not np.any(pointers[1:] < pointers[:-1]), name, "does not ascend to its end")
+
+
+def _check_predicates(arrays: Mapping[str, Array]) -> None:
+    """Every guarded rule has wants, and each of them names a predicate."""
+    try:
+        predicates, reads = len(Strings(arrays, "predicates")), Strings(arrays, "reads")
+        for position in range(len(reads)):
+            reads[position].decode()
+    except (BundleError, UnicodeDecodeError) as error:
+        raise BundleError("index", f"predicates or what they read can't be read: {error}") from error
+    guarded, wants = arrays["guarded"], arrays["wants"]
+    _need(arrays["reads.types"].shape == (len(reads),), "reads.types", "does not fit the names")
+    _need(bool(np.all(guarded[1:] > guarded[:-1])), "guarded", "does not ascend")
+    _need(int(wants.max(initial=0)) < 2 * predicates or not len(wants), "wants", "names no predicate")
+    _check_pointers(arrays["wants.of"], len(guarded), len(wants), "wants.of")
+    _check_pointers(arrays["users.of"], 2 * predicates, len(arrays["users"]), "users.of")
 
 
 def _check_ranges(arrays: Mapping[str, Array], attributes: int) -> None:

@@ -1,12 +1,13 @@
 """All conditions of a bundle as one index: a look-up and an AND per attribute, not per rule."""
 
 from collections.abc import Mapping
-from typing import Final
+from typing import Any, Final
 
 from edge.bundle.arrays import Array
 from edge.bundle.strings import Strings
 from edge.rules.attribute import FALSE, TRUE, Attribute, Listed, Ranges, to_int
 from edge.rules.check import check
+from edge.rules.residual import Residuals
 from edge.rules.values import Value
 
 __all__ = ["ARRAYS", "Index", "Value"]
@@ -15,6 +16,7 @@ ARRAYS: Final = {
     "everyone": ("|u1", 1),
     "rules": ("<u4", 1),
     "kinds": ("|u1", 1),
+    "types": ("|u1", 1),
     "absent": ("|u1", 2),
     "default": ("|u1", 2),
     "unranged": ("|u1", 2),
@@ -27,8 +29,14 @@ ARRAYS: Final = {
     "checkpoints": ("|u1", 2),
     "checkpoints.at": ("<u4", 1),
     "checkpoints.of": ("<u4", 1),
+    "reads.types": ("|u1", 1),
+    "guarded": ("<u4", 1),
+    "wants": ("<u4", 1),
+    "wants.of": ("<u4", 1),
+    "users": ("<u4", 1),
+    "users.of": ("<u4", 1),
 }
-"""dtype and number of dimensions of each array, beside the strings ``attributes`` and ``values``."""
+"""dtype and dimensions of each array, beside the strings ``attributes values predicates reads``."""
 
 
 class Index:
@@ -38,7 +46,9 @@ class Index:
     missing value and one for any value in no list; a listed value names the
     rules that differ from the latter; numbers are also looked up among the
     cuts of all intervals. A rule that no context can satisfy has no bit in
-    `everyone`, and none anywhere for the attribute that rules it out.
+    `everyone`, and none anywhere for the attribute that rules it out. What no
+    look-up can tell is left to `Residuals`, for the rules that are still alive.
+    A value of another type than its attribute's is missing.
 
     Attributes
     ----------
@@ -59,18 +69,20 @@ class Index:
         check(arrays, ARRAYS)
         names = Strings(arrays, "attributes")
         self.size = int(arrays["rules"][0])
-        self.attributes = tuple(names[i].decode() for i in range(len(names)))
+        looked_up = tuple(names[i].decode() for i in range(len(names)))
+        self.residuals = Residuals(arrays)
+        self._guarded = self.residuals.guarded
+        self.attributes = tuple(sorted({*looked_up, *self.residuals.types}))
         self.everyone = to_int(arrays["everyone"])
         offsets = arrays["values.offsets"]
         longest = int((offsets[1:] - offsets[:-1]).max(initial=0))
         listed = Listed(Strings(arrays, "values"), arrays["flips.pointers"], arrays["flips"], longest)
-        tables = [_attribute(arrays, position, listed) for position in range(len(self.attributes))]
+        tables = [_attribute(arrays, position, listed) for position in range(len(looked_up))]
         self._tables = [
-            (name, table.remembered, table.look_up)
-            for name, table in zip(self.attributes, tables, strict=True)
+            (name, table.remembered, table.look_up) for name, table in zip(looked_up, tables, strict=True)
         ]
 
-    def match(self, attributes: Mapping[str, Value], alive: int) -> int:
+    def match(self, attributes: Mapping[str, Any], alive: int) -> int:
         """Those bits of `alive` whose rules hold for these attributes.
 
         `alive` must hold no bits beyond `everyone`; a killed campaign is a bit
@@ -78,22 +90,28 @@ class Index:
         """
         get = attributes.get
         for name, remembered, look_up in self._tables:
-            value: Value | bytes | None = get(name)
+            value = get(name)
             if value is True:
                 value = TRUE
             elif value is False:
                 value = FALSE
-            bits = remembered.get(value)
+            try:
+                bits = remembered.get(value)
+            except TypeError:  # a list
+                bits = None
             if bits is None:
-                bits = look_up(value)  # type: ignore[arg-type]  # None is always remembered
+                bits = look_up(value)
             alive &= bits
+        if alive & self._guarded:
+            return self.residuals.narrow(attributes, alive)
         return alive
 
 
 def _attribute(arrays: Mapping[str, Array], position: int, listed: Listed) -> Attribute:
     rows = (arrays["absent"][position], arrays["default"][position], arrays["unranged"][position])
     kinds = int(arrays["kinds"][position])
-    return Attribute(position, rows, kinds, listed, _ranges(arrays, position))
+    types = int(arrays["types"][position])
+    return Attribute(position, rows, (kinds, types), listed, _ranges(arrays, position))
 
 
 def _ranges(arrays: Mapping[str, Array], position: int) -> Ranges | None:

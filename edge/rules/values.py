@@ -9,7 +9,11 @@ Value = str | float | bool
 STRING: Final = 1
 NUMBER: Final = 2
 BOOLEAN: Final = 4
-"""Kinds of values as bits: an attribute says which of them its lists hold."""
+LIST: Final = 8
+"""Kinds of values as bits: an attribute says which it may hold, and which are in its lists."""
+
+KINDS: Final = {"string": STRING, "number": NUMBER, "boolean": BOOLEAN, "strings": LIST, "numbers": LIST}
+"""By the declared type of an attribute."""
 
 _NUMBER: Final = struct.Struct(">d")
 _MAX_NUMBER: Final = float("inf")
@@ -28,6 +32,19 @@ def kind(value: Value) -> int:
     if isinstance(value, str):
         return STRING
     return BOOLEAN if isinstance(value, bool) else NUMBER
+
+
+def typed(value: object, kinds: int) -> object:
+    """The value, or None if it is of another type than its attribute: then it counts as missing."""
+    if isinstance(value, bool):
+        fits = kinds & BOOLEAN
+    elif isinstance(value, int | float):
+        fits = kinds & NUMBER if value == value else 0  # noqa: PLR0124  # NaN is no number
+    elif isinstance(value, str):
+        fits = kinds & STRING
+    else:
+        fits = kinds & LIST if isinstance(value, list | tuple) else 0
+    return value if fits else None
 
 
 def key(attribute: int, value: Value) -> bytes:

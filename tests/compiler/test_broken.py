@@ -101,7 +101,8 @@ CASES: Mapping[str, tuple[Changes, tuple[str, int, str]]] = {
         _condition("visitor.visits:\n      $gte: 1\n      $gtee: 3"),
         ("rules/more.yaml", 7, "condition/operator"),
     ),
-    "operator of later": (_condition("$or: [{device.type: mobile}]"), ("rules/more.yaml", 5, "condition/not-supported")),
+    "no list of conditions": (_condition("$or: {device.type: mobile}"), ("rules/more.yaml", 5, "condition/shape")),
+    "hostile regex": (_condition("url.path: {$regex: '(?=a)b'}"), ("rules/more.yaml", 5, "condition/pattern")),
     "wrong type": (_condition("visitor.visits: many"), ("rules/more.yaml", 5, "condition/type")),
     "deep in a list": (
         _condition("$and:\n      - device.type: mobile\n      - visitor.new: 'yes'"),

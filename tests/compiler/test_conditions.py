@@ -13,11 +13,13 @@ TYPES = {
     "device.type": "string",
     "visits": "number",
     "new": "boolean",
+    "tags": "strings",
 }
 
 
 def only(condition: Any, name: str = "visits") -> Constraint:
-    return parse(condition, TYPES).constraints[name]
+    (clause,) = parse(condition, TYPES).clauses
+    return clause.constraints[name]
 
 
 def problems_of(condition: Any) -> list[tuple[tuple[str | int, ...], str, str, str]]:
@@ -118,10 +120,40 @@ def test_conditions_join() -> None:
         ({"geo.country": ["DE"]}, ("geo.country",), "type", "is a list", "$in"),
         ({"visits": {"$in": 3}}, ("visits", "$in"), "shape", "$in takes a list, not a number", "write [3]"),
         ({"visits": {"$gt": None}}, ("visits", "$gt"), "type", "None is null", ""),
-        ({"geo.country": {"$gt": "A"}}, ("geo.country", "$gt"), "type", "$gt compares numbers", "$in"),
+        ({"new": {"$gt": 1}}, ("new", "$gt"), "type", "$gt compares numbers or text", "$in"),
         ({"visits": {"$exists": "yes"}}, ("visits", "$exists"), "type", "true or false", ""),
-        ({"visits": {"$regex": "x"}}, ("visits", "$regex"), "not-supported", "not supported yet", "$nin"),
-        ({"$or": [{"visits": 1}]}, ("$or",), "not-supported", "$or is not supported yet", "$and"),
+        ({"visits": {"$regex": "x"}}, ("visits", "$regex"), "type", "$regex is for string", ""),
+        ({"$or": {"visits": 1}}, ("$or",), "shape", "$or takes a list", "write `$or"),
+        ({"$not": [1]}, ("$not",), "shape", "a condition is a mapping", ""),
+        ({"visits": {"$or": []}}, ("visits", "$or"), "operator", "beside attributes", "one level up"),
+        (
+            {"geo.country": {"$regex": "(a"}},
+            ("geo.country", "$regex"),
+            "pattern",
+            "there is a ( without its )",
+            "",
+        ),
+        ({"geo.country": {"$regex": "(?=a)"}}, ("geo.country", "$regex"), "pattern", "look-around", ""),
+        ({"geo.country": {"$regex": 3}}, ("geo.country", "$regex"), "type", "takes text", "quote it"),
+        ({"geo.country": {"$cidr": "10.0.0.1/8"}}, ("geo.country", "$cidr"), "pattern", "host bits", ""),
+        ({"geo.country": {"$cidr": []}}, ("geo.country", "$cidr"), "type", "takes text, not a list", ""),
+        ({"geo.country": {"$url": "film"}}, ("geo.country", "$url"), "pattern", "begins with /", ""),
+        ({"geo.country": {"$size": 3}}, ("geo.country", "$size"), "type", "for numbers or strings", ""),
+        ({"tags": {"$size": "3"}}, ("tags", "$size"), "type", "'3' is a string", "quotes away"),
+        ({"tags": {"$elemMatch": "a"}}, ("tags", "$elemMatch"), "shape", "takes operators", "$eq"),
+        ({"tags": {"$elemMatch": {"$gt": 1}}}, ("tags", "$elemMatch", "$gt"), "type", "number", "quote"),
+        ({"tags": "a"}, ("tags",), "type", "tags is a list", "{$in: ['a']}"),
+        ({"tags": {"$eq": "a"}}, ("tags", "$eq"), "type", "$eq is for boolean or number or string", ""),
+        ({"tags": {"$in": [1]}}, ("tags", "$in"), "type", "1 is a number", "quote it"),
+        ({"visits": {"$type": "int"}}, ("visits", "$type"), "type", "name of a type", "number"),
+        ({"new": {"$veq": "1"}}, ("new", "$veq"), "type", "$veq is for number or string", ""),
+        ({"geo.country": {"$veq": None}}, ("geo.country", "$veq"), "type", "takes a version", "quote"),
+        ({"visits": {"$after": "2026-05-01"}}, ("visits", "$after"), "type", "no time zone", "+02:00"),
+        ({"visits": {"$before": 3}}, ("visits", "$before"), "type", "date and time as text", "+02:00"),
+        ({"visits": {"$inGroup": "x"}}, ("visits", "$inGroup"), "group", "no group 'x'", ""),
+        ({"visits": {"$inGroup": 3}}, ("visits", "$inGroup"), "type", "a group's name", "quote"),
+        ({"visits": {"$not": {}}}, ("visits", "$not"), "shape", "empty condition", ""),
+        ({"visits": {"$in": [0] * 100_001}}, ("visits", "$in"), "size", "100000 are the limit", ""),
         ({"visits": {"$gtt": 1}}, ("visits", "$gtt"), "operator", "no operator '$gtt'", "did you mean $gt"),
         ({"visits": {"$and": []}}, ("visits", "$and"), "operator", "beside attributes", "one level up"),
         ({"$in": [1]}, ("$in",), "operator", "$in stands below an attribute", "attribute: {$in: …}"),
@@ -164,3 +196,82 @@ def test_a_huge_value_is_not_repeated_in_the_message() -> None:
     ((_, _, message, hint),) = problems_of({"visits": "x" * 1_000_000})
     assert len(message) + len(hint) < 300
     assert len(problems_of({"y" * 1_000_000: 1})[0][2]) < 200
+
+
+def test_a_missing_value_is_zero_and_the_text_null_as_in_the_sdks() -> None:
+    assert only({"visits": 0}).absent
+    assert not only({"visits": {"$eq": 0}}).absent
+    assert only({"visits": {"$gt": -1}}).absent
+    assert not only({"visits": {"$gt": 0}}).absent
+    assert only({"geo.country": "null"}, "geo.country").absent
+    assert not only({"new": False}, "new").absent
+    assert not only({"visits": {"$after": "1969-01-01T00:00:00Z"}}).absent
+
+
+def clauses(condition: Any) -> list[tuple[dict[str, Any], list[tuple[str, bool]]]]:
+    return [
+        (
+            dict(clause.constraints),
+            [(literal.predicate, literal.wanted) for literal in sorted(clause.literals)],
+        )
+        for clause in parse(condition, TYPES).clauses
+    ]
+
+
+def test_alternatives_are_joined_where_they_can_be() -> None:
+    either = {"$or": [{"visits": 1}, {"visits": {"$in": [2, 3]}}, {"geo.country": "DE"}]}
+    visits, country = parse(either, TYPES).clauses
+    assert visits.constraints["visits"].allowed == {1.0, 2.0, 3.0}
+    assert country.constraints["geo.country"].allowed == {"DE"}
+    assert parse({"$or": [{"visits": 1}, {}]}, TYPES) == parse({"$or": []}, TYPES) == Condition()
+    assert parse({"$or": [{"visits": 1}, {"visits": {"$ne": 1}}]}, TYPES) == Condition()
+    same = {"$or": [{"new": True, "visits": 1}, {"new": True, "visits": 2}]}
+    assert parse(same, TYPES) == parse({"new": True, "visits": {"$in": [1, 2]}}, TYPES)
+
+
+def test_negations_are_pushed_down() -> None:
+    assert parse({"$nor": [{"visits": 1}, {"new": True}]}, TYPES) == parse(
+        {"visits": {"$not": 1}, "new": {"$ne": True}}, TYPES
+    )
+    assert only({"$not": {"visits": {"$gt": 3}}}) == only({"visits": {"$lte": 3}})
+    assert len(parse({"visits": {"$not": {"$gte": 3, "$lt": 9}}}, TYPES).clauses) == 2
+    assert parse({"$not": {"$not": {"visits": 3}}}, TYPES) == parse({"visits": 3}, TYPES)
+    assert parse({"$nor": []}, TYPES).impossible
+    assert parse({"$nor": []}, TYPES).contradictions == ()
+
+
+def test_what_cannot_be_looked_up_becomes_a_predicate() -> None:
+    assert clauses({"geo.country": {"$regex": "^D"}, "visits": {"$gt": 3}}) == [
+        ({"visits": only({"visits": {"$gt": 3}})}, [('{"geo.country":{"$regex":"^D"}}', True)])
+    ]
+    assert clauses({"$not": {"tags": {"$all": ["a"]}}}) == [({}, [('{"tags":{"$all":["a"]}}', False)])]
+    both = {"geo.country": {"$regex": "^D"}, "$not": {"geo.country": {"$regex": "^D"}}}
+    assert parse(both, TYPES).contradictions == ("geo.country",)
+
+
+def test_too_many_alternatives_become_one_predicate() -> None:
+    few = [{"visits": n, "new": True, "geo.country": f"{n}"} for n in range(16)]
+    many = [*few, {"visits": 17, "new": False, "geo.country": "x"}]
+    assert len(parse({"$or": few}, TYPES).clauses) == 16
+    ((constraints, literals),) = clauses({"$or": many, "device.type": "mobile"})
+    assert (list(constraints), len(literals)) == (["device.type"], 1)
+    product = {"$and": [{"$or": few}, {"$or": [{"new": True}, {"visits": {"$gt": 9}}]}]}
+    assert len(parse(product, TYPES).clauses) == 2
+
+
+def test_saved_groups_are_lists() -> None:
+    groups = {"staff": [1, "2", 3], "teams": ["a"]}
+    (clause,) = parse({"visits": {"$inGroup": "staff"}}, TYPES, groups).clauses
+    assert clause.constraints["visits"].allowed == {1.0, 3.0}
+    (clause,) = parse({"visits": {"$notInGroup": "staff"}}, TYPES, groups).clauses
+    assert clause.constraints["visits"].excluded == {1.0, 3.0}
+    element = {"tags": {"$elemMatch": {"$not": {"$inGroup": "teams"}}}}
+    (clause,) = parse(element, TYPES, groups).clauses
+    assert [literal.predicate for literal in clause.literals] == [
+        '{"tags":{"$elemMatch":{"$not":{"$in":["a"]}}}}'
+    ]
+
+
+def test_a_condition_of_too_many_parts_is_refused_once() -> None:
+    ((path, code, message, _),) = problems_of({"$or": [{"visits": n} for n in range(6000)]})
+    assert (code, path[0], "5000" in message) == ("size", "$or", True)

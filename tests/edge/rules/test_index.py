@@ -12,18 +12,20 @@ from compiler.index import build
 from edge.bundle.arrays import Array, pack, unpack
 from edge.bundle.strings import pack_strings
 from edge.errors import BundleError
-from edge.rules import attribute
+from edge.rules import attribute, residual
+from edge.rules.evaluate import evaluate
 from edge.rules.index import ARRAYS, Index
 
-TYPES = {"path": "string", "visits": "number", "new": "boolean"}
+TYPES = {"path": "string", "visits": "number", "new": "boolean", "tags": "strings"}
 CONDITIONS: list[dict[str, Any]] = [
     {"path": {"$in": [f"/{i}", f"/{i + 1}"]}, "visits": {"$gte": i, "$lt": 2 * i + 1}, "new": bool(i % 2)}
-    for i in range(99)
+    for i in range(95)
 ]
+CONDITIONS += [{"path": {"$regex": f"^/9{i}"}, "tags": {"$all": ["a"]}} for i in range(4)]
 
 
 def arrays_of(conditions: list[dict[str, Any]]) -> dict[str, Array]:
-    return unpack(pack(build([parse(condition, TYPES) for condition in conditions])))
+    return unpack(pack(build([clause for c in conditions for clause in parse(c, TYPES).clauses], TYPES)))
 
 
 @pytest.fixture
@@ -33,7 +35,7 @@ def arrays() -> dict[str, Array]:
 
 def test_opens_read_only_views(arrays: dict[str, Array]) -> None:
     index = Index(unpack(memoryview(pack(arrays)).toreadonly()))
-    assert (index.size, index.attributes) == (99, ("new", "path", "visits"))
+    assert (index.size, index.attributes) == (99, ("new", "path", "tags", "visits"))
     assert index.match({"path": "/4", "visits": 4, "new": False}, index.everyone) == 1 << 4
     assert index.match({"path": "/4", "visits": 3, "new": True}, index.everyone) == 1 << 3
 
@@ -44,7 +46,7 @@ def test_what_is_not_alive_does_not_match(arrays: dict[str, Array]) -> None:
 
 
 def test_true_is_not_one() -> None:
-    index = Index(arrays_of([{"visits": 1}, {"new": True}, {"visits": {"$gte": 0}}]))
+    index = Index(arrays_of([{"visits": 1}, {"new": True}, {"visits": {"$gte": 1}}]))
     for _ in range(2):  # in both orders, from memory too
         assert index.match({"visits": True, "new": 1.0}, index.everyone) == 0b000
         assert index.match({"visits": 1.0, "new": True}, index.everyone) == 0b111
@@ -90,6 +92,14 @@ def put(name: str, position: int, value: float) -> Callable[[dict[str, Array]], 
         (put("checkpoints.at", 0, 1), "checkpoints.at"),
         (put("checkpoints.at", -1, 100_000), "checkpoints.at"),
         (put("checkpoints.of", -1, 100_000), "checkpoints.of"),
+        (put("guarded", 0, 99), "guarded"),
+        (put("guarded", 1, 95), "guarded"),
+        (put("wants", 0, 1_000), "wants"),
+        (put("wants.of", 1, 4_000_000_000), "wants.of"),
+        (put("users", 0, 99), "users"),
+        (put("users.of", -1, 3), "users.of"),
+        (put("predicates.offsets", 1, 100_000), "predicates"),
+        (put("reads.blob", 0, 0xFF), "predicates"),
         (put("attributes.offsets", 1, 100_000), "offsets"),
         (put("attributes.blob", 0, 0xFF), "names"),
         (put("attributes.blob", 0, ord("z")), "attributes"),
@@ -122,8 +132,12 @@ def test_whatever_is_changed_is_refused_or_stays_within_the_rules() -> None:
             assert error.code == "index"
             refused += 1
             continue
-        for context in ({}, {"path": "/7", "visits": 7.0, "new": True}, {"visits": 1e300, "path": "none"}):
-            assert 0 <= index.match(context, index.everyone) < 1 << index.size
+        for context in ({}, {"path": "/7", "visits": 7.0, "new": True}, {"tags": ["a"], "path": "/92"}):
+            try:
+                assert 0 <= index.match(context, index.everyone) < 1 << index.size
+            except BundleError:  # a predicate that can't be read, as `verify` says beforehand
+                with pytest.raises(BundleError, match="predicate"):
+                    index.residuals.verify()
     assert 100 < refused < 1500
 
 
@@ -148,6 +162,53 @@ def test_strings_longer_than_any_value_still_count_as_present() -> None:
 
 
 def test_names_of_other_scripts_are_read() -> None:
-    arrays = build([parse({"größe": 3}, {"größe": "number"})])
+    types = {"größe": "number"}
+    arrays = build(parse({"größe": 3}, types).clauses, types)
     arrays |= pack_strings("attributes", ["größe".encode()])
     assert Index(unpack(pack(arrays))).attributes == ("größe",)
+
+
+def test_predicates_are_asked_once_and_only_for_rules_that_live(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[Any] = []
+
+    def counting(condition: Any, attributes: Any) -> bool:
+        asked.append((condition, attributes))
+        return evaluate(condition, attributes)
+
+    monkeypatch.setattr(residual, "evaluate", counting)
+    mobile = {"path": {"$regex": "mobile"}}
+    index = Index(arrays_of([{**mobile, "visits": n} for n in range(20)] + [{"$not": mobile, "new": True}]))
+    assert index.match({"path": "/m", "visits": 30.0}, index.everyone) == 0
+    assert asked == []
+    assert index.match({"path": "/", "visits": 3.0}, index.everyone) == 0
+    asked.clear()  # once more than after, to try what was read
+    assert index.match({"path": "/m", "visits": 3.0, "new": True}, index.everyone) == 1 << 20
+    assert index.match({"path": "/m", "visits": 4.0, "new": True}, index.everyone) == 1 << 20
+    assert len(asked) == 1
+    assert index.match({"path": "/mobile", "visits": 4.0, "new": True}, index.everyone) == 1 << 4
+    assert len(asked) == 2
+
+
+def test_a_predicate_of_several_attributes_is_asked_in_each_request() -> None:
+    either = [{"path": f"/{n}", "visits": n} for n in range(20)]
+    index = Index(arrays_of([{"$or": either}]))
+    assert index.attributes == ("path", "visits")
+    assert index.match({"path": "/3", "visits": 3}, index.everyone) == 1
+    assert index.match({"path": "/3", "visits": 4}, index.everyone) == 0
+
+
+def test_answers_that_are_remembered_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(residual, "MAX_ANSWERS", 10)
+    index = Index(arrays_of([{"path": {"$regex": "7$"}}]))
+    for number in range(100):
+        assert index.match({"path": f"/{number}"}, index.everyone) == (number % 10 == 7)
+    assert index.match({"path": "/" * 300 + "7"}, index.everyone) == 1
+    assert len(index.residuals._answers) <= 10
+
+
+def test_a_value_of_another_type_is_missing() -> None:
+    index = Index(arrays_of([{"visits": {"$exists": False}}, {"path": {"$regex": "."}}, {"tags": None}]))
+    assert index.match({"visits": "3", "path": 3.0, "tags": "a"}, index.everyone) == 0b101
+    assert index.match({"visits": [3], "path": ["a"], "tags": True}, index.everyone) == 0b101
+    assert index.match({"visits": float("nan"), "tags": []}, index.everyone) == 0b001
+    assert index.match({"visits": 3, "path": "a", "tags": ["a"]}, index.everyone) == 0b010
