@@ -124,8 +124,7 @@ class Origin:
     async def news(self, pop: str) -> AsyncIterator[bytes]:
         """The lines of the news stream, until it breaks or is silent for too long."""
         silence = httpx.Timeout(CONNECT_TIMEOUT_S, read=NEWS_SILENCE_S)
-        # Anybody may hear the news; with the credential the origin knows who listens.
-        async with self._get(f"news?pop={quote(pop, safe='')}", silence, self._authority()) as answer:
+        async with self._get(f"news?pop={quote(pop, safe='')}", silence, self._name_tag()) as answer:
             waiting = b""
             async for chunk in _expect(answer).aiter_raw():
                 *lines, waiting = (waiting + chunk).split(b"\n")
@@ -170,6 +169,14 @@ class Origin:
         except ConfigError as error:
             # Not now; a file that is put in its place is read at the next try.
             raise OriginError(error.code, str(error).removeprefix(f"{error.code}: ")) from error
+
+    def _name_tag(self) -> dict[str, str]:
+        """By the credential the origin knows who listens; but anybody may hear the news."""
+        try:
+            return self._authority()
+        except OriginError as error:
+            log.warning("the news are heard namelessly: %s", error)
+            return {}
 
     @asynccontextmanager
     async def _get(
