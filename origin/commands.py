@@ -25,8 +25,6 @@ app = typer.Typer(
 app.add_typer(keys_app, name="keys")
 app.add_typer(rollout_app, name="rollout")
 app.add_typer(pops_app, name="pops")
-app.command()(revisions)
-app.command()(diff)
 
 Workspace = Annotated[Path, typer.Argument(help="Workspace folder.")]
 Bundle = Annotated[Path, typer.Argument(help="Bundle folder.")]
@@ -197,6 +195,10 @@ def publish(
     sent = f"{done.uploaded_bytes:,} bytes sent, {done.skipped_bytes:,} were there"
     state = f"rollout {done.serial}" if activate else "not rolled out"
     typer.echo(f"revision {done.number} ({state}; {sent})")
+
+
+app.command()(revisions)
+app.command()(diff)
 
 
 @app.command()
