@@ -103,6 +103,8 @@ class _Reader:
 
     def note_unused(self) -> None:
         """Warn of audiences that no campaign names: a condition that someone wrote in vain."""
+        if not self._named <= {"", *self.audiences, *self._broken}:
+            return  # one is misspelt, and told; it may mean any of them
         for name, audience in self.audiences.items():
             if name not in self._named:
                 message = f"no campaign is for the audience {name!r}"

@@ -88,10 +88,11 @@ def read_workspace(folder: Path, check_settings: CheckSettings = _accept) -> Wor
             _stems(folder, "catalogs/cards", ".html"),
         )
         audiences, campaigns = read_rules(folder, site, names, problems)
-    _note_unused(campaigns, contents, cards, problems)
-    _note_unused_models(campaigns, models, problems)
     problems.raise_errors()
     assert site is not None
+    # Only now: what a broken campaign would use looks unused.
+    _note_unused(campaigns, contents, cards, problems)
+    _note_unused_models(campaigns, models, problems)
     return Workspace(folder, site, audiences, campaigns, contents, catalog, cards, models, problems.warnings)
 
 
