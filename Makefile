@@ -4,7 +4,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 ONCE ?=
 
-.PHONY: demo test check bench bench-rules lock clean
+.PHONY: demo test check bench bench-rules bench-models bench-activation bench-footprint bench-install \
+	lock clean
 
 demo: $(VENV)/run.stamp
 	$(BIN)/nearside demo $(if $(ONCE),--once)
@@ -24,9 +25,22 @@ bench: $(VENV)/dev.stamp
 bench-rules: $(VENV)/dev.stamp
 	$(BIN)/python -m loadtest.bench_rules
 
+bench-models: $(VENV)/dev.stamp
+	$(BIN)/python -m loadtest.bench_models
+
+bench-activation: $(VENV)/dev.stamp
+	$(BIN)/python -m loadtest.bench_activation
+
+bench-footprint: $(VENV)/dev.stamp
+	$(BIN)/python -m loadtest.bench_footprint
+
+bench-install: $(VENV)/dev.stamp
+	$(BIN)/python -m loadtest.bench_install
+
 # Locks hold versions and hashes, no host names. Needs uv.
 lock:
 	uv lock
+	uv export -q --extra edge --no-default-groups --no-emit-project --format requirements-txt --no-header --no-annotate -o requirements-edge.lock
 	uv export -q --all-extras --no-dev --group build --no-emit-project --format requirements-txt --no-header --no-annotate -o requirements.lock
 	uv export -q --all-extras --all-groups --no-emit-project --format requirements-txt --no-header --no-annotate -o requirements-dev.lock
 

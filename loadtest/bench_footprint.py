@@ -46,7 +46,7 @@ def main() -> None:
             for number in range(options.starts):
                 if number:
                     stack.stop("edge")
-                starts_s.append(_cold_start(stack))
+                starts_s.append(cold_start(stack))
             stack.wait_connected()
             _browse(stack, options.pages)
             memory = _memory(stack)
@@ -59,7 +59,7 @@ def main() -> None:
     print(json.dumps({"bench": "footprint", "figures": figures}))
 
 
-def _cold_start(stack: Stack) -> float:
+def cold_start(stack: Stack) -> float:
     """Seconds from the exec to the first personalized page."""
     began = time.perf_counter()
     stack.start_edge()

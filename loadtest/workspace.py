@@ -24,7 +24,8 @@ items: {path: "/film/{item}"}
 consent: {cookie: consent, default: contextual}
 """
 CARD = """\
-<li class="card" data-item="{{ id }}"><a href="/film/{{ id }}"><b>{{ title }}</b><small>{{ year }}</small></a></li>
+<li class="card" data-item="{{ id }}">
+<a href="/film/{{ id }}"><b>{{ title }}</b><small>{{ year }}</small></a></li>
 """
 CAMPAIGNS_PER_FILE = 1000
 CONTENTS = 50

@@ -36,7 +36,7 @@ class Cork:
         if self._held:
             data, self._held = self._held, []
             if not self._transport.is_closing():
-                self._transport.write(b"".join(data))
+                self._transport.writelines(data)
 
     def close(self) -> None:
         """Flush, then close."""

@@ -75,8 +75,10 @@ class Stack:
         Where they listen; the same after a restart.
     """
 
-    def __init__(self, folder: Path, *, workers: int = 2, page: str = PAGE) -> None:
-        self.folder, self.workers = folder, workers
+    def __init__(
+        self, folder: Path, *, workers: int = 2, page: str = PAGE, edge: Path = SCRIPTS / "nearside-edge"
+    ) -> None:
+        self.folder, self.workers, self.edge_program = folder, workers, edge
         self.data, self.state, self.logs = folder / "origin", folder / "state", folder / "logs"
         self.logs.mkdir(parents=True)
         new_keys(folder / "keys", SITE)
@@ -142,7 +144,7 @@ class Stack:
             "workers": self.workers,
         }
         arguments = [f"--{name}={value}" for name, value in options.items()]
-        self._start("edge", (str(SCRIPTS / "nearside-edge"), *arguments))
+        self._start("edge", (str(self.edge_program), *arguments))
 
     def _start(self, name: str, command: Sequence[str], descriptor: int = -1) -> None:
         environment = {k: v for k, v in os.environ.items() if not k.startswith("NEARSIDE_")}
@@ -294,9 +296,9 @@ class Stack:
 
 
 @contextlib.contextmanager
-def running(folder: Path, *, workers: int = 2, page: str = PAGE) -> Iterator[Stack]:
+def running(folder: Path, **options: Any) -> Iterator[Stack]:
     """A stack that is up, without a bundle; what it logged is shown when the block fails."""
-    stack = Stack(folder, workers=workers, page=page)
+    stack = Stack(folder, **options)
     try:
         stack.start_all()
         yield stack
