@@ -52,7 +52,7 @@ class Site:
     def __init__(self, films: Sequence[Film]) -> None:
         self._films = {film.id: film for film in films}
         self._newest = sorted(films, key=lambda film: (-film.year, _shuffled(film)))
-        self._picks = sorted(films, key=_shuffled)[:ROW]
+        self._picks = _one_of_each_genre(films)[:ROW]
         self._names: dict[str, str] = {}
         self._genres: dict[str, list[Film]] = {}
         for film in self._newest:
@@ -190,6 +190,14 @@ def _templates() -> jinja2.Environment:
         trim_blocks=True,
         undefined=jinja2.StrictUndefined,
     )
+
+
+def _one_of_each_genre(films: Sequence[Film]) -> list[Film]:
+    """The first film of each genre in an order that means nothing: something for everybody."""
+    firsts: dict[str, Film] = {}
+    for film in sorted(films, key=_shuffled):
+        firsts.setdefault(film.genre, film)
+    return list(firsts.values())
 
 
 def _shuffled(film: Film) -> bytes:

@@ -71,16 +71,21 @@ def generate(count: int = FILMS, seed: int = SEED) -> list[Film]:
     """Invented films, the same ones for the same seed; every genre has about as many."""
     random = np.random.Generator(np.random.PCG64(seed))
     genres = list(titles.WORDS)
-    taken = {title for title, _ in titles.UNUSUAL}
+    taken = {_bare(title) for title, _ in titles.UNUSUAL}
     named = list(titles.UNUSUAL)
     while len(named) < count:
         genre = genres[len(named) % len(genres)]
         title = _title(genre, random)
-        if title not in taken:
-            taken.add(title)
+        if _bare(title) not in taken:
+            taken.add(_bare(title))
             named.append((title, genre))
     order = random.permutation(count)
     return [_film(str(number + 1), *named[place], random=random) for number, place in enumerate(order)]
+
+
+def _bare(title: str) -> str:
+    """Without its article: two titles that differ in that alone are one to a reader."""
+    return title.removeprefix("The ").removeprefix("A ").removeprefix("An ")
 
 
 def _title(genre: str, random: np.random.Generator) -> str:

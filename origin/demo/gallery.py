@@ -10,7 +10,10 @@ from typing import Final
 from origin.demo.visits import Visit
 
 COMPARED: Final = "compare.html"
-_SCRIPT: Final = re.compile(r"<script\b[^>]*></script>\s*|<link rel=\"stylesheet\" href=\"/consent.css\">\s*")
+_SCRIPT: Final = re.compile(r"<script\b[^>]*></script>\s*")
+_CONSENT: Final = '<link rel="stylesheet" href="/consent.css">'
+# Whoever answered the question is not asked again; it is not what the pages differ in.
+_ANSWERED: Final = "<style>.consent{display:none}</style>"
 _STYLESHEET: Final = re.compile(r'<link rel="stylesheet" href="(/static/[^"]+)">')
 _IMAGE: Final = re.compile(r'(<(?:img|link)\b[^>]*? (?:src|href)=")(/[^"]+\.svg)(")')
 
@@ -44,7 +47,7 @@ def save(visits: Sequence[Visit], folder: Path, fetch: Fetch) -> Path:
 
 def _standalone(page: str, fetch: Fetch) -> str:
     """The page with its stylesheet and pictures inside, and without what needs a server."""
-    page = _SCRIPT.sub("", page)
+    page = _SCRIPT.sub("", page).replace(_CONSENT, _ANSWERED)
     page = _STYLESHEET.sub(lambda m: f"<style>{fetch(m[1]).decode()}</style>", page)
     return _IMAGE.sub(lambda m: f"{m[1]}{_inline(fetch(m[2]))}{m[3]}", page)
 

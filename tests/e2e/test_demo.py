@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 NEARSIDE = Path(sysconfig.get_path("scripts")) / "nearside"
-ONCE_TIMEOUT_S = 60
+ONCE_TIMEOUT_S = 120
 START_TIMEOUT_S = 45
 TRY_TIMEOUT_S = 30
 END_TIMEOUT_S = 20
