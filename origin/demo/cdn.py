@@ -1,6 +1,7 @@
 """The demo's CDN: stands in front of the PoPs, and says where visitors come from."""
 
 import argparse
+import asyncio
 import socket
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -75,6 +76,11 @@ class Cdn:
         finally:
             await response.aclose()
 
+    async def close(self) -> None:
+        """Close the connections to the edges."""
+        for edge in self._edges.values():
+            await edge.close()
+
 
 def _has_body(request: Request) -> bool:
     return "content-length" in request.headers or "transfer-encoding" in request.headers
@@ -94,11 +100,18 @@ def main() -> None:
         "--front", type=Front.parse, action="append", required=True, metavar="PORT,COUNTRY,URL"
     )
     fronts: list[Front] = parser.parse_args().front
+    asyncio.run(serve(fronts))
+
+
+async def serve(fronts: Sequence[Front]) -> None:
+    """Serve until a signal comes."""
+    cdn = Cdn(fronts)
     sockets = [socket.create_server((LOOPBACK, front.port), backlog=BACKLOG) for front in fronts]
-    config = uvicorn.Config(
-        Cdn(fronts), lifespan="off", access_log=False, server_header=False, date_header=False
-    )
-    uvicorn.Server(config).run(sockets)
+    # Whatever stands in that header, it is not who asks: nobody is before a CDN.
+    config = uvicorn.Config(cdn, lifespan="off", access_log=False, proxy_headers=False, log_level="warning")
+    config.server_header = config.date_header = False
+    await uvicorn.Server(config).serve(sockets)
+    await cdn.close()
 
 
 if __name__ == "__main__":
