@@ -6,7 +6,7 @@ from typing import Final
 import numpy as np
 
 from compiler.constraint import Constraint
-from compiler.normalize import Clause
+from compiler.normalize import Clause, Literal
 from edge.bundle.arrays import Array
 from edge.bundle.strings import pack_strings
 from edge.rules.values import KINDS, key, kind
@@ -58,30 +58,40 @@ def _tables(clauses: Sequence[Clause]) -> dict[str, list[tuple[int, Constraint]]
 
 
 def _predicates(clauses: Sequence[Clause], types: Mapping[str, str]) -> dict[str, Array]:
-    """What only the evaluator can tell: each predicate once, and which rules want which answer."""
+    """What only the evaluator can tell: each predicate once, grouped by what it reads, and who wants what."""
     possible = [() if clause.impossible else sorted(clause.literals) for clause in clauses]
-    literals = [literal for wanted in possible for literal in wanted]
-    texts = sorted({literal.predicate.encode() for literal in literals})
-    position = {text: number for number, text in enumerate(texts)}
-    reads = sorted({name for literal in literals for name in literal.names})
+    reads = sorted({name for wanted in possible for literal in wanted for name in literal.names})
+    group = {name: position for position, name in enumerate(reads)}
+
+    def place(literal: Literal) -> tuple[int, bytes]:
+        alone = len(literal.names) == 1
+        return (group[literal.names[0]] if alone else len(reads)), literal.predicate.encode()
+
+    places = sorted({place(literal) for wanted in possible for literal in wanted})
+    position = {one: number for number, one in enumerate(places)}
     codes = [
-        (rule, 2 * position[literal.predicate.encode()] + literal.wanted)
+        (rule, 2 * position[place(literal)] + literal.wanted)
         for rule, wanted in enumerate(possible)
         for literal in wanted
     ]
     rules = np.array([rule for rule, _ in codes], np.uint32)
     wants = np.array([code for _, code in codes], np.uint32)
-    guarded, counts = np.unique(rules, return_counts=True)
+    guards, counts = np.unique(rules, return_counts=True)
     order = np.lexsort((rules, wants))
+    of_predicate = np.array([of for of, _ in places], np.int64)
+    guarded = np.zeros((len(reads) + 1, len(clauses)), bool)
+    guarded[of_predicate[wants >> 1], rules] = True
     return {
-        **pack_strings("predicates", texts),
+        **pack_strings("predicates", [text for _, text in places]),
         **pack_strings("reads", [name.encode() for name in reads]),
         "reads.types": np.array([KINDS[types[name]] for name in reads], np.uint8),
-        "guarded": guarded.astype(np.uint32),
+        "groups.of": _pointers(np.bincount(of_predicate, minlength=len(reads) + 1)),
+        "guarded": np.packbits(guarded, axis=1, bitorder="little"),
+        "guards": guards.astype(np.uint32),
         "wants": wants,
         "wants.of": _pointers(counts),
         "users": rules[order],
-        "users.of": _pointers(np.bincount(wants, minlength=2 * len(texts))),
+        "users.of": _pointers(np.bincount(wants, minlength=2 * len(places))),
     }
 
 

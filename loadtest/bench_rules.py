@@ -1,180 +1,172 @@
-"""How long matching takes, and what an index costs: `python loadtest/bench_rules.py`."""
+"""How long matching takes, and what an index costs: `python -m loadtest.bench_rules`."""
 
 import gc
 import json
+import logging
 import mmap
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from random import Random
 from statistics import median
-from time import perf_counter
+from threading import Thread
+from time import perf_counter, sleep
 from typing import Any
+
+from growthbook.core import evalCondition
 
 from compiler.conditions import parse
 from compiler.index import build
-from compiler.oracle import evaluate
 from edge.bundle.arrays import Array, pack, unpack
+from edge.rules.evaluate import evaluate
 from edge.rules.index import Index
+from loadtest.rule_mixes import MIXES, TYPES, Mix, move_on
 
-TYPES = {
-    "geo.country": "string",
-    "device.type": "string",
-    "language": "string",
-    "utm.campaign": "string",
-    "url.path": "string",
-    "visitor.visits": "number",
-    "time.hour": "number",
-    "time.weekday": "number",
-    "time.now": "number",
-    "visitor.segment": "string",
-}
-COUNTRIES = [a + b for a in "ABCDEFGH" for b in "KLMNOPQ"]
-DEVICES = ["mobile", "tablet", "desktop"]
-LANGUAGES = ["en", "de", "fr", "es", "it", "nl", "pl", "pt", "sv", "ja", "ko", "zh"]
-UTM = [f"campaign-{i}" for i in range(500)]
-PATHS = [f"/section-{i % 40}/page-{i}" for i in range(2000)]
-SEGMENTS = [f"segment-{i}" for i in range(60)]
-NOW_MS = 1_780_000_000_000
-DAY_MS = 86_400_000
+SIZES = (10, 100, 1000, 10_000, 50_000)
+CONTEXTS = 2000
 ROUNDS = 7
+REFERENCE = 1000
+"""So many conditions are walked one by one, by our evaluator and by GrowthBook's."""
 
 
-def make_condition(random: Random) -> dict[str, Any]:
-    """One campaign's audience and schedule, as marketers mix them."""
-    parts: dict[str, Callable[[], Any]] = {
-        "geo.country": lambda: {"$in": random.sample(COUNTRIES, random.randint(1, 6))},
-        "device.type": lambda: random.choice(DEVICES),
-        "language": lambda: {random.choice(["$in", "$in", "$nin"]): random.sample(LANGUAGES, 2)},
-        "utm.campaign": lambda: {"$in": random.sample(UTM, random.randint(1, 4))},
-        "url.path": lambda: {"$in": random.sample(PATHS, random.randint(1, 10))},
-        "visitor.visits": lambda: {"$gte": random.randint(0, 20), "$lt": random.randint(21, 60)},
-        "time.hour": lambda: {"$gte": random.randint(0, 12), "$lte": random.randint(13, 23)},
-        "time.weekday": lambda: {random.choice(["$lte", "$gte"]): random.randint(2, 6)},
-        "visitor.segment": lambda: {"$ne": random.choice(SEGMENTS)},
-    }
-    chosen = random.sample(sorted(parts), random.randint(1, 4))
-    condition = {name: parts[name]() for name in chosen}
-    if random.random() < 0.7:
-        start = NOW_MS + random.randint(-60, 30) * DAY_MS + random.randint(0, 96) * DAY_MS // 96
-        condition["time.now"] = {"$gte": start, "$lt": start + random.randint(1, 60) * DAY_MS}
-    return condition
+class Rules:
+    """So many campaigns of a mix, compiled into a file."""
 
-
-def make_context(random: Random, position: int) -> dict[str, Any]:
-    """One request: most paths and campaigns are of those that rules name; the clock never stands still."""
-    context: dict[str, Any] = {
-        "geo.country": random.choice(COUNTRIES),
-        "device.type": random.choice(DEVICES),
-        "language": random.choice(LANGUAGES),
-        "url.path": random.choice(PATHS) if random.random() < 0.8 else f"/other/{random.random()}",
-        "visitor.visits": float(int(random.expovariate(0.2))),
-        "time.hour": 14.0,
-        "time.weekday": 3.0,
-        "time.now": float(NOW_MS + position * 7),
-        "visitor.segment": random.choice(SEGMENTS),
-    }
-    if random.random() < 0.3:
-        context["utm.campaign"] = random.choice(UTM)
-    return context
-
-
-def move_on(random: Random, contexts: list[dict[str, Any]]) -> None:
-    """The same visitors later: no clock value and no unlisted path comes twice."""
-    for context in contexts:
-        context["time.now"] += 60_000.0
-        if context["url.path"].startswith("/other/"):
-            context["url.path"] = f"/other/{random.random()}"
-
-
-def match_us(open_index: Callable[[], Index], contexts: list[dict[str, Any]]) -> float:
-    """Median over rounds of the mean time of a match, after one round to warm up."""
-    index, random = open_index(), Random(1)
-    times = []
-    for _ in range(ROUNDS + 1):
-        move_on(random, contexts)
+    def __init__(self, mix: Mix, size: int, folder: Path) -> None:
+        random = Random(size)
+        self.conditions = [mix.condition(random) for _ in range(size)]
+        self.contexts = [mix.context(random, position) for position in range(CONTEXTS)]
         began = perf_counter()
-        for context in contexts:
-            index.match(context, index.everyone)
-        times.append((perf_counter() - began) / len(contexts) * 1e6)
-    return median(times[1:])
+        clauses, self.owners = [], []
+        for rule, condition in enumerate(self.conditions):
+            found = parse(condition, TYPES).clauses
+            clauses += found
+            self.owners += [rule] * len(found)
+        data = pack(build(clauses, TYPES))
+        self.compile_s = perf_counter() - began
+        self.megabytes = len(data) / 1e6
+        self.path = folder / f"{mix.name}-{size}"
+        self.path.write_bytes(data)
 
-
-def cold_us(open_index: Callable[[], Index], contexts: list[dict[str, Any]]) -> float:
-    """Median time of the first match of an index that remembers nothing."""
-    times = []
-    for context in contexts[:200]:
-        index = open_index()
-        began = perf_counter()
-        index.match(context, index.everyone)
-        times.append((perf_counter() - began) * 1e6)
-    return median(times)
-
-
-def open_ms(arrays: Callable[[], dict[str, Array]]) -> float:
-    """Median time to open an index over mapped arrays."""
-    times = []
-    for _ in range(30):
-        mapped = arrays()
-        began = perf_counter()
-        Index(mapped)
-        times.append((perf_counter() - began) * 1e3)
-    return median(times)
-
-
-def check_equal(index: Index, conditions: list[Any], contexts: list[dict[str, Any]]) -> None:
-    """Refuse to report times of a wrong answer."""
-    for context in contexts:
-        wanted = sum(1 << rule for rule, c in enumerate(conditions) if evaluate(c, context))
-        if index.match(context, index.everyone) != wanted:
-            raise SystemExit(f"index and evaluator differ for {context}")
-
-
-def measure(size: int, folder: Path) -> dict[str, float]:
-    """All figures of one number of campaigns."""
-    random = Random(size)
-    conditions = [make_condition(random) for _ in range(size)]
-    contexts = [make_context(random, position) for position in range(2000)]
-    began = perf_counter()
-    data = pack(build([parse(condition, TYPES) for condition in conditions]))
-    compile_s = perf_counter() - began
-    path = folder / f"index-{size}"
-    path.write_bytes(data)
-
-    def mapped() -> dict[str, Array]:
-        with path.open("rb") as file:
+    def mapped(self) -> dict[str, Array]:
+        """Its arrays, as a worker has them."""
+        with self.path.open("rb") as file:
             return unpack(memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)))
 
-    check_equal(Index(mapped()), conditions, contexts[: max(3, 20_000 // size)])
-    began = perf_counter()
-    for condition in conditions[:1000]:
-        evaluate(condition, contexts[0])
-    evaluator_us = (perf_counter() - began) * 1e6
-    return {
-        "match_us": match_us(lambda: Index(mapped()), contexts),
-        "match_cold_us": cold_us(lambda: Index(mapped()), contexts),
-        "open_ms": open_ms(mapped),
-        "index_mb": len(data) / 1e6,
-        "compile_s": compile_s,
-        "evaluator_us": evaluator_us,
-    }
+    def check(self, contexts: Sequence[dict[str, Any]]) -> float:
+        """Refuse to report times of a wrong answer; how many rules hold on average."""
+        index, survivors = Index(self.mapped()), 0
+        for context in contexts:
+            matched = index.match(context, index.everyone)
+            mine = {owner for bit, owner in enumerate(self.owners) if matched >> bit & 1}
+            wanted = {rule for rule, c in enumerate(self.conditions) if evaluate(c, context)}
+            nested = nest(context)
+            peer = {rule for rule, c in enumerate(self.conditions) if evalCondition(nested, c)}
+            if not mine == wanted == peer:
+                raise SystemExit(f"index, evaluator and GrowthBook differ for {context}")
+            survivors += len(mine)
+        return survivors / len(contexts)
+
+    def match_us(self) -> float:
+        """Median over rounds of the mean time of a match, after one round to warm up."""
+        index, random = Index(self.mapped()), Random(1)
+        times = []
+        for _ in range(ROUNDS + 1):
+            move_on(random, self.contexts)
+            began = perf_counter()
+            for context in self.contexts:
+                index.match(context, index.everyone)
+            times.append((perf_counter() - began) / len(self.contexts) * 1e6)
+        return median(times[1:])
+
+    def cold_us(self) -> float:
+        """Median time of the first match of an index that remembers nothing."""
+        times = []
+        for context in self.contexts[:100]:
+            index = Index(self.mapped())
+            began = perf_counter()
+            index.match(context, index.everyone)
+            times.append((perf_counter() - began) * 1e6)
+        return median(times)
+
+    def activate_ms(self) -> float:
+        """Median time to map and open it."""
+        times = []
+        for _ in range(20):
+            began = perf_counter()
+            Index(self.mapped())
+            times.append((perf_counter() - began) * 1e3)
+        return median(times)
+
+    def stall_ms(self) -> float:
+        """The longest that a match of an index in use waits while others are opened in a thread beside it."""
+        index, longest = Index(self.mapped()), 0.0
+        opener = Thread(target=lambda: [(Index(self.mapped()), sleep(0.01)) for _ in range(10)])
+        opener.start()
+        while opener.is_alive():
+            for context in self.contexts[:20]:
+                began = perf_counter()
+                index.match(context, index.everyone)
+                longest = max(longest, perf_counter() - began)
+        opener.join()
+        return longest * 1e3
+
+    def walk_us(self, walk: Callable[[Any, Any], bool], contexts: Sequence[Any]) -> float:
+        """Median time to walk the first conditions one by one."""
+        times = []
+        for context in contexts:
+            began = perf_counter()
+            for condition in self.conditions[:REFERENCE]:
+                walk(condition, context)
+            times.append((perf_counter() - began) * 1e6)
+        return median(times)
+
+
+def nest(context: dict[str, Any]) -> dict[str, Any]:
+    """Dotted names as objects, as GrowthBook reads them."""
+    found: dict[str, Any] = {}
+    for name, value in context.items():
+        outer, _, inner = name.partition(".")
+        if inner:
+            found.setdefault(outer, {})[inner] = value
+        else:
+            found[outer] = value
+    return found
+
+
+def measure(folder: Path) -> dict[str, float]:
+    """All figures."""
+    figures: dict[str, float] = {}
+    for mix, suffix in zip(MIXES, ("", "_wide"), strict=True):
+        for size in SIZES:
+            rules = Rules(mix, size, folder)
+            survivors = rules.check(rules.contexts[: max(2, 4_000 // size)])
+            found = {
+                f"match_us_{size}{suffix}": rules.match_us(),
+                f"index_mb_{size}{suffix}": rules.megabytes,
+                f"compile_s_{size}{suffix}": rules.compile_s,
+                f"activate_ms_{size}{suffix}": rules.activate_ms(),
+            }
+            if size >= 10_000:
+                found[f"match_us_{size}_cold{suffix}"] = rules.cold_us()
+                found[f"stall_ms_{size}{suffix}"] = rules.stall_ms()
+            if size == REFERENCE:
+                found[f"evaluator_us_{size}{suffix}"] = rules.walk_us(evaluate, rules.contexts[:20])
+                nested = [nest(context) for context in rules.contexts[:20]]
+                found[f"growthbook_us_{size}{suffix}"] = rules.walk_us(
+                    lambda c, a: evalCondition(a, c), nested
+                )
+            told = ", ".join(f"{name} {value:.3f}" for name, value in found.items())
+            print(f"{mix.name} {size}: {len(rules.owners)} bits, {survivors:.1f} hold; {told}", flush=True)
+            figures |= found
+    return figures
 
 
 def main() -> None:
+    logging.getLogger("growthbook").setLevel(logging.CRITICAL)
     gc.freeze()
     with tempfile.TemporaryDirectory() as folder:
-        by_size = {size: measure(size, Path(folder)) for size in (10, 1000, 10_000, 50_000)}
-    for size, figures in by_size.items():
-        print(f"{size:>6} campaigns: " + ", ".join(f"{k} {v:.3f}" for k, v in figures.items()))
-    figures = {f"match_us_{size}": by_size[size]["match_us"] for size in by_size}
-    largest = by_size[10_000]
-    figures |= {
-        "match_us_10000_cold": largest["match_cold_us"],
-        "open_ms_10000": largest["open_ms"],
-        "index_mb_10000": largest["index_mb"],
-        "compile_s_10000": largest["compile_s"],
-        "evaluator_us_1000": by_size[1000]["evaluator_us"],
-    }
+        figures = measure(Path(folder))
     rounded = {name: round(value, 3) for name, value in figures.items()}
     print(json.dumps({"bench": "rules", "figures": rounded}))
 

@@ -70,7 +70,7 @@ def _check_rows(arrays: Mapping[str, Array], attributes: int) -> None:
 
 def _check_ids(arrays: Mapping[str, Array]) -> None:
     rules = int(arrays["rules"][0])
-    for name in ("flips", "toggles", "guarded", "users"):
+    for name in ("flips", "toggles", "guards", "users"):
         _need(int(arrays[name].max(initial=0)) < rules or not len(arrays[name]), name, "names no rule")
 
 
@@ -87,11 +87,13 @@ def _check_predicates(arrays: Mapping[str, Array]) -> None:
             reads[position].decode()
     except (BundleError, UnicodeDecodeError) as error:
         raise BundleError("index", f"predicates or what they read can't be read: {error}") from error
-    guarded, wants = arrays["guarded"], arrays["wants"]
+    guards, wants, guarded = arrays["guards"], arrays["wants"], arrays["guarded"]
     _need(arrays["reads.types"].shape == (len(reads),), "reads.types", "does not fit the names")
-    _need(bool(np.all(guarded[1:] > guarded[:-1])), "guarded", "does not ascend")
+    _need(guarded.shape == (len(reads) + 1, len(arrays["everyone"])), "guarded", "does not fit the groups")
+    _need(bool(np.all(guards[1:] > guards[:-1])), "guards", "does not ascend")
     _need(int(wants.max(initial=0)) < 2 * predicates or not len(wants), "wants", "names no predicate")
-    _check_pointers(arrays["wants.of"], len(guarded), len(wants), "wants.of")
+    _check_pointers(arrays["groups.of"], len(reads) + 1, predicates, "groups.of")
+    _check_pointers(arrays["wants.of"], len(guards), len(wants), "wants.of")
     _check_pointers(arrays["users.of"], 2 * predicates, len(arrays["users"]), "users.of")
 
 

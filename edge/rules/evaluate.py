@@ -101,6 +101,18 @@ def holds(operator: str, actual: Any, operand: Any, groups: Groups = _NO_GROUPS)
     return nested is not None and nested(actual, operand, groups)
 
 
+def prepared(wanted: Any) -> Callable[[Any], bool]:
+    """`fits` for one thing that is wanted, ready to be asked often."""
+    if isinstance(wanted, Mapping) and len(wanted) == 1:
+        ((operator, operand),) = wanted.items()
+        simple = _SIMPLE.get(operator)
+        if operator in _REGEXES and isinstance(operand, str):
+            return _REGEXES[operator](operand)
+        if simple is not None:
+            return lambda actual: simple(actual, operand)
+    return lambda actual: fits(wanted, actual)
+
+
 def _is_in(actual: Any, values: Any, insensitive: bool = False) -> bool:
     """Whether a value, or an element of a list, is among the values."""
     wanted = [_folded(value) for value in values] if insensitive else values
@@ -137,17 +149,30 @@ def _versions(test: Callable[[str, str], bool]) -> Callable[[Any, Any], bool]:
     return lambda actual, bound: test(padded(actual), padded(bound))
 
 
-def _regex(insensitive: bool, wanted: bool) -> Callable[[Any, Any], bool]:
+def _matcher(insensitive: bool, wanted: bool) -> Callable[[str], Callable[[Any], bool]]:
     """A missing value has no match; an expression that can't be read holds neither way."""
 
-    def check(actual: Any, pattern: Any) -> bool:
+    def prepare(pattern: str) -> Callable[[Any], bool]:
         try:
-            expression = regex(pattern, insensitive)
+            search = regex(pattern, insensitive).search
         except RegexError:
-            return False
-        return (actual is not None and expression.search(to_string(actual))) is wanted
+            return lambda actual: False
+        return lambda actual: (actual is not None and search(to_string(actual))) is wanted
 
-    return check
+    return prepare
+
+
+_REGEXES: Final = {
+    "$regex": _matcher(insensitive=False, wanted=True),
+    "$regexi": _matcher(insensitive=True, wanted=True),
+    "$notRegex": _matcher(insensitive=False, wanted=False),
+    "$notRegexi": _matcher(insensitive=True, wanted=False),
+}
+
+
+def _regex(operator: str) -> Callable[[Any, Any], bool]:
+    prepare = _REGEXES[operator]
+    return lambda actual, pattern: isinstance(pattern, str) and prepare(pattern)(actual)
 
 
 def _size(actual: Any, wanted: Any, groups: Groups) -> bool:
@@ -206,10 +231,10 @@ _SIMPLE: Final[Mapping[str, Callable[[Any, Any], bool]]] = {
     "$lte": _ordered(lambda order: order <= 0),
     "$exists": lambda actual, wanted: (actual is not None) is truthy(wanted),
     "$type": lambda actual, wanted: type_of(actual) == wanted,
-    "$regex": _regex(insensitive=False, wanted=True),
-    "$regexi": _regex(insensitive=True, wanted=True),
-    "$notRegex": _regex(insensitive=False, wanted=False),
-    "$notRegexi": _regex(insensitive=True, wanted=False),
+    "$regex": _regex("$regex"),
+    "$regexi": _regex("$regexi"),
+    "$notRegex": _regex("$notRegex"),
+    "$notRegexi": _regex("$notRegexi"),
     "$veq": _versions(lambda one, other: one == other),
     "$vne": _versions(lambda one, other: one != other),
     "$vgt": _versions(lambda one, other: one > other),

@@ -1,5 +1,6 @@
 """Regular expressions in linear time: whatever a request holds, matching it takes a bounded while."""
 
+from collections.abc import Callable
 from functools import lru_cache
 from typing import Final
 
@@ -21,6 +22,8 @@ _NONE, _WORD, _OTHER = range(3)
 
 _ACCEPT: Final = 0
 
+_Search = Callable[[str], bool]
+
 _Situation = tuple[frozenset[int], int]
 """The states that were reached, and what stands before."""
 
@@ -30,13 +33,21 @@ class Regex:
 
     A text of n characters takes at most n times `MAX_STATES` steps, and mostly
     n look-ups, as the steps of earlier texts are remembered.
+
+    Attributes
+    ----------
+    beginning : str
+        The expression holds exactly for texts that begin like this; empty if it is not that simple.
     """
 
     def __init__(self, pattern: str, insensitive: bool = False) -> None:
         # By state: where it leads without a character (through an edge, if there is one), or on a character.
         self._free: list[list[tuple[str, int]]] = [[]]
         self._step: list[tuple[Test, int] | None] = [None]
-        self._first = self._add(parse(pattern, insensitive), _ACCEPT)
+        tree = parse(pattern, insensitive)
+        self._literal, self.beginning = _literal(tree)
+        self._anchored = isinstance(tree, Sequence) and tree.parts[:1] == (Edge("^"),)
+        self._first = self._add(tree, _ACCEPT)
         self._begin: _Situation = (frozenset((self._first,)), _NONE)
         self._known: dict[tuple[_Situation, str], _Situation | bool] = {}
 
@@ -44,6 +55,8 @@ class Regex:
         """Whether it matches anywhere in the text."""
         if len(text) > MAX_TEXT_CHARS:
             return False
+        if self._literal is not None:
+            return self._literal(text)
         situation, known = self._begin, self._known
         for sign in text:
             following = known.get((situation, sign))
@@ -52,9 +65,9 @@ class Regex:
                 if len(known) >= MAX_REMEMBERED:
                     known.clear()
                 known[situation, sign] = following
-            if following is True:
-                return True
-            situation = following  # type: ignore[assignment]  # never False
+            if isinstance(following, bool):
+                return following
+            situation = following
         return _ACCEPT in self._reach(situation, _NONE)
 
     def _state(self) -> int:
@@ -106,12 +119,12 @@ class Regex:
         reached = self._reach(situation, after)
         if _ACCEPT in reached:
             return True
-        found = {self._first}  # a match may begin at any character
+        found = set() if self._anchored else {self._first}  # a match may begin at any character
         for state in reached:
             step = self._step[state]
             if step is not None and step[0](sign):
                 found.add(step[1])
-        return frozenset(found), after
+        return (frozenset(found), after) if found else False
 
     def _reach(self, situation: _Situation, after: int) -> set[int]:
         """All states that can be reached without a character, given what stands before and after."""
@@ -123,6 +136,21 @@ class Regex:
                     reached.add(state)
                     waiting.append(state)
         return reached
+
+
+def _literal(tree: Node) -> tuple[_Search | None, str]:
+    """The same search for an expression that is plain text, perhaps anchored, and how a text has to begin."""
+    parts = tree.parts if isinstance(tree, Sequence) else (tree,)
+    begins, ends = parts[:1] == (Edge("^"),), parts[-1:] == (Edge("$"),)
+    signs = parts[begins : len(parts) - ends]
+    text = "".join(part.text for part in signs if isinstance(part, One))
+    if not text or len(text) != len(signs):
+        return None, ""
+    if begins and ends:
+        return text.__eq__, ""
+    if begins:
+        return lambda actual: actual.startswith(text), text
+    return (lambda actual: actual.endswith(text)) if ends else (lambda actual: text in actual), ""
 
 
 def _holds(edge: str, before: int, after: int) -> bool:

@@ -17,9 +17,10 @@ class RegexError(ValueError):
 
 @dataclass(frozen=True)
 class One:
-    """A character that passes the test."""
+    """A character that passes the test; `text` is the only one that does, if there is one."""
 
     test: Test
+    text: str = ""
 
 
 @dataclass(frozen=True)
@@ -135,7 +136,7 @@ class _Reader:
             return One(lambda c: c not in _LINE_ENDS)
         if sign in "*+?" or (sign == "{" and self._bounds(self.at) is not None):
             raise RegexError(f"there is nothing to repeat before {sign}")
-        return One(self._exactly(sign))
+        return self._one(sign)
 
     def _group(self, depth: int) -> Node:
         for look in ("?=", "?!", "?<=", "?<!"):
@@ -187,15 +188,15 @@ class _Reader:
             return Edge(sign)
         if sign in "123456789" or sign == "k":
             raise RegexError(f"a back reference, such as \\{sign}, can't be matched in linear time")
-        return One(self._escaped(sign))
+        if sign.lower() in _SETS or sign in "pP":
+            return One(self._escaped(sign))
+        return self._one(self._literal(sign))
 
     def _escaped(self, sign: str) -> Test:
         if sign.lower() in _SETS:
             members = _SETS[sign.lower()]
             return members.__contains__ if sign.islower() else lambda c: c not in members
-        if sign in "pP":
-            raise RegexError(f"\\{sign} is not supported")
-        return self._exactly(self._literal(sign))
+        raise RegexError(f"\\{sign} is not supported")
 
     def _literal(self, sign: str) -> str:
         """The character that an escape means."""
@@ -242,6 +243,10 @@ class _Reader:
             tests.append(self._escaped(sign))
             return None
         return self._literal(sign)
+
+    def _one(self, sign: str) -> One:
+        cased = self.insensitive and sign.upper() != sign.lower()
+        return One(self._exactly(sign), "" if cased else sign)
 
     def _exactly(self, wanted: str) -> Test:
         if not self.insensitive:

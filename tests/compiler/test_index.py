@@ -14,6 +14,7 @@ from compiler.conditions import Clause, Constraint, parse
 from compiler.index import build
 from compiler.oracle import conform, evaluate
 from edge.bundle.arrays import pack, unpack
+from edge.rules import residual
 from edge.rules.index import Index
 
 TYPES = {
@@ -146,9 +147,16 @@ def index_of(conditions: list[Any]) -> Index:
     return rules.index
 
 
-@settings(max_examples=200, deadline=None)
+@pytest.mark.parametrize("together", [0, 128])
+@settings(max_examples=100, deadline=None)
 @given(st.lists(CONDITIONS, max_size=10), st.lists(CONTEXTS, min_size=1, max_size=8))
-def test_index_agrees_with_the_oracle(conditions: list[Any], contexts: list[Any]) -> None:
+def test_index_agrees_with_the_oracle(together: int, conditions: list[Any], contexts: list[Any]) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(residual, "MAX_TOGETHER", together)
+        _agrees(conditions, contexts)
+
+
+def _agrees(conditions: list[Any], contexts: list[Any]) -> None:
     rules = Rules(conditions)
     rules.index.residuals.verify()
     for attributes in contexts * 2:  # the second time from memory

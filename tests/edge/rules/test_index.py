@@ -13,7 +13,7 @@ from edge.bundle.arrays import Array, pack, unpack
 from edge.bundle.strings import pack_strings
 from edge.errors import BundleError
 from edge.rules import attribute, residual
-from edge.rules.evaluate import evaluate
+from edge.rules.evaluate import prepared
 from edge.rules.index import ARRAYS, Index
 
 TYPES = {"path": "string", "visits": "number", "new": "boolean", "tags": "strings"}
@@ -92,8 +92,9 @@ def put(name: str, position: int, value: float) -> Callable[[dict[str, Array]], 
         (put("checkpoints.at", 0, 1), "checkpoints.at"),
         (put("checkpoints.at", -1, 100_000), "checkpoints.at"),
         (put("checkpoints.of", -1, 100_000), "checkpoints.of"),
-        (put("guarded", 0, 99), "guarded"),
-        (put("guarded", 1, 95), "guarded"),
+        (put("guards", 0, 99), "guards"),
+        (put("guards", 1, 95), "guards"),
+        (put("groups.of", -1, 9), "groups.of"),
         (put("wants", 0, 1_000), "wants"),
         (put("wants.of", 1, 4_000_000_000), "wants.of"),
         (put("users", 0, 99), "users"),
@@ -168,20 +169,22 @@ def test_names_of_other_scripts_are_read() -> None:
     assert Index(unpack(pack(arrays))).attributes == ("größe",)
 
 
-def test_predicates_are_asked_once_and_only_for_rules_that_live(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("together", [0, 128])
+def test_predicates_are_asked_once_and_only_for_rules_that_live(
+    monkeypatch: pytest.MonkeyPatch, together: int
+) -> None:
     asked: list[Any] = []
 
-    def counting(condition: Any, attributes: Any) -> bool:
-        asked.append((condition, attributes))
-        return evaluate(condition, attributes)
+    def counting(wanted: Any) -> Any:
+        test = prepared(wanted)
+        return lambda value: (asked.append(value), test(value))[1]
 
-    monkeypatch.setattr(residual, "evaluate", counting)
+    monkeypatch.setattr(residual, "prepared", counting)
+    monkeypatch.setattr(residual, "MAX_TOGETHER", together)
     mobile = {"path": {"$regex": "mobile"}}
     index = Index(arrays_of([{**mobile, "visits": n} for n in range(20)] + [{"$not": mobile, "new": True}]))
     assert index.match({"path": "/m", "visits": 30.0}, index.everyone) == 0
     assert asked == []
-    assert index.match({"path": "/", "visits": 3.0}, index.everyone) == 0
-    asked.clear()  # once more than after, to try what was read
     assert index.match({"path": "/m", "visits": 3.0, "new": True}, index.everyone) == 1 << 20
     assert index.match({"path": "/m", "visits": 4.0, "new": True}, index.everyone) == 1 << 20
     assert len(asked) == 1
@@ -197,13 +200,38 @@ def test_a_predicate_of_several_attributes_is_asked_in_each_request() -> None:
     assert index.match({"path": "/3", "visits": 4}, index.everyone) == 0
 
 
-def test_answers_that_are_remembered_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(residual, "MAX_ANSWERS", 10)
-    index = Index(arrays_of([{"path": {"$regex": "7$"}}]))
+@pytest.mark.parametrize("together", [0, 128])
+def test_answers_that_are_remembered_are_bounded(monkeypatch: pytest.MonkeyPatch, together: int) -> None:
+    monkeypatch.setattr(residual, "MAX_TOGETHER", together)
+    monkeypatch.setattr(attribute, "MAX_REMEMBERED", 10)
+    monkeypatch.setattr(residual, "MAX_REMEMBERED", 10)
+    index = Index(arrays_of([{"path": {"$regex": "7$"}}, {"path": {"$regex": "^/1"}}]))
     for number in range(100):
-        assert index.match({"path": f"/{number}"}, index.everyone) == (number % 10 == 7)
-    assert index.match({"path": "/" * 300 + "7"}, index.everyone) == 1
-    assert len(index.residuals._answers) <= 10
+        assert index.match({"path": f"/{number}"}, 1) == (number % 10 == 7)
+    assert index.match({"path": "/" * 300 + "7"}, 1) == 1
+    (group,) = index.residuals._groups
+    assert 0 < len(group._remembered) <= 16
+
+
+def test_few_living_rules_ask_for_their_own_predicates_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(residual, "MAX_TOGETHER", 0)
+    rules = [{"path": {"$regex": f"^/{n}$"}, "visits": n} for n in range(50)]
+    index = Index(arrays_of([*rules, {"path": {"$regex": "^/3$", "$notRegex": "4"}, "new": True}]))
+    assert index.match({"path": "/3", "visits": 3}, index.everyone) == 1 << 3
+    (group,) = index.residuals._groups
+    assert isinstance(group, residual.OneByOne)
+    assert list(group._remembered["/3"].given.values()) == [True]
+    assert index.match({"path": "/3", "visits": 4, "new": True}, index.everyone) == 1 << 50
+    assert sorted(group._remembered["/3"].given.values()) == [False, True, True]
+
+
+def test_beginnings_of_texts_are_looked_up() -> None:
+    index = Index(
+        arrays_of([{"path": {"$regex": f"^/{n}"}} for n in range(20)] + [{"path": {"$regex": "^"}}])
+    )
+    assert index.match({"path": "/12/x"}, index.everyone) == 1 << 12 | 1 << 1 | 1 << 20
+    assert index.match({"path": "/" * 513}, index.everyone) == 0
+    assert index.match({}, index.everyone) == 0
 
 
 def test_a_value_of_another_type_is_missing() -> None:
