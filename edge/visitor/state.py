@@ -23,6 +23,8 @@ class VisitorState(msgspec.Struct, frozen=True, array_like=True):
         Visits so far, this one included; 0 before the first page.
     items : tuple[str, ...]
         Ids of items viewed, most recent first, each once.
+    behaviours : bytes
+        What they did in time, in buckets; see `edge.visitor.buckets`.
     """
 
     version: int = VERSION
@@ -31,6 +33,7 @@ class VisitorState(msgspec.Struct, frozen=True, array_like=True):
     last_s: int = 0
     visits: int = 0
     items: tuple[str, ...] = ()
+    behaviours: bytes = b""
 
 
 NEW: Final = VisitorState()
@@ -46,10 +49,13 @@ def arrive(state: VisitorState, now_s: int, visitor: bytes) -> VisitorState:
         max(now_s, state.last_s),
         state.visits + new_visit,
         state.items,
+        state.behaviours,
     )
 
 
 def view(state: VisitorState, item: str) -> VisitorState:
     """The state after the visitor viewed an item."""
     items = (item, *[other for other in state.items if other != item])[:MAX_ITEMS]
-    return VisitorState(VERSION, state.visitor, state.first_s, state.last_s, state.visits, items)
+    return VisitorState(
+        VERSION, state.visitor, state.first_s, state.last_s, state.visits, items, state.behaviours
+    )
