@@ -51,7 +51,7 @@ class Loop:
         self._told.heading("The loop closes")
         self._let_them_come([phone, watcher])
         self._learn()
-        again = self._come_back(watcher, [plain, refuser, phone])
+        again = self._come_back(watcher, [plain, phone, refuser])
         log = self._all_arrived([phone, watcher, again])
         before, after = self._record(log, watcher), self._record(log, again)
         self._tell_moves(before, after)
@@ -133,7 +133,7 @@ class Loop:
     def _come_back(self, watcher: Visit, others: Sequence[Visit]) -> Visit:
         with self._told.step("The science fiction watcher loads the page once more") as step:
             again = self._visitors.comes_back(watcher)
-            step.done(f"beside revision 1's in {self._save([*others, watcher, again])}")
+            step.done(f"beside revision 1's in {self._save([watcher, again, *others])}")
         return again
 
     def _all_arrived(self, visits: Sequence[Visit]) -> Log:
