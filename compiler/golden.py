@@ -10,7 +10,7 @@ from compiler.graph import RecommenderSpec, ScoreModel, reference_items
 from compiler.oracle import evaluate
 from compiler.types import Campaign, Catalog, Site
 from edge.bundle import format as fmt
-from edge.decide.types import Value
+from edge.rules.values import Value
 
 MAX_CAMPAIGNS: Final = 200
 MAX_EVALUATIONS: Final = 1_000_000

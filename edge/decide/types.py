@@ -4,10 +4,15 @@ from typing import Final
 
 import msgspec
 
-Value = str | float | bool
+Value = str | float | bool | list[str | float]
+"""An attribute's value; a list holds strings or numbers, as its attribute's type says."""
 
 CONSENT_TIERS: Final = ("none", "contextual", "session", "full")
 """Weakest first: each tier may use all that the ones before it may."""
+
+
+Assigned = tuple[str, int, str]
+"""An experiment, the version under which its variations stick, and the variation that a visitor has."""
 
 
 class Context(msgspec.Struct, frozen=True, array_like=True):
@@ -27,6 +32,13 @@ class Context(msgspec.Struct, frozen=True, array_like=True):
         Item ids the visitor viewed, most recent first.
     placements : tuple[str, ...]
         Placements to fill, as marked in the page.
+    unit : str
+        What experiments divide visitors by, the visitor's id in hex; empty below the tier
+        `full`, and for a bundle that divides nobody.
+    assigned : tuple[Assigned, ...]
+        The variations that stick to this visitor, the oldest first.
+    forced : tuple[tuple[str, str], ...]
+        Experiments and the variations that a tester demands of them.
     """
 
     now_ms: int
@@ -35,6 +47,9 @@ class Context(msgspec.Struct, frozen=True, array_like=True):
     attributes: dict[str, Value]
     history: tuple[str, ...]
     placements: tuple[str, ...]
+    unit: str = ""
+    assigned: tuple[Assigned, ...] = ()
+    forced: tuple[tuple[str, str], ...] = ()
 
 
 class Slot(msgspec.Struct, frozen=True, array_like=True):
@@ -43,7 +58,9 @@ class Slot(msgspec.Struct, frozen=True, array_like=True):
     `policy` is the id of the campaign that won. Either `content` names a
     content, or `items` lists item ids by position, from the candidate set
     `candidates` (a recommender's name), as cards of the template `card`.
-    `propensity` is the probability with which the policy chose this.
+    `propensity` is the probability with which the policy chose this. Where the
+    campaign is an experiment's, `experiment` and `variation` say which; a
+    variation may show nothing: then the site's default stands there.
     """
 
     placement: str
@@ -53,12 +70,25 @@ class Slot(msgspec.Struct, frozen=True, array_like=True):
     candidates: str = ""
     card: str = ""
     propensity: float = 1.0
+    experiment: str = ""
+    variation: str = ""
+
+    @property
+    def fills(self) -> bool:
+        """Whether it shows anything but the site's default."""
+        return bool(self.content or self.items)
 
 
 class Decision(msgspec.Struct, frozen=True, array_like=True):
-    """The slots that differ from the site's default, in the order of the page's placements."""
+    """The slots that a campaign won, in the order of the page's placements.
+
+    `excluded` says which experiments and holdouts kept a campaign from winning, and why, as
+    ``ID:REASON``. `assigned` are the variations that shall stick to the visitor from now on.
+    """
 
     slots: tuple[Slot, ...]
+    excluded: tuple[str, ...] = ()
+    assigned: tuple[Assigned, ...] = ()
 
 
 class DecisionRecord(msgspec.Struct, frozen=True, array_like=True, tag="decision"):
@@ -79,7 +109,9 @@ class DecisionRecord(msgspec.Struct, frozen=True, array_like=True, tag="decision
     missed : tuple[str, ...]
         Placements that missed their deadline and kept the default.
     teaches : bool
-        Whether learning may use it; not for unauthenticated API callers.
+        Whether learning may use it; not for unauthenticated API callers, and not for testers.
+    excluded : tuple[str, ...]
+        As in the decision.
     """
 
     id: str
@@ -94,6 +126,7 @@ class DecisionRecord(msgspec.Struct, frozen=True, array_like=True, tag="decision
     slots: tuple[Slot, ...]
     missed: tuple[str, ...] = ()
     teaches: bool = True
+    excluded: tuple[str, ...] = ()
 
 
 class Event(msgspec.Struct, frozen=True, array_like=True, tag="event"):

@@ -11,6 +11,11 @@ _SPACE: Final = " \t\n\r\v\f\u00a0\u1680\u2028\u2029\u202f\u205f\u3000\ufeff" + 
 )
 
 
+_NUMBERS: Final = (float, int)
+_EXACT: Final = 2**53
+"""Integers below are what they are as float64, too."""
+
+
 def is_number(value: object) -> bool:
     """Whether it is a number; a boolean is none, although Python thinks so."""
     return isinstance(value, int | float) and not isinstance(value, bool)
@@ -135,6 +140,8 @@ def same_json(left: Any, right: Any) -> bool:
 
 def compare(left: Any, right: Any) -> int | None:
     """-1, 0 or 1 as JavaScript's ``<`` sees it: two strings by UTF-16 units, else numbers; None: no order."""
+    if type(left) is float and type(right) in _NUMBERS and abs(right) < _EXACT:
+        return (left > right) - (left < right) if left == left else None  # noqa: PLR0124  # NaN
     left, right = _primitive(left), _primitive(right)
     if isinstance(left, str) and isinstance(right, str):
         return compare_text(left, right)

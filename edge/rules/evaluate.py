@@ -29,18 +29,11 @@ def evaluate(condition: Mapping[str, Any], attributes: Any, groups: Groups = _NO
         Saved groups by name; an unknown one is empty.
     """
     for name, wanted in condition.items():
-        match name:
-            case "$and":
-                holds = all(evaluate(part, attributes, groups) for part in wanted)
-            case "$or":
-                holds = _any(wanted, attributes, groups)
-            case "$nor":
-                holds = not _any(wanted, attributes, groups)
-            case "$not":
-                holds = not evaluate(wanted, attributes, groups)
-            case _:
-                holds = fits(wanted, value_at(attributes, name), groups)
-        if not holds:
+        join = _JOINS.get(name)
+        if join is None:
+            if not fits(wanted, value_at(attributes, name), groups):
+                return False
+        elif not join(wanted, attributes, groups):
             return False
     return True
 
@@ -50,13 +43,21 @@ def _any(parts: Sequence[Mapping[str, Any]], attributes: Any, groups: Groups) ->
     return not parts or any(evaluate(part, attributes, groups) for part in parts)
 
 
+_JOINS: Final[Mapping[str, Callable[[Any, Any, Groups], bool]]] = {
+    "$and": lambda parts, attributes, groups: all(evaluate(part, attributes, groups) for part in parts),
+    "$or": _any,
+    "$nor": lambda parts, attributes, groups: not _any(parts, attributes, groups),
+    "$not": lambda part, attributes, groups: not evaluate(part, attributes, groups),
+}
+
+
 def value_at(attributes: Any, path: str) -> Any:
     """The value of this name or at this path; None where there is none."""
-    if isinstance(attributes, Mapping) and path in attributes:
+    if isinstance(attributes, dict) and path in attributes:
         return attributes[path]
     current = attributes
     for name in path.split("."):
-        if isinstance(current, Mapping):
+        if isinstance(current, dict):
             current = current.get(name)
         elif isinstance(current, list | tuple):
             current = _element(current, name)
@@ -75,7 +76,7 @@ def _element(values: Sequence[Any], name: str) -> Any:
 def fits(wanted: Any, actual: Any, groups: Groups = _NO_GROUPS, insensitive: bool = False) -> bool:
     """Whether a value is what stands for it in a condition: a plain value, or operators."""
     if isinstance(wanted, str):
-        text = to_string(actual)
+        text = actual if isinstance(actual, str) else to_string(actual)
         return text.lower() == wanted.lower() if insensitive else text == wanted
     if isinstance(wanted, bool):
         return actual is not None and truthy(actual) is wanted
@@ -83,7 +84,7 @@ def fits(wanted: Any, actual: Any, groups: Groups = _NO_GROUPS, insensitive: boo
         return to_number(actual) == to_number(wanted)
     if wanted is None:
         return actual is None
-    if isinstance(wanted, Mapping) and _are_operators(wanted):
+    if isinstance(wanted, dict) and _are_operators(wanted):
         return all(holds(operator, actual, operand, groups) for operator, operand in wanted.items())
     return same_json(actual, wanted)
 
@@ -103,7 +104,7 @@ def holds(operator: str, actual: Any, operand: Any, groups: Groups = _NO_GROUPS)
 
 def prepared(wanted: Any) -> Callable[[Any], bool]:
     """`fits` for one thing that is wanted, ready to be asked often."""
-    if isinstance(wanted, Mapping) and len(wanted) == 1:
+    if isinstance(wanted, dict) and len(wanted) == 1:
         ((operator, operand),) = wanted.items()
         simple = _SIMPLE.get(operator)
         if operator in _REGEXES and isinstance(operand, str):
@@ -115,6 +116,8 @@ def prepared(wanted: Any) -> Callable[[Any], bool]:
 
 def _is_in(actual: Any, values: Any, insensitive: bool = False) -> bool:
     """Whether a value, or an element of a list, is among the values."""
+    if isinstance(actual, str) and not insensitive:
+        return actual in values  # no other type equals a string
     wanted = [_folded(value) for value in values] if insensitive else values
     found = actual if isinstance(actual, list | tuple) else (actual,)
     return any(

@@ -73,7 +73,7 @@ class Index:
         self.size = int(arrays["rules"][0])
         looked_up = tuple(names[i].decode() for i in range(len(names)))
         self.residuals = Residuals(arrays)
-        self._guarded = self.residuals.guarded
+        self._narrow = self.residuals.narrow if self.residuals.any else None
         self.attributes = tuple(sorted({*looked_up, *self.residuals.types}))
         self.everyone = to_int(arrays["everyone"])
         offsets = arrays["values.offsets"]
@@ -104,9 +104,7 @@ class Index:
             if bits is None:
                 bits = look_up(value)
             alive &= bits
-        if alive & self._guarded:
-            return self.residuals.narrow(attributes, alive)
-        return alive
+        return alive if self._narrow is None else self._narrow(attributes, alive)
 
 
 def _attribute(arrays: Mapping[str, Array], position: int, listed: Listed) -> Attribute:

@@ -11,7 +11,7 @@ from edge.errors import BundleError
 from edge.rules.attribute import capacity, to_int, xor_of
 from edge.rules.evaluate import evaluate, prepared
 from edge.rules.regex import MAX_TEXT_CHARS, regex
-from edge.rules.values import typed
+from edge.rules.values import STRING, typed
 
 MAX_REMEMBERED_CHARS: Final = 256
 """Answers about longer texts are not remembered."""
@@ -136,12 +136,10 @@ class Together:
 
     def narrow(self, value: Any, alive: int) -> int:
         """Those bits of `alive` whose rules get the answers that they want about this value."""
-        if not alive & self._guarded:
-            return alive
-        if isinstance(value, list):
-            value = tuple(value)
         keep = self._remembered.get(value)
         if keep is None:
+            if not alive & self._guarded:
+                return alive
             keep = self._bitmap(self._ask(value))
             if not isinstance(value, str | tuple) or len(value) <= MAX_REMEMBERED_CHARS:
                 if len(self._remembered) >= MAX_REMEMBERED:
@@ -195,10 +193,10 @@ class OneByOne:
 
     def narrow(self, value: Any, alive: int) -> int:
         """Those bits of `alive` whose rules get the answers that they want about this value."""
-        if not alive & self._bits[1]:
-            return alive
-        known = None if isinstance(value, dict | list) else self._remembered.get(value)
+        known = None if isinstance(value, dict) else self._remembered.get(value)
         if known is None:
+            if not alive & self._bits[1]:
+                return alive
             known = self._answers(value)
         alive &= known.keep
         pending = alive & known.unanswered
@@ -210,7 +208,7 @@ class OneByOne:
     def _answers(self, value: Any) -> Answers:
         """Nothing is known of it yet; what will be is remembered if the value is short."""
         known = Answers(*self._bits)
-        if isinstance(value, dict | list) or (isinstance(value, str) and len(value) > MAX_REMEMBERED_CHARS):
+        if isinstance(value, dict) or (isinstance(value, str | tuple) and len(value) > MAX_REMEMBERED_CHARS):
             return known
         if len(self._remembered) >= self._capacity:
             self._remembered.clear()
@@ -254,8 +252,8 @@ class Residuals:
     ----------
     types : dict[str, int]
         The kinds of values of each attribute that a predicate reads.
-    guarded : int
-        Rules that have a predicate.
+    any : bool
+        Whether there are any.
 
     Parameters
     ----------
@@ -269,15 +267,15 @@ class Residuals:
         self.types = {names[i].decode(): kinds[i] for i in range(len(names))}
         self._predicates = Predicates(arrays)
         everyone, bounds = to_int(arrays["everyone"]), arrays["groups.of"].tolist()
-        self._groups: list[Together | OneByOne] = []
-        self.guarded = 0
+        self._groups: list[tuple[str, Callable[[Any, int], int]]] = []
         for position, name in enumerate([*self.types, ""]):
             own = range(bounds[position], bounds[position + 1])
             guarded = to_int(arrays["guarded"][position]) & everyone
-            self.guarded |= guarded
             if own:
-                group = Together if name and len(own) <= MAX_TOGETHER else OneByOne
-                self._groups.append(group(self._predicates, name, own, (everyone, guarded)))
+                kind = Together if name and len(own) <= MAX_TOGETHER else OneByOne
+                group = kind(self._predicates, name, own, (everyone, guarded))
+                self._groups.append((name, group.narrow))
+        self.any = bool(self._groups)
 
     def verify(self) -> None:
         """Read every predicate, as a worker does only when it needs one.
@@ -292,12 +290,19 @@ class Residuals:
 
     def narrow(self, attributes: Mapping[str, Any], alive: int) -> int:
         """Those bits of `alive` whose rules get the answers that they want."""
-        for group in self._groups:
-            alive = group.narrow(self._value(attributes, group.name), alive)
+        get, types = attributes.get, self.types
+        for name, narrow in self._groups:
+            if name:
+                value = get(name)
+                # Quick for the frequent: a string or nothing; all else is made sure of.
+                if value is not None and not (type(value) is str and types[name] == STRING):
+                    value = _key(typed(value, types[name]))
+            else:
+                value = {one: typed(get(one), kinds) for one, kinds in types.items()}
+            alive = narrow(value, alive)
         return alive
 
-    def _value(self, attributes: Mapping[str, Any], name: str) -> Any:
-        """The value of the group's attribute, or the values of all."""
-        if name:
-            return typed(attributes.get(name), self.types[name])
-        return {one: typed(attributes.get(one), kinds) for one, kinds in self.types.items()}
+
+def _key(value: Any) -> Any:
+    """The value, a list as what can be remembered."""
+    return tuple(value) if isinstance(value, list) else value
