@@ -11,7 +11,9 @@ from edge.bundle import format as fmt
 from edge.bundle.arrays import unpack
 from edge.bundle.reader import Bundle, open_bundle, read_site
 from edge.bundle.strings import Strings
-from edge.decide.engine import Campaigns, Engine
+from edge.decide.campaigns import Campaigns
+from edge.decide.choice import load_choices
+from edge.decide.engine import Engine
 from edge.decide.types import CONSENT_TIERS, Context, Slot, Value
 from edge.errors import ConfigError
 from origin.replay import load_engine
@@ -131,7 +133,8 @@ def _campaigns(bundle: Bundle, engine: Engine) -> dict[str, list[str]]:
     """Campaigns by placement, those that win over others first."""
     contents = Strings(unpack(bundle.read(bundle.one("rules", "contents"))), "ids")
     owners = unpack(bundle.read(bundle.one("rules", "campaigns")))
-    campaigns = Campaigns(owners, engine.schema, len(contents))
+    choices = load_choices(bundle)
+    campaigns = Campaigns(owners, engine.schema, len(contents), len(choices.experiments) if choices else 0)
     found = {}
     for placement, (low, mask) in campaigns.masks.items():
         bits = range(mask.bit_length() - 1, low - 1, -1)

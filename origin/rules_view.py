@@ -10,8 +10,9 @@ from edge.bundle.arrays import unpack
 from edge.bundle.format import Artifact, ModelsPlan, RulesGolden, RulesSchema
 from edge.bundle.reader import Bundle
 from edge.bundle.strings import Strings
-from edge.decide.engine import CONTENT, Campaigns
-from edge.decide.types import Value
+from edge.decide.campaigns import CONTENT, EXPERIMENT, Campaigns
+from edge.decide.choice import Chooser, load_choices
+from edge.decide.types import Context, Value
 from edge.rules.index import Index
 
 HEAVY: Final = frozenset({"graph", "arrays"})
@@ -42,24 +43,43 @@ class View:
         return {ids.text(n): bytes(bodies[n]) for n in range(len(ids))}
 
     @cached_property
+    def _content_ids(self) -> tuple[str, ...]:
+        return tuple(self.contents)
+
+    @cached_property
     def campaigns(self) -> Campaigns:
         """Who owns each rule bit, and what it shows."""
         arrays = unpack(self.bundle.read(self.bundle.one("rules", "campaigns")))
-        return Campaigns(arrays, self.schema, len(self.contents))
+        return Campaigns(arrays, self.schema, len(self.contents), len(self.choices.experiments))
+
+    @cached_property
+    def choices(self) -> fmt.Choices:
+        """Experiments, holdouts and groups."""
+        return load_choices(self.bundle) or fmt.Choices()
+
+    @cached_property
+    def chooser(self) -> Chooser:
+        """Who wins where they have a say."""
+        return Chooser(self.choices, self.campaigns, (len(self.contents), len(self.schema.recommenders)))
 
     @cached_property
     def actions(self) -> dict[str, dict[str, str]]:
         """What each campaign shows, in words, by placement; campaigns that win over others first."""
-        held, contents = self.campaigns, list(self.contents)
+        held = self.campaigns
         found: dict[str, dict[str, str]] = {}
         for placement, (low, mask) in held.masks.items():
             shown = found.setdefault(placement, {})
             for bit in range(mask.bit_length() - 1, low - 1, -1):
-                target = held.target[bit]
-                name, card, limit = self.schema.recommenders[target] if held.action[bit] else ("", "", 0)
-                what = f"content {contents[target]}" if held.action[bit] == CONTENT else ""
-                shown[held.ids.text(held.owner[bit])] = what or f"{limit} items of {name} as {card}"
+                shown[held.ids.text(held.owner[bit])] = self._what(held.action[bit], held.target[bit])
         return found
+
+    def _what(self, action: int, target: int) -> str:
+        if action == CONTENT:
+            return f"content {self._content_ids[target]}"
+        if action == EXPERIMENT:
+            return f"experiment {self.choices.experiments[target].id}"
+        name, card, limit = self.schema.recommenders[target]
+        return f"{limit} items of {name} as {card}"
 
     @cached_property
     def goldens(self) -> list[RulesGolden]:
@@ -85,15 +105,12 @@ class View:
             for name, artifact in found.items()
         }
 
-    def winners(self, attributes: Mapping[str, Value]) -> dict[str, str]:
+    def winners(self, attributes: Mapping[str, Value], unit: str = "") -> dict[str, str]:
         """The campaign that wins each placement in a context."""
-        matched = self.index.match(attributes, self.index.everyone)
-        found = {}
-        for placement, (low, mask) in self.campaigns.masks.items():
-            bit = (matched & mask).bit_length() - 1
-            if bit >= low:
-                found[placement] = self.campaigns.ids.text(self.campaigns.owner[bit])
-        return found
+        held = self.campaigns
+        context = Context(0, 0, "full", dict(attributes), (), tuple(held.masks), unit)
+        settled = self.chooser.settle(self.index.match(attributes, self.index.everyone), context)
+        return {placement: held.ids.text(held.owner[bit]) for placement, bit in settled.winners}
 
     def _strings(self, artifact: Artifact, name: str) -> list[bytes]:
         strings = Strings(unpack(self.bundle.read(artifact)), name)

@@ -16,9 +16,13 @@ MAX_ARTIFACTS: Final = 4096
 MAX_ARTIFACT_BYTES: Final = 1 << 32
 MAX_DOCUMENT_BYTES: Final = 16 << 20
 MAX_KILLED: Final = 10_000
+MAX_EXPERIMENTS: Final = 4_096
+MAX_VARIATIONS: Final = 64
+MAX_HOLDOUTS: Final = 64
+MAX_GROUPS: Final = 1_024
 
 ARTIFACT_KINDS: Final[dict[str, frozenset[str]]] = {
-    "rules": frozenset({"schema", "index", "campaigns", "contents", "golden"}),
+    "rules": frozenset({"schema", "index", "campaigns", "contents", "experiments", "golden"}),
     "models": frozenset({"plan", "graph", "arrays", "golden"}),
     "catalog": frozenset({"items", "cards"}),
 }
@@ -152,11 +156,85 @@ class ModelsPlan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     recommenders: tuple[RecommenderPlan, ...]
 
 
-class RulesGolden(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A context's attributes and the campaign id that wins each placement ('' for none)."""
+class Variation(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One arm of an experiment: who falls into it, and what each placement shows then.
+
+    Attributes
+    ----------
+    start, end : float
+        The part of [0, 1) whose visitors are in it; the end is outside.
+    shows : dict[str, tuple[int, int]]
+        By placement, action and target as in the campaigns' arrays; a placement
+        that is absent keeps the site's default.
+    """
+
+    key: str
+    start: float
+    end: float
+    shows: dict[str, tuple[int, int]]
+
+
+class Experiment(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How visitors are divided: by a hash of `seed` and an attribute's value.
+
+    Attributes
+    ----------
+    hash : str
+        The attribute that is hashed; ``visitor.id`` is the context's unit.
+    version : int
+        Of the hash, 1 or 2; see `edge.rules.bucketing`.
+    sticky : int
+        While it stays the same, a visitor keeps a variation; 0: variations don't stick.
+    namespace : tuple[str, float, float] or None
+        The part of a namespace whose visitors take part.
+    """
+
+    id: str
+    hash: str
+    version: int
+    seed: str
+    sticky: int
+    namespace: tuple[str, float, float] | None
+    variations: tuple[Variation, ...]
+
+
+class Holdout(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Visitors for whom campaigns do not exist: the first `share` of all, by a hash of `seed`.
+
+    `campaigns` are positions; None covers every campaign.
+    """
+
+    id: str
+    seed: str
+    share: float
+    campaigns: tuple[int, ...] | None
+
+
+class Choices(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What decides between campaigns whose conditions hold, and inside of them.
+
+    Attributes
+    ----------
+    groups : tuple[tuple[int, ...], ...]
+        Campaigns by position, of which a page shows one: of each group the strongest first.
+    """
+
+    experiments: tuple[Experiment, ...] = ()
+    holdouts: tuple[Holdout, ...] = ()
+    groups: tuple[tuple[int, ...], ...] = ()
+
+
+class RulesGolden(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """A context's attributes and the campaign id that wins each placement ('' for none).
+
+    `unit` is what experiments divide by; `variations` has the variation of each placement ('' for
+    none), and is empty where there are none in the bundle.
+    """
 
     attributes: dict[str, str | float | bool]
     winners: tuple[str, ...]
+    unit: str = ""
+    variations: tuple[str, ...] = ()
 
 
 class ModelsGolden(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

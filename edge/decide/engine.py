@@ -3,20 +3,17 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
-import numpy as np
-
 from edge.bundle import format as fmt
-from edge.bundle.arrays import Array, unpack
+from edge.bundle.arrays import unpack
 from edge.bundle.format import Artifact, RulesSchema
 from edge.bundle.reader import Bundle
 from edge.bundle.strings import MAX_REMEMBERED, Strings
+from edge.decide.campaigns import CONTENT, EXPERIMENT, RECOMMENDER, Campaigns
+from edge.decide.choice import Arm, Chooser, Settled, load_choices
 from edge.decide.recommender import Recommender
 from edge.decide.types import Context, Decision, Slot
 from edge.errors import BundleError
 from edge.rules.index import Index
-
-CONTENT: Final = 0
-RECOMMENDER: Final = 1
 
 MAX_HISTORIES: Final = 4096
 """Histories whose lists are remembered; some 5 MB, 15 at most."""
@@ -30,58 +27,6 @@ Lists = dict[str, tuple[str, ...]]
 _NOTHING: Final = Decision(())
 
 
-class Campaigns:
-    """Who owns each rule bit, and what it shows; over the `campaigns` artifact.
-
-    Bits are grouped by placement and rise with priority: the highest bit that
-    is set inside a placement's range wins.
-    """
-
-    def __init__(self, arrays: dict[str, Array], schema: RulesSchema, contents: int) -> None:
-        self.ids = Strings(arrays, "ids")
-        self.ids.check_texts()
-        starts, owner = _vector(arrays, "starts", "<u4"), _vector(arrays, "campaign", "<u4")
-        action, target = _vector(arrays, "action", "|u1"), _vector(arrays, "target", "<u4")
-        _check_campaigns(starts, owner, action, target, (len(schema.placements), len(self.ids)))
-        wanted = np.where(action == CONTENT, contents, len(schema.recommenders))
-        if np.any(action > RECOMMENDER) or np.any(target >= wanted):
-            raise BundleError("arrays", "a campaign shows what the bundle does not hold")
-        self.size = len(owner)
-        self._owner = owner
-        self.owner, self.action, self.target = owner.data, action.data, target.data
-        bounds = starts.tolist()
-        self.masks = {
-            name: (low, (1 << high) - (1 << low))
-            for name, low, high in zip(schema.placements, bounds[:-1], bounds[1:], strict=True)
-        }
-
-    def bits(self, campaigns: Iterable[str]) -> int:
-        """The rule bits of these campaigns; unknown ones have none."""
-        positions = [self.ids.find(campaign.encode()) for campaign in campaigns]
-        owned = np.isin(self._owner, [p for p in positions if p >= 0])
-        return int.from_bytes(np.packbits(owned, bitorder="little").tobytes(), "little")
-
-
-def _vector(arrays: Mapping[str, Array], name: str, dtype: str) -> Array:
-    array = arrays.get(name)
-    if array is None or array.ndim != 1 or array.dtype.str != dtype:
-        raise BundleError("arrays", f"campaigns have no vector {name!r} of {dtype}")
-    return array
-
-
-def _check_campaigns(
-    starts: Array, owner: Array, action: Array, target: Array, counts: tuple[int, int]
-) -> None:
-    placements, campaigns = counts
-    size = len(owner)
-    if len(starts) != placements + 1 or starts[0] != 0 or starts[-1] != size:
-        raise BundleError("arrays", "campaign bits do not fit the placements")
-    if np.any(starts[1:] < starts[:-1]) or not len(action) == len(target) == size:
-        raise BundleError("arrays", "campaign bits do not fit the placements")
-    if size and int(owner.max()) >= campaigns:
-        raise BundleError("arrays", "a rule bit belongs to no campaign")
-
-
 class Engine:
     """A bundle's rules, recommender, contents and cards, loaded.
 
@@ -93,6 +38,8 @@ class Engine:
         What the bundle knows of the site.
     reads : tuple[str, ...]
         The attributes that a decision may depend on.
+    divides : bool
+        Whether a decision may depend on the context's unit.
     """
 
     def __init__(self, bundle: Bundle, previous: "Engine | None" = None) -> None:
@@ -103,9 +50,16 @@ class Engine:
         self.schema = fmt.decode(bundle.read(bundle.one("rules", "schema")), RulesSchema)
         self._index = self._load_index(bundle)
         self._content_ids, self._contents = self._load_contents(bundle)
+        choices = load_choices(bundle)
         self._campaigns = Campaigns(
-            unpack(bundle.read(bundle.one("rules", "campaigns"))), self.schema, len(self._content_ids)
+            unpack(bundle.read(bundle.one("rules", "campaigns"))),
+            self.schema,
+            len(self._content_ids),
+            len(choices.experiments) if choices else 0,
         )
+        shown = (len(self._content_ids), len(self.schema.recommenders))
+        self._chooser = Chooser(choices, self._campaigns, shown) if choices else None
+        self._special = self._chooser.special if self._chooser else None
         if self._campaigns.size != self._index.size:
             raise BundleError("arrays", "index and campaigns differ in size")
         self.items = self._strings(bundle, bundle.one("catalog", "items"), "ids")
@@ -119,6 +73,9 @@ class Engine:
         self._recommender: Recommender = Recommender.load(bundle, held)
         self._check_recommenders()
         self.reads = self._index.attributes
+        if self._chooser:
+            self.reads = tuple(sorted({*self.reads, *self._chooser.reads}))
+        self.divides = self._chooser is not None and self._chooser.divides
         self._everyone = self._index.everyone
         self._killed: tuple[str, ...] = ()
         self._alive = self._everyone
@@ -172,25 +129,43 @@ class Engine:
     def decide_batch(self, contexts: Sequence[Context], killed: tuple[str, ...] = ()) -> list[Decision]:
         """Decide all contexts with at most one inference call."""
         alive = self._alive_without(killed)
-        match, action = self._index.match, self._campaigns.action
+        match, action, special = self._index.match, self._campaigns.action, self._special
         chosen = []
         wanted: dict[tuple[str, ...], Lists] = {}
         for context in contexts:
-            winners = self._winners(match(context.attributes, alive), context.placements)
-            chosen.append((winners, context.history))
-            if any(action[bit] == RECOMMENDER for _, bit in winners):
+            matched = match(context.attributes, alive)
+            winners = self._winners(matched, context.placements)
+            settled = None
+            if special is not None and any(special[bit] for _, bit in winners):
+                winners, settled = self._settle(matched, context)
+            chosen.append((winners, context.history, settled))
+            if any(action[bit] == RECOMMENDER for _, bit in winners) or (settled and settled.lists):
                 wanted[context.history] = {}
         self._recommend(wanted)
         return [
-            Decision(self._slots(winners, wanted.get(history, {}))) if winners else _NOTHING
-            for winners, history in chosen
+            self._decision(winners, wanted.get(history, {}), settled)
+            if winners or settled is not None
+            else _NOTHING
+            for winners, history, settled in chosen
         ]
 
     def winners(self, context: Context, killed: tuple[str, ...] = ()) -> dict[str, str]:
         """The campaign that wins each placement of the context; absent where none does."""
         alive = self._alive_without(killed)
-        found = self._winners(self._index.match(context.attributes, alive), context.placements)
+        found, _ = self._settle(self._index.match(context.attributes, alive), context)
         return {placement: self._campaign(bit) for placement, bit in found}
+
+    def _settle(self, matched: int, context: Context) -> tuple[list[tuple[str, int]], Settled | None]:
+        """Who wins where experiments, holdouts or groups have a say."""
+        if self._chooser is None:
+            return self._winners(matched, context.placements), None
+        settled = self._chooser.settle(matched, context)
+        return settled.winners, settled
+
+    def _decision(self, winners: list[tuple[str, int]], lists: Lists, settled: Settled | None) -> Decision:
+        if settled is None:
+            return Decision(self._slots(winners, lists, {}))
+        return Decision(self._slots(winners, lists, settled.arms), settled.excluded, settled.assigned)
 
     def _recommend(self, wanted: dict[tuple[str, ...], Lists]) -> None:
         """Fill in the lists of each history: remembered ones, and the others by one inference call.
@@ -230,19 +205,36 @@ class Engine:
                 winners.append((placement, bit))
         return winners
 
-    def _slots(self, winners: list[tuple[str, int]], lists: Lists) -> tuple[Slot, ...]:
+    def _slots(
+        self, winners: list[tuple[str, int]], lists: Lists, arms: Mapping[int, Arm]
+    ) -> tuple[Slot, ...]:
         slots = []
         for placement, bit in winners:
-            target = self._campaigns.target[bit]
-            if self._campaigns.action[bit] == CONTENT:
+            action, target = self._campaigns.action[bit], self._campaigns.target[bit]
+            if action == EXPERIMENT:
+                slots.append(self._slot_of(arms[target], placement, bit, lists))
+            elif action == CONTENT:
                 content = self._content_ids[target].decode()
                 slots.append(Slot(placement, self._campaign(bit), content=content))
-                continue
+            else:
+                name, card, limit = self.schema.recommenders[target]
+                items = lists[name][:limit]
+                if items:
+                    slots.append(Slot(placement, self._campaign(bit), "", items, name, card))
+        return tuple(slots)
+
+    def _slot_of(self, arm: Arm, placement: str, bit: int, lists: Lists) -> Slot:
+        """The slot of an experiment's variation: one that shows nothing stands in the record, too."""
+        action, target = arm.shows.get(placement, (EXPERIMENT, 0))
+        content, name, card = "", "", ""
+        items: tuple[str, ...] = ()
+        if action == CONTENT:
+            content = self._content_ids[target].decode()
+        elif action == RECOMMENDER:
             name, card, limit = self.schema.recommenders[target]
             items = lists[name][:limit]
-            if items:
-                slots.append(Slot(placement, self._campaign(bit), "", items, name, card))
-        return tuple(slots)
+        drawn = (arm.propensity, arm.experiment, arm.variation)
+        return Slot(placement, self._campaign(bit), content, items, name, card, *drawn)
 
     def _campaign(self, bit: int) -> str:
         return self._campaigns.ids.text(self._campaigns.owner[bit])
@@ -254,9 +246,14 @@ class Engine:
         return self._alive
 
     def render(self, slot: Slot) -> bytes:
-        """The slot's fragment: bytes that were rendered and escaped at compile time."""
+        """The slot's fragment: bytes that were rendered and escaped at compile time.
+
+        Of a slot that fills nothing there is none.
+        """
         if slot.content:
             return self._contents[self._content_ids.find(slot.content.encode())]
+        if not slot.items:
+            return b""
         rendered = self._rendered[slot.card]
         try:
             return b"".join(map(rendered.__getitem__, slot.items))

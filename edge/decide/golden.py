@@ -7,8 +7,11 @@ from edge.bundle import format as fmt
 from edge.bundle.arrays import unpack
 from edge.bundle.reader import Bundle
 from edge.bundle.strings import Strings
-from edge.decide.engine import Campaigns, Engine
+from edge.decide.campaigns import EXPERIMENT, Campaigns
+from edge.decide.choice import Chooser, Settled, load_choices
+from edge.decide.engine import Engine
 from edge.decide.recommender import Recommender
+from edge.decide.types import Context
 from edge.errors import BundleError
 from edge.rules.index import Index
 
@@ -46,7 +49,10 @@ def run_golden(bundle: Bundle, index: Index, recommender: Recommender) -> tuple[
     winners = _bounded(
         "rules", fmt.decode(bundle.read(bundle.one("rules", "golden")), tuple[fmt.RulesGolden, ...])
     )
-    _check_winners(winners, index, Campaigns(arrays, schema, len(contents)))
+    choices = load_choices(bundle)
+    campaigns = Campaigns(arrays, schema, len(contents), len(choices.experiments) if choices else 0)
+    shown = (len(contents), len(schema.recommenders))
+    _check_winners(winners, index, campaigns, Chooser(choices or fmt.Choices(), campaigns, shown))
     lists = _bounded(
         "models", fmt.decode(bundle.read(bundle.one("models", "golden")), tuple[fmt.ModelsGolden, ...])
     )
@@ -61,17 +67,36 @@ def _bounded(role: str, golden: tuple[T, ...]) -> tuple[T, ...]:
     return golden
 
 
-def _check_winners(golden: Sequence[fmt.RulesGolden], index: Index, campaigns: Campaigns) -> None:
+def _check_winners(
+    golden: Sequence[fmt.RulesGolden], index: Index, campaigns: Campaigns, chooser: Chooser
+) -> None:
+    placements = tuple(campaigns.masks)
     for case in golden:
-        if len(case.winners) != len(campaigns.masks):
-            raise BundleError("golden", f"{len(case.winners)} winners for {len(campaigns.masks)} placements")
-        matched = index.match(case.attributes, index.everyone)
-        for (placement, (low, mask)), wanted in zip(campaigns.masks.items(), case.winners, strict=True):
-            bit = (matched & mask).bit_length() - 1
-            found = campaigns.ids[campaigns.owner[bit]].decode() if bit >= low else ""
+        if len(case.winners) != len(placements):
+            raise BundleError("golden", f"{len(case.winners)} winners for {len(placements)} placements")
+        context = Context(0, 0, "full", {**case.attributes}, (), placements, case.unit)
+        settled = chooser.settle(index.match(case.attributes, index.everyone), context)
+        winners, variations = _shown(settled, campaigns, placements)
+        for placement, found, wanted in zip(placements, winners, case.winners, strict=True):
             if found != wanted:
                 message = f"{placement!r} is won by {found!r}, not by {wanted!r}, for {case.attributes}"
                 raise BundleError("golden", message)
+        if variations != (case.variations or ("",) * len(placements)):
+            message = f"variations {variations}, not {case.variations}, for {case.unit!r}"
+            raise BundleError("golden", message)
+
+
+def _shown(
+    settled: Settled, campaigns: Campaigns, placements: Sequence[str]
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The campaign and the variation of each placement."""
+    winners = dict(settled.winners)
+    owners, arms = {}, {}
+    for placement, bit in winners.items():
+        owners[placement] = campaigns.ids[campaigns.owner[bit]].decode()
+        if campaigns.action[bit] == EXPERIMENT:
+            arms[placement] = settled.arms[campaigns.target[bit]].variation
+    return tuple(owners.get(p, "") for p in placements), tuple(arms.get(p, "") for p in placements)
 
 
 def _check_lists(golden: Sequence[fmt.ModelsGolden], recommender: Recommender, items: Strings) -> None:

@@ -46,11 +46,10 @@ class CookieBox:
         self._sealer = self._ciphers[self._first]
 
     def seal(self, state: VisitorState, nonce: bytes = b"") -> bytes:
-        """The cookie's value, at most `MAX_COOKIE_BYTES`; the oldest items are dropped to fit."""
+        """The cookie's value, at most `MAX_COOKIE_BYTES`; to fit, the oldest items are dropped first."""
         plain = _encoder.encode(state)
         while len(plain) > MAX_PLAIN_BYTES:
-            fewer = state.items[: len(state.items) * 3 // 4]
-            state = msgspec.structs.replace(state, items=fewer)
+            state = _shorter(state)
             plain = _encoder.encode(state)
         nonce = nonce or os.urandom(NONCE_BYTES)
         sealed = self._sealer.encrypt(nonce, plain, self._bound_to)
@@ -74,6 +73,15 @@ class CookieBox:
         except (binascii.Error, IndexError, KeyError, ValueError, InvalidTag) as error:
             raise TokenError("cookie", f"can't be opened: {type(error).__name__}") from error
         return _read(plain)
+
+
+def _shorter(state: VisitorState) -> VisitorState:
+    """The state without what it can best do without."""
+    if state.items:
+        return msgspec.structs.replace(state, items=state.items[: len(state.items) * 3 // 4])
+    if state.assigned:
+        return msgspec.structs.replace(state, assigned=state.assigned[1:])
+    return msgspec.structs.replace(state, behaviours=b"")
 
 
 def _read(plain: bytes) -> VisitorState:

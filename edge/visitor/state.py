@@ -4,8 +4,13 @@ from typing import Final
 
 import msgspec
 
+from edge.decide.types import Assigned
+
 VERSION: Final = 1
 MAX_ITEMS: Final = 50
+MAX_ASSIGNED: Final = 16
+MAX_ASSIGNED_CHARS: Final = 512
+"""Of all names of experiments and variations together: the cookie has 1,500 bytes for everything."""
 VISIT_GAP_S: Final = 1800
 """A pause longer than this begins a new visit."""
 
@@ -25,6 +30,8 @@ class VisitorState(msgspec.Struct, frozen=True, array_like=True):
         Ids of items viewed, most recent first, each once.
     behaviours : bytes
         What they did in time, in buckets; see `edge.visitor.buckets`.
+    assigned : tuple[Assigned, ...]
+        Variations of experiments that stick, the oldest first.
     """
 
     version: int = VERSION
@@ -34,6 +41,7 @@ class VisitorState(msgspec.Struct, frozen=True, array_like=True):
     visits: int = 0
     items: tuple[str, ...] = ()
     behaviours: bytes = b""
+    assigned: tuple[Assigned, ...] = ()
 
 
 NEW: Final = VisitorState()
@@ -50,6 +58,7 @@ def arrive(state: VisitorState, now_s: int, visitor: bytes) -> VisitorState:
         state.visits + new_visit,
         state.items,
         state.behaviours,
+        state.assigned,
     )
 
 
@@ -57,5 +66,21 @@ def view(state: VisitorState, item: str) -> VisitorState:
     """The state after the visitor viewed an item."""
     items = (item, *[other for other in state.items if other != item])[:MAX_ITEMS]
     return VisitorState(
-        VERSION, state.visitor, state.first_s, state.last_s, state.visits, items, state.behaviours
+        VERSION,
+        state.visitor,
+        state.first_s,
+        state.last_s,
+        state.visits,
+        items,
+        state.behaviours,
+        state.assigned,
     )
+
+
+def assign(state: VisitorState, assigned: tuple[Assigned, ...]) -> VisitorState:
+    """The state with variations that stick from now on; the oldest make room for them."""
+    renewed = {experiment for experiment, _, _ in assigned}
+    kept = [*[one for one in state.assigned if one[0] not in renewed], *assigned][-MAX_ASSIGNED:]
+    while sum(len(name) + len(variation) for name, _, variation in kept) > MAX_ASSIGNED_CHARS:
+        del kept[0]
+    return msgspec.structs.replace(state, assigned=tuple(kept))

@@ -15,7 +15,8 @@ from edge.bundle.format import RulesSchema
 from edge.bundle.reader import open_bundle
 from edge.bundle.strings import pack_strings
 from edge.decide import engine as module
-from edge.decide.engine import Campaigns, Engine
+from edge.decide.campaigns import Campaigns
+from edge.decide.engine import Engine
 from edge.decide.types import Context, Decision
 from edge.errors import BundleError
 from tests.workspaces.make import FILES, SITE, make_bundle

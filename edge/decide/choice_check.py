@@ -1,0 +1,57 @@
+"""Refuses experiments, holdouts and groups that are malformed, or that do not fit their campaigns."""
+
+import math
+from collections.abc import Sequence
+
+from edge.bundle import format as fmt
+from edge.decide.campaigns import CONTENT, RECOMMENDER, Campaigns
+from edge.errors import BundleError
+
+
+def check_choices(document: fmt.Choices, campaigns: Campaigns, shown: tuple[int, int]) -> None:
+    """Check all that the engine relies on; `shown` is how many contents and recommenders there are.
+
+    Raises
+    ------
+    BundleError
+        ``experiments``.
+    """
+    _demand(len(document.experiments) <= fmt.MAX_EXPERIMENTS, "too many experiments")
+    _demand(len(document.holdouts) <= fmt.MAX_HOLDOUTS, "too many holdouts")
+    _demand(len(document.groups) <= fmt.MAX_GROUPS, "too many groups")
+    _demand(_distinct([e.id for e in document.experiments]), "two experiments of one name")
+    _demand(_distinct([h.id for h in document.holdouts]), "two holdouts of one name")
+    for experiment in document.experiments:
+        _check_experiment(experiment, shown)
+    known = range(len(campaigns.ids))
+    for holdout in document.holdouts:
+        _demand(0 <= holdout.share <= 1, f"holdout {holdout.id!r} has share {holdout.share}")
+        _demand(all(n in known for n in holdout.campaigns or ()), f"{holdout.id!r} holds no such campaign")
+    grouped = [campaign for group in document.groups for campaign in group]
+    _demand(all(n in known for n in grouped) and _distinct(grouped), "groups do not fit the campaigns")
+
+
+def _check_experiment(experiment: fmt.Experiment, shown: tuple[int, int]) -> None:
+    name = experiment.id
+    _demand(experiment.version in {1, 2}, f"{name!r} has hash version {experiment.version}")
+    _demand(0 < len(experiment.variations) <= fmt.MAX_VARIATIONS, f"{name!r} has no fit variations")
+    _demand(_distinct([v.key for v in experiment.variations]), f"{name!r} has two variations of one name")
+    _demand(experiment.namespace is None or _part(*experiment.namespace[1:]), f"{name!r}: namespace")
+    for variation in experiment.variations:
+        _demand(_part(variation.start, variation.end), f"{name!r} has a range that is none")
+        for action, target in variation.shows.values():
+            held = action in {CONTENT, RECOMMENDER} and 0 <= target < shown[action]
+            _demand(held, f"{name!r} shows what the bundle does not hold")
+
+
+def _part(start: float, end: float) -> bool:
+    return math.isfinite(start) and math.isfinite(end) and 0 <= start <= end <= 1 + 1e-9
+
+
+def _distinct(names: Sequence[object]) -> bool:
+    return len(set(names)) == len(names)
+
+
+def _demand(holds: bool, message: str) -> None:
+    if not holds:
+        raise BundleError("experiments", message)
