@@ -261,7 +261,10 @@ class _Reader:
         if target.operator == "$elemMatch" and not isinstance(operand, Mapping):
             return self._refuse(path, "shape", "$elemMatch takes operators", "write {$elemMatch: {$eq: …}}")
         kind = "number" if target.operator == "$size" else LISTS[target.kind]
+        known = len(self.problems)
         self._wanted(Target(target.name, kind, "="), operand, path)
+        if len(self.problems) > known:
+            return _NOTHING
         return Leaf(target.name, {target.name: {target.operator: self._resolved(operand)}})
 
     def _resolved(self, operand: Any) -> Any:

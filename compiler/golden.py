@@ -5,7 +5,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from compiler.conditions import Condition, Constraint
+from compiler.conditions import Clause, Constraint
 from compiler.graph import RecommenderSpec, ScoreModel, reference_items
 from compiler.oracle import evaluate
 from compiler.types import Campaign, Catalog, Site
@@ -15,6 +15,9 @@ from edge.rules.values import Value
 MAX_CAMPAIGNS: Final = 200
 MAX_EVALUATIONS: Final = 1_000_000
 """The plain evaluator is slow on purpose: with more campaigns, fewer contexts are golden."""
+
+MAX_CLAUSES: Final = 2
+"""Alternatives of a campaign's condition that golden contexts aim at."""
 
 HISTORIES: Final = 32
 MAX_HISTORY: Final = 64
@@ -36,15 +39,16 @@ _PLAIN: Final[tuple[dict[str, Value], ...]] = (
 def golden_winners(campaigns: Sequence[Campaign], site: Site) -> tuple[fmt.RulesGolden, ...]:
     """Contexts that meet each campaign, and some that just miss it, with who wins each placement."""
     strongest = sorted(campaigns, key=lambda campaign: (-campaign.priority, campaign.id))
-    room = min(MAX_CAMPAIGNS, MAX_EVALUATIONS // (2 * max(1, len(campaigns))))
+    room = min(MAX_CAMPAIGNS, MAX_EVALUATIONS // (2 * MAX_CLAUSES * max(1, len(campaigns))))
     types = {attribute.name: attribute.type for attribute in site.attributes}
     contexts = list(_PLAIN)
     for campaign in _spread(sorted(campaigns, key=lambda campaign: campaign.id), max(1, room)):
-        met = meet(campaign.condition, types)
-        contexts.append(met)
-        if met:
-            missing = sorted(met)[len(campaign.id) % len(met)]
-            contexts.append({name: value for name, value in met.items() if name != missing})
+        for clause in campaign.condition.clauses[:MAX_CLAUSES]:
+            met = meet(clause, types)
+            contexts.append(met)
+            if met:
+                missing = sorted(met)[len(campaign.id) % len(met)]
+                contexts.append({name: value for name, value in met.items() if name != missing})
     golden = {}
     for context in contexts:
         winners = _winners(context, strongest, site.placements)
@@ -58,14 +62,13 @@ def _spread(campaigns: Sequence[Campaign], count: int) -> list[Campaign]:
     return [campaigns[position * len(campaigns) // count] for position in range(count)]
 
 
-def meet(condition: Condition, types: Mapping[str, str]) -> dict[str, Value]:
-    """Attributes that meet the condition; where it can't be met, as near as it gets.
+def meet(clause: Clause, types: Mapping[str, str]) -> dict[str, Value]:
+    """Attributes that meet the conjunction; where it can't be met, as near as it gets.
 
     What only the evaluator can tell, such as a regular expression, is not aimed at.
     """
     met: dict[str, Value] = {}
-    constraints = condition.clauses[0].constraints if condition.clauses else {}
-    for name, constraint in constraints.items():
+    for name, constraint in clause.constraints.items():
         value = _pick(constraint, types[name])
         if value is not None:
             met[name] = value
@@ -85,7 +88,7 @@ def _pick(constraint: Constraint, type_: str) -> Value | None:
         "number": tuple(range(len(constraint.excluded) + 1)),
         "string": tuple(f"any{n}" for n in range(len(constraint.excluded) + 1)),
     }
-    return next((value for value in anything[type_] if value not in constraint.excluded), None)
+    return next((value for value in anything.get(type_, ()) if value not in constraint.excluded), None)
 
 
 def _pick_number(constraint: Constraint) -> float:

@@ -192,6 +192,15 @@ def test_deep_nesting_is_refused_with_its_limit() -> None:
     assert (code, "32" in message) == ("depth", True)
 
 
+@pytest.mark.parametrize("wrap", ["$not", "$elemMatch", "$nor", "$or"])
+def test_deep_nesting_of_any_kind_is_refused(wrap: str) -> None:
+    part: Any = {"$eq": "a"} if wrap == "$elemMatch" else {"visits": 1}
+    for _ in range(10_000):
+        part = {wrap: [part] if wrap in ("$nor", "$or") else part}
+    condition = {"tags": part} if wrap == "$elemMatch" else part
+    assert {code for _, code, _, _ in problems_of(condition)} <= {"depth", "type"}
+
+
 def test_a_huge_value_is_not_repeated_in_the_message() -> None:
     ((_, _, message, hint),) = problems_of({"visits": "x" * 1_000_000})
     assert len(message) + len(hint) < 300
