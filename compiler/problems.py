@@ -29,6 +29,7 @@ CODES: Final[dict[str, str]] = {
     "template": "A card's template is not valid, or fails for an item.",
     "condition": "A condition can't be read; a code after the slash says why.",
     "impossible": "No visitor can ever meet a condition (warning).",
+    "no-source": "A rule or content reads an attribute that nothing tells.",
     "untrained": "A model has not been trained.",
     "stale-model": "A model was trained on other items or settings than the workspace has.",
     "model": "A trained model can't become part of the bundle.",

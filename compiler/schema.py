@@ -1,5 +1,6 @@
 """The workspace's files as JSON Schema, for editors: made from what the readers accept."""
 
+import re
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
@@ -10,15 +11,19 @@ from compiler.operators import OPERATORS
 from compiler.site import (
     ATTRIBUTE,
     BUILT_IN,
+    COMPUTED,
     COOKIE,
     MAX_ATTRIBUTE_CHARACTERS,
     MAX_ATTRIBUTES,
     MAX_PLACEMENTS,
+    OWN_SOURCE,
+    QUERY,
     SECRET_HEADERS,
     SOURCE,
     TYPES,
 )
 from edge.decide.types import CONSENT_TIERS
+from edge.worker.place import FRONTS, NO_FRONT
 
 __all__ = ["schemas"]
 
@@ -82,9 +87,19 @@ def _site() -> Schema:
             "propertyNames": {
                 "maxLength": MAX_ATTRIBUTE_CHARACTERS,
                 "pattern": _whole(ATTRIBUTE.pattern),
-                "not": {"enum": sorted(BUILT_IN)},
+                "not": {
+                    "anyOf": [
+                        {"enum": sorted(set(BUILT_IN) - set(OWN_SOURCE))},
+                        {"pattern": rf"^({'|'.join(re.escape(name) for name in COMPUTED)})"},
+                    ]
+                },
             },
-            "additionalProperties": _attribute(),
+            "patternProperties": {f"^{re.escape(QUERY)}": _attribute("type")},
+            "additionalProperties": _attribute("type", "source"),
+        },
+        "front": {
+            "description": "Who stands before the edge and says where a visitor is: geo.* come from there.",
+            "enum": [*FRONTS, NO_FRONT],
         },
         "items": _mapping(
             {
@@ -110,7 +125,7 @@ def _site() -> Schema:
     return _document("site.yaml", "What Nearside knows of the site.", _mapping(keys, ("site", "placements")))
 
 
-def _attribute() -> Schema:
+def _attribute(*required: str) -> Schema:
     secret = "|".join("".join(_either_case(c) for c in header) for header in SECRET_HEADERS)
     return _mapping(
         {
@@ -121,7 +136,7 @@ def _attribute() -> Schema:
                 **{"not": {"pattern": f"^header:(?:{secret})$"}},
             ),
         },
-        ("type", "source"),
+        required,
     )
 
 

@@ -10,6 +10,7 @@ from compiler.types import Site
 from compiler.yaml_lines import Node, read_yaml
 from edge.bundle import format as fmt
 from edge.decide.types import CONSENT_TIERS
+from edge.worker.place import FRONTS, NO_FRONT
 
 PATH: Final = "site.yaml"
 MAX_PLACEMENTS: Final = 256
@@ -18,17 +19,50 @@ TYPES: Final = ("string", "number", "boolean")
 
 BUILT_IN: Final[dict[str, str]] = {
     "consent.tier": "string",
+    "device.browser": "string",
+    "device.os": "string",
     "device.type": "string",
+    "geo.city": "string",
+    "geo.country": "string",
+    "geo.region": "string",
+    "geo.timezone": "string",
     "language": "string",
+    "network.downlink": "number",
+    "network.effective_type": "string",
+    "network.save_data": "boolean",
+    "referrer.host": "string",
+    "referrer.path": "string",
+    "referrer.type": "string",
+    "time.date": "string",
     "time.hour": "number",
     "time.now": "number",
     "time.weekday": "number",
+    "url.host": "string",
     "url.path": "string",
+    "utm.campaign": "string",
+    "utm.content": "string",
+    "utm.medium": "string",
+    "utm.source": "string",
+    "utm.term": "string",
+    "visitor.days_since_last": "number",
     "visitor.items": "number",
+    "visitor.last_item": "string",
     "visitor.new": "boolean",
     "visitor.visits": "number",
 }
 """The attributes that every site has, and their types."""
+
+GEO: Final = tuple(name for name in BUILT_IN if name.startswith("geo."))
+"""What only a front can tell."""
+
+OWN_SOURCE: Final = tuple(name for name in BUILT_IN if name.startswith(("geo.", "utm.")))
+"""Built-in attributes that a site may read from where it likes."""
+
+COMPUTED: Final = ("behaviour.", "audience.")
+"""How the names of attributes begin that Nearside makes of what else the site says."""
+
+QUERY: Final = "url.query."
+"""Before the name of a field of the query: such an attribute needs no source."""
 
 MAX_ATTRIBUTE_CHARACTERS: Final = 128
 ATTRIBUTE: Final = re.compile(r"[a-z][a-z0-9_]*(\.[a-z0-9_]+){0,7}")
@@ -48,7 +82,8 @@ def read_site(folder: Path, problems: Problems) -> Site | None:
     if name:
         check_id(name, "a site", (PATH, fields.line_of("site")), problems)
     placements = _read_placements(fields, problems)
-    attributes = _read_attributes(fields.mapping("attributes"), problems)
+    front = _read_front(fields)
+    attributes = _read_attributes(fields.mapping("attributes"), front, problems)
     item_path = _read_item_path(fields.mapping("items"), problems)
     cookie, default = _read_consent(fields.mapping("consent"), problems)
     fields.close()
@@ -69,8 +104,20 @@ def _read_placements(fields: Fields, problems: Problems) -> tuple[str, ...]:
     return tuple(found)
 
 
-def _read_attributes(node: Node | None, problems: Problems) -> tuple[fmt.Attribute, ...]:
-    found = [fmt.Attribute(name, type_, "builtin") for name, type_ in BUILT_IN.items()]
+def _read_front(fields: Fields) -> str:
+    front = fields.text("front") or NO_FRONT
+    if front not in (*FRONTS, NO_FRONT):
+        hint = nearest(front, FRONTS)
+        fields.error(fields.line_of("front"), "unknown-name", f"has an unknown front {front!r}", hint)
+        return NO_FRONT
+    return front
+
+
+def _read_attributes(node: Node | None, front: str, problems: Problems) -> tuple[fmt.Attribute, ...]:
+    found = {
+        name: fmt.Attribute(name, type_, f"front:{front}" if name in GEO else "builtin")
+        for name, type_ in BUILT_IN.items()
+    }
     if node is not None:
         assert isinstance(node.value, dict)
         if len(node.value) > MAX_ATTRIBUTES:
@@ -79,22 +126,30 @@ def _read_attributes(node: Node | None, problems: Problems) -> tuple[fmt.Attribu
         for name, entry in node.value.items():
             attribute = _read_attribute(name, entry, problems)
             if attribute is not None:
-                found.append(attribute)
-    return tuple(sorted(found, key=lambda attribute: attribute.name))
+                found[name] = attribute
+    return tuple(found[name] for name in sorted(found))
 
 
 def _read_attribute(name: str, node: Node, problems: Problems) -> fmt.Attribute | None:
     fields = Fields(node, PATH, f"attribute {name!r}", problems)
-    type_, source = fields.text("type", required=True), fields.text("source", required=True)
+    from_query = name.startswith(QUERY)
+    type_, source = fields.text("type", required=True), fields.text("source", required=not from_query)
+    if source is None and from_query:
+        source = f"query:{name.removeprefix(QUERY)}"
     fields.close()
     if not ATTRIBUTE.fullmatch(name) or len(name) > MAX_ATTRIBUTE_CHARACTERS:
         fields.error(
             node.line, "bad-id", "has a name that attributes can't have", "use names like geo.country"
         )
-    elif name in BUILT_IN:
+    elif name.startswith(COMPUTED):
+        fields.error(node.line, "bad-id", "has a name that Nearside gives", "take another name")
+    elif name in BUILT_IN and name not in OWN_SOURCE:
         fields.error(node.line, "duplicate-id", "is built in", "take another name, or delete it here")
     elif type_ is not None and type_ not in TYPES:
         fields.error(fields.line_of("type"), "bad-value", f"has type {type_!r}", nearest(type_, TYPES))
+    elif type_ is not None and BUILT_IN.get(name, type_) != type_:
+        message = f"has type {type_!r}, and is built in as a {BUILT_IN[name]}"
+        fields.error(fields.line_of("type"), "bad-value", message, f"write `type: {BUILT_IN[name]}`")
     elif source is not None and type_ is not None and _check_source(fields, source):
         return fmt.Attribute(name, type_, source)
     return None

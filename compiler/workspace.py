@@ -9,6 +9,7 @@ from compiler.catalog import read_cards, read_catalog
 from compiler.content import read_contents
 from compiler.fields import Fields, check_id
 from compiler.problems import Problems, WorkspaceError, nearest
+from compiler.reads import check_sources
 from compiler.site import PATH as SITE_PATH
 from compiler.site import read_site
 from compiler.text_files import is_file
@@ -88,6 +89,7 @@ def read_workspace(folder: Path, check_settings: CheckSettings = _accept) -> Wor
             _stems(folder, "catalogs/cards", ".html"),
         )
         audiences, campaigns = read_rules(folder, site, names, problems)
+        check_sources(campaigns, site, problems)
     problems.raise_errors()
     assert site is not None
     # Only now: what a broken campaign would use looks unused.

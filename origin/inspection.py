@@ -16,6 +16,8 @@ from edge.decide.choice import load_choices
 from edge.decide.engine import Engine
 from edge.decide.types import CONSENT_TIERS, Context, Slot, Value
 from edge.errors import ConfigError
+from edge.worker.clock import local_time
+from edge.worker.facts import TIMEZONE
 from origin.replay import load_engine
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -46,9 +48,12 @@ class ContextFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         found: dict[str, Value] = {"consent.tier": self.tier}
         if self.tier in ("session", "full"):
             found["visitor.items"] = len(self.history)
+            if self.history:
+                found["visitor.last_item"] = self.history[0]
         if now := self.instant_ms:
-            moment = _EPOCH + timedelta(milliseconds=now)
-            found |= {"time.now": now, "time.hour": moment.hour, "time.weekday": moment.isoweekday()}
+            zone = self.attributes.get(TIMEZONE)
+            hour, weekday, date = local_time(now, zone if isinstance(zone, str) else None)
+            found |= {"time.now": now, "time.hour": hour, "time.weekday": weekday, "time.date": date}
         return found
 
 

@@ -144,8 +144,10 @@ def _draft(view_: PageView, active: Active, desk: Desk, random: bytes) -> _Draft
     item = _item_of(request.path, active)
     read_only = False
     if keep:
-        state, read_only = _open_state(request, desk)
-        state = arrive(state, request.now_ms // 1000, random[24:40] if request.tier == "full" else b"")
+        request.before, read_only = _open_state(request, desk)
+        state = arrive(
+            request.before, request.now_ms // 1000, random[24:40] if request.tier == "full" else b""
+        )
         request.state = view(state, item) if item else state
     else:
         _forget(view_)

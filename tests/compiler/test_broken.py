@@ -55,6 +55,12 @@ CASES: Mapping[str, tuple[Changes, tuple[str, int, str]]] = {
     "escaped surrogate": (_site("site: films", 'site: "fi\\ud800lms"'), ("site.yaml", 1, "yaml")),
     "huge": (_more("# " + "x" * (1 << 20)), ("rules/more.yaml", 0, "too-large")),
     "binary": ({"rules/more.yaml": bytes(range(256))}, ("rules/more.yaml", 2, "encoding")),
+    # Attributes
+    "unknown front": (_site("consent:", "front: cloudflair\nconsent:"), ("site.yaml", 7, "unknown-name")),
+    "place without a front": (_condition("geo.city: Graz") | _more("campaigns:\n  - id: graz\n    audience: {geo.city: Graz}\n    placement: hero\n    show: {content: app}\n"), ("rules/more.yaml", 2, "no-source")),
+    "built in as another type": (_site("geo.country: {type: string", "geo.country: {type: number"), ("site.yaml", 5, "bad-value")),
+    "a computed name": (_site("geo.country:", "audience.vip:"), ("site.yaml", 5, "bad-id")),
+    "no source": (_site("utm.campaign: {type: string, source: \"query:utm_campaign\"}", "a.b: {type: string}"), ("site.yaml", 4, "missing-key")),
     # YAML
     "tab": (_more("audiences:\n\tnobody: {}\n"), ("rules/more.yaml", 2, "yaml")),
     "not closed": (_more("campaigns: [\n"), ("rules/more.yaml", 1, "yaml")),

@@ -25,6 +25,7 @@ def test_now_gives_the_attributes_of_time(bundle: Path, tmp_path: Path) -> None:
         "time.now": 1_777_588_200_000,
         "time.hour": 22,
         "time.weekday": 4,
+        "time.date": "2026-04-30",
         "consent.tier": "contextual",
     }
 

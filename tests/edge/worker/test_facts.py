@@ -1,8 +1,10 @@
 """Attributes: each from where it is declared, of its type, or missing; never an error of a request."""
 
 import math
+from datetime import datetime
 from typing import Any
 from urllib.parse import parse_qsl, quote_plus
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given, settings
@@ -12,7 +14,9 @@ from edge.bundle.format import Attribute, RulesSchema
 from edge.decide.types import CONSENT_TIERS
 from edge.errors import BundleError
 from edge.visitor.state import VisitorState
-from edge.worker.facts import _BUILTIN, MAX_QUERY_FIELDS, MAX_TEXT_CHARS, AttributeReader, Request
+from edge.worker.builtin import BUILTIN, clock_readers
+from edge.worker.clock import local_time
+from edge.worker.facts import MAX_QUERY_FIELDS, MAX_TEXT_CHARS, AttributeReader, Request
 
 IPHONE = b"Mozilla/5.0 (iPhone; CPU iPhone OS 17_0 like Mac OS X) AppleWebKit/605 Mobile/15E Safari"
 PIXEL = b"Mozilla/5.0 (Linux; Android 14; Pixel 8) AppleWebKit/537.36 Chrome/120.0 Mobile Safari/537.36"
@@ -21,11 +25,17 @@ IPAD = b"Mozilla/5.0 (iPad; CPU OS 16_0 like Mac OS X) AppleWebKit/605 Version/1
 FIREFOX = b"Mozilla/5.0 (X11; Linux x86_64; rv:120.0) Gecko/20100101 Firefox/120.0"
 
 
+HEADERS = (
+    b"user-agent", b"accept-language", b"sec-ch-ua", b"sec-ch-ua-mobile", b"sec-ch-ua-platform", b"referer",
+    b"host", b"downlink", b"ect", b"save-data",
+)  # fmt: skip
+
+
 def read(source: str, type_: str = "string", name: str = "x", **request: Any) -> Any:
     """The one attribute of a request; None where it is missing."""
     asked = Request(request.get("path", "/"), request.get("query", b""), request.get("headers", {}))
     asked.now_ms, asked.tier = request.get("now_ms", 0), request.get("tier", "contextual")
-    asked.state = request.get("state", VisitorState())
+    asked.state = asked.before = request.get("state", VisitorState())
     schema = RulesSchema((Attribute(name, type_, source),), (), ())
     return AttributeReader(schema, (name,)).attributes(asked).get(name)
 
@@ -96,10 +106,72 @@ def test_the_path() -> None:
 
 
 def test_every_builtin_attribute_has_a_test_of_hostile_requests() -> None:
-    hostile = {b"user-agent": b"\x00\xff", b"accept-language": b"\xff\x00-", b"sec-ch-ua-mobile": b"\xff"}
-    for name in _BUILTIN:
-        value = builtin(name, headers=hostile, path="\x00\ufffd", tier="full", now_ms=2**60)
-        assert value is not None, name
+    for hostile in (b"", b"\x00\xff", b"http://[", b"%", b"\xff" * 100_000, b"1" * 100_000, b"nan", b"[::1"):
+        headers = dict.fromkeys(HEADERS, hostile)
+        for name in {**BUILTIN, **clock_readers(None)}:
+            value = builtin(name, headers=headers, path="\x00\ufffd", tier="full", now_ms=2**60)
+            assert not isinstance(value, str) or len(value) <= MAX_TEXT_CHARS, name
+            assert not isinstance(value, float) or math.isfinite(value), name
+
+
+@pytest.mark.parametrize(
+    "name", [None, "", "Nowhere/Nothing", "Europe", "../etc/passwd", "/etc/passwd", "a" * 999, "\x00"]
+)
+def test_where_the_time_zone_is_unknown_time_is_utc(name: str | None) -> None:
+    assert local_time(1_782_945_000_000, name) == (22, 3, "2026-07-01")
+    assert local_time(2**60, name) == local_time(2**61, name)
+
+
+@given(
+    st.integers(0, 4_000_000_000_000),
+    st.sampled_from(["Asia/Kathmandu", "America/St_Johns", "Europe/Vienna", "Pacific/Apia"]),
+)
+def test_local_time_is_the_library_s(now_ms: int, name: str) -> None:
+    moment = datetime.fromtimestamp(now_ms / 1000, ZoneInfo(name))
+    if moment.year >= 1987:  # before that, some offsets were no whole quarters of an hour
+        assert local_time(now_ms, name) == (moment.hour, moment.isoweekday(), moment.date().isoformat())
+
+
+def test_a_country_that_is_none_is_missing() -> None:
+    for value in (b"XX", b"T1", b"", b"AUT", b"\xff", b"A" * 999):
+        assert read("front:cloudflare", name="geo.country", headers={b"cf-ipcountry": value}) is None
+    assert read("front:cloudflare", name="geo.country", headers={b"cf-ipcountry": b"at"}) == "AT"
+    assert read("front:none", name="geo.country", headers={b"cf-ipcountry": b"at", b"": b"x"}) is None
+
+
+@pytest.mark.parametrize(
+    ("value", "city"),
+    [
+        (b"S%C3%A3o%20Paulo", "São Paulo"),
+        ("Zürich".encode(), "Zürich"),
+        (b"Z\xfcrich", "Zürich"),
+        (b"100%", "100%"),
+    ],
+)
+def test_a_city_however_it_is_written(value: bytes, city: str) -> None:
+    assert read("front:vercel", name="geo.city", headers={b"x-vercel-ip-city": value}) == city
+
+
+@pytest.mark.parametrize(
+    ("referrer", "kind"),
+    [
+        (None, "direct"),
+        (b"", "direct"),
+        (b"android-app://com.example", "direct"),
+        (b"https://FILMS.example:443/x", "internal"),
+        (b"https://www.google.co.uk/", "search"),
+        (b"https://google.de/", "search"),
+        (b"https://mail.google.com/", "link"),
+        (b"https://google.evil.example/", "link"),
+        (b"https://t.co/abc", "social"),
+        (b"https://m.facebook.com/", "social"),
+        (b"https://old.reddit.com/r/films", "social"),
+        (b"https://blog.example/", "link"),
+    ],
+)
+def test_the_type_of_a_referrer(referrer: bytes | None, kind: str) -> None:
+    headers = {b"host": b"films.example:8080"} | ({b"referer": referrer} if referrer is not None else {})
+    assert builtin("referrer.type", headers=headers) == kind
 
 
 @pytest.mark.parametrize("source", ["header:X-Thing", "query:Thing", "cookie:Thing"])

@@ -1,0 +1,71 @@
+"""What of a page request attributes are read from."""
+
+from typing import Final
+from urllib.parse import parse_qsl
+
+from edge.visitor.state import VisitorState
+
+MAX_QUERY_FIELDS: Final = 100
+
+Headers = dict[bytes, bytes]
+
+
+class Request:
+    """What of a page request a decision may look at.
+
+    Attributes
+    ----------
+    headers : dict[bytes, bytes]
+        Lower-case names.
+    tier : str
+        The consent tier in force.
+    state : VisitorState
+        As it is with this page view counted; empty below the tier `session`.
+    before : VisitorState
+        As it was before this page view.
+    """
+
+    __slots__ = ("_query", "before", "headers", "now_ms", "path", "query_string", "state", "tier")
+
+    def __init__(self, path: str, query_string: bytes, headers: Headers) -> None:
+        self.path = path
+        self.query_string = query_string
+        self.headers = headers
+        self.now_ms = 0
+        self.tier = "none"
+        self.state = self.before = VisitorState()
+        self._query: dict[str, str] | None = None
+
+    @property
+    def query(self) -> dict[str, str]:
+        """The query's fields, the first of each name; too many are none."""
+        if self._query is None:
+            self._query = _parse_query(self.query_string)
+        return self._query
+
+    @property
+    def knows_visitor(self) -> bool:
+        """Whether the visitor agreed to be known, for this session at least."""
+        return self.tier in ("session", "full")
+
+
+def _parse_query(query: bytes) -> dict[str, str]:
+    if query.count(b"&") >= MAX_QUERY_FIELDS:
+        return {}
+    try:
+        text = query.decode("ascii")
+    except UnicodeDecodeError:
+        return {}
+    if "%" in text or "+" in text:
+        return dict(reversed(parse_qsl(text)))
+    pairs = [part.partition("=") for part in text.split("&")]
+    return {name: value for name, _, value in reversed(pairs) if value}
+
+
+def cookie_value(header: bytes, name: bytes) -> str | None:
+    """The value of a cookie in a Cookie header."""
+    for part in header.split(b";"):
+        key, _, value = part.strip().partition(b"=")
+        if key == name:
+            return value.decode("latin-1")
+    return None

@@ -1,0 +1,86 @@
+"""docs/attributes.md: every example in it is run."""
+
+import json
+import re
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from compiler.site import BUILT_IN, GEO
+from edge.bundle.format import Attribute, RulesSchema
+from edge.visitor.state import VisitorState
+from edge.worker.facts import AttributeReader, Request
+from edge.worker.place import FRONTS
+
+PAGE = (Path(__file__).resolve().parents[2] / "docs/attributes.md").read_text(encoding="utf-8")
+ROW = re.compile(r"\| `([a-z._]+)` \| (string|number|boolean) \| .* \| `(.+)` \| `(.+)` \|")
+EXAMPLES = [match.groups() for match in map(ROW.fullmatch, PAGE.splitlines()) if match]
+
+
+@dataclass
+class Given:
+    """A request as an example writes it."""
+
+    front: str = "none"
+    now_ms: int = 0
+    last_s: int = 0
+    visits: int = 1
+    path: str = "/"
+    query: bytes = b""
+    items: tuple[str, ...] = ()
+    headers: dict[bytes, bytes] = field(default_factory=dict)
+
+    def take(self, said: str) -> None:
+        word, _, rest = said.partition(" ")
+        if word == "GET":
+            self.path, _, query = rest.partition("?")
+            self.query = query.encode()
+        elif word in ("now", "last"):
+            seconds = int(datetime.fromisoformat(rest).timestamp())
+            self.now_ms, self.last_s = (
+                (seconds * 1000, self.last_s) if word == "now" else (self.now_ms, seconds)
+            )
+        elif word == "items":
+            self.items = tuple(rest.split())
+        elif word == "visits":
+            self.visits = int(rest)
+        elif word == "front":
+            self.front = rest
+        else:
+            assert word.endswith(":"), said
+            self.headers[word[:-1].lower().encode()] = rest.encode()
+
+    def request(self) -> Request:
+        request = Request(self.path, self.query, self.headers)
+        request.now_ms, request.tier = self.now_ms, "full"
+        request.state = VisitorState(visits=self.visits, last_s=self.now_ms // 1000, items=self.items)
+        request.before = VisitorState(visits=self.visits, last_s=self.last_s, items=self.items)
+        return request
+
+
+@pytest.mark.parametrize(("name", "kind", "given", "value"), EXAMPLES, ids=[row[0] for row in EXAMPLES])
+def test_an_example_holds(name: str, kind: str, given: str, value: str) -> None:
+    said = Given()
+    for part in given.split("; "):
+        said.take(part)
+    attributes = tuple(
+        Attribute(known, type_, f"front:{said.front}" if known in GEO else "builtin")
+        for known, type_ in sorted(BUILT_IN.items())
+    )
+    reader = AttributeReader(RulesSchema(attributes, (), ()), (name,))
+    wanted: Any = json.loads(value)
+    assert reader.attributes(said.request()) == {name: wanted}
+    assert BUILT_IN[name] == kind
+
+
+def test_every_built_in_attribute_has_its_example() -> None:
+    assert sorted(row[0] for row in EXAMPLES) == sorted(BUILT_IN)
+
+
+def test_every_front_has_its_headers() -> None:
+    for front, headers in FRONTS.items():
+        names = [headers[name].decode() for name in ("geo.country", "geo.region", "geo.city", "geo.timezone")]
+        assert f"| `{front}` | " + " | ".join(f"`{name}`" for name in names) + " |" in PAGE
