@@ -1,20 +1,24 @@
 """Reads rules/*.yaml: audiences and campaigns, with all that they refer to."""
 
+from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from compiler.conditions import Condition, ConditionError, parse
+from compiler.experiments import ExperimentReader, where
 from compiler.fields import Fields, check_id
+from compiler.holdouts import check_holdouts, read_holdouts
 from compiler.problems import Problems, nearest
-from compiler.types import Audience, Campaign, Site
+from compiler.show import DEFAULT_LIMIT, MAX_LIMIT, Names, read_show
+from compiler.types import Audience, Campaign, Experiment, Holdout, Show, Site
 from compiler.yaml_lines import Node, read_yaml
 
+__all__ = ["DEFAULT_LIMIT", "MAX_LIMIT", "MAX_PRIORITY", "Names", "Rules", "read_rules"]
+
 FOLDER: Final = "rules"
-DEFAULT_LIMIT: Final = 10
-MAX_LIMIT: Final = 1_000
 MAX_PRIORITY: Final = 1_000_000
 MAX_CAMPAIGNS: Final = 100_000
 
@@ -22,18 +26,17 @@ _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True)
-class Names:
-    """What campaigns may refer to by name."""
+class Rules:
+    """All that rules/*.yaml say, each sorted by name or id."""
 
-    contents: frozenset[str]
-    recommenders: frozenset[str]
-    cards: frozenset[str]
+    audiences: tuple[Audience, ...]
+    campaigns: tuple[Campaign, ...]
+    experiments: tuple[Experiment, ...]
+    holdouts: tuple[Holdout, ...]
 
 
-def read_rules(
-    folder: Path, site: Site, names: Names, problems: Problems
-) -> tuple[tuple[Audience, ...], tuple[Campaign, ...]]:
-    """All audiences and campaigns, sorted by name and id."""
+def read_rules(folder: Path, site: Site, names: Names, problems: Problems) -> Rules:
+    """All audiences, experiments, campaigns and holdouts."""
     reader = _Reader(site, names, problems)
     files = []
     for file in sorted((folder / FOLDER).glob("*")):
@@ -46,16 +49,31 @@ def read_rules(
             problems.warn(path, 0, "unused", "is no .yaml", "rename or move it")
     for fields in files:
         reader.take_audiences(fields)
+        reader.take_experiments(fields)
     for fields in files:
         reader.take_campaigns(fields)
+        reader.holdouts += read_holdouts(fields, problems)
         fields.close()
     reader.note_unused()
+    reader.note_unused_experiments()
     if len(reader.campaigns) > MAX_CAMPAIGNS:
         problems.error(
             FOLDER, 0, "too-large", f"{len(reader.campaigns)} campaigns", f"at most {MAX_CAMPAIGNS}"
         )
-    audiences, campaigns = reader.audiences, reader.campaigns
-    return tuple(audiences[n] for n in sorted(audiences)), tuple(campaigns[i] for i in sorted(campaigns))
+    check_holdouts(reader.holdouts, reader.campaigns.values(), problems)
+    return Rules(
+        _sorted(reader.audiences),
+        _sorted(reader.campaigns),
+        _sorted(reader.experiments),
+        tuple(sorted(reader.holdouts, key=lambda holdout: holdout.id)),
+    )
+
+
+T = TypeVar("T")
+
+
+def _sorted(named: Mapping[str, T]) -> tuple[T, ...]:
+    return tuple(named[name] for name in sorted(named))
 
 
 class _Reader:
@@ -64,6 +82,10 @@ class _Reader:
     def __init__(self, site: Site, names: Names, problems: Problems) -> None:
         self.audiences: dict[str, Audience] = {}
         self.campaigns: dict[str, Campaign] = {}
+        self.experiments: dict[str, Experiment] = {}
+        self.holdouts = list(site.holdouts)
+        self._experiment = ExperimentReader(site, names, problems)
+        self._broken_experiments: set[str] = set()
         self._broken: set[str] = set()
         self._named: set[str] = set()
         self._types = {attribute.name: attribute.type for attribute in site.attributes}
@@ -89,6 +111,20 @@ class _Reader:
                 continue
             self.audiences[name] = Audience(name, condition, entry.plain(), *place)
 
+    def take_experiments(self, fields: Fields) -> None:
+        for position, node in enumerate(fields.items("experiments"), 1):
+            experiment = self._experiment.read(node, fields.path, position)
+            if experiment is None:
+                found = node.value.get("id") if isinstance(node.value, dict) else None
+                self._broken_experiments.add(str(found.value) if found is not None else "")
+                continue
+            known = self.experiments.get(experiment.id)
+            if known is not None:
+                message = f"experiment {experiment.id!r} is also on {known.path}:{known.line}"
+                self._problems.error(fields.path, node.line, "duplicate-id", message, "keep one of them")
+                continue
+            self.experiments[experiment.id] = experiment
+
     def take_campaigns(self, fields: Fields) -> None:
         for position, node in enumerate(fields.items("campaigns"), 1):
             campaign = self._campaign(node, fields.path, position)
@@ -111,11 +147,25 @@ class _Reader:
                 hint = "use it in a campaign, or delete it"
                 self._problems.warn(audience.path, audience.line, "unused", message, hint)
 
+    def note_unused_experiments(self) -> None:
+        """Warn of experiments that no campaign shows, and of what they show where no campaign shows them."""
+        placed: defaultdict[str, set[str]] = defaultdict(set)
+        for campaign in self.campaigns.values():
+            placed[campaign.experiment].update(campaign.placements)
+        for experiment in self.experiments.values():
+            place = (experiment.path, experiment.line)
+            if experiment.id not in placed:
+                message = f"no campaign shows the experiment {experiment.id!r}"
+                self._problems.warn(*place, "unused", message, "show it in a campaign, or delete it")
+                continue
+            wanted = {name for variation in experiment.variations for name in variation.shows} - {""}
+            for name in sorted(wanted - placed[experiment.id]):
+                message = f"experiment {experiment.id!r} shows something in {name!r}, its campaigns do not"
+                self._problems.warn(*place, "unused", message, "add the placement to a campaign")
+
     def _campaign(self, node: Node, path: str, position: int) -> Campaign | None:
-        found = node.value.get("id") if isinstance(node.value, dict) else None
-        named = found is not None and isinstance(found.value, str)
-        where = f"campaign {found.value!r}" if found is not None and named else f"campaign {position}"
-        fields = Fields(node, path, where, self._problems)
+        where_ = where(node, "campaign", position)
+        fields = Fields(node, path, where_, self._problems)
         id_ = fields.text("id", required=True)
         written, condition = self._audience(fields)
         scheduled = self._schedule(fields)
@@ -125,18 +175,26 @@ class _Reader:
         placements = self._placements(fields)
         priority = fields.integer("priority", -MAX_PRIORITY, MAX_PRIORITY) or 0
         show = fields.mapping("show", required=True)
-        content, recommender, card, limit = self._show(show, path, where)
+        shown, experiment = self._show(show, path, where_)
+        programme, exclusive = self._name(fields, "programme"), self._name(fields, "exclusive")
         fields.close()
         if id_ is None or not check_id(id_, "a campaign", (path, fields.line_of("id")), self._problems):
             return None
         if condition.impossible:
             what = ", ".join(condition.contradictions)
             self._problems.warn(
-                path, node.line, "impossible", f"{where} can never match: {what}", "see its audience"
+                path, node.line, "impossible", f"{where_} can never match: {what}", "see its audience"
             )
-        return Campaign(
-            id_, condition, written, placements, priority, content, recommender, card, limit, path, node.line
-        )
+        show_ = (shown.content, shown.recommender, shown.card, shown.limit)
+        named = (experiment, programme, exclusive)
+        return Campaign(id_, condition, written, placements, priority, *show_, path, node.line, *named)
+
+    def _name(self, fields: Fields, key: str) -> str:
+        """A name that needs no declaration: it means the campaigns that have it."""
+        name = fields.text(key) or ""
+        if name:
+            check_id(name, f"a {key}", (fields.path, fields.line_of(key)), self._problems)
+        return name
 
     def _audience(self, fields: Fields) -> tuple[Mapping[str, Any], Condition]:
         everyone: tuple[Mapping[str, Any], Condition] = ({}, Condition())
@@ -198,31 +256,21 @@ class _Reader:
             fields.error(node.line, "empty", "has no placement", nearest("", self._site.placements))
         return tuple(found)
 
-    def _show(self, node: Node | None, path: str, where: str) -> tuple[str, str, str, int]:
+    def _show(self, node: Node | None, path: str, where_: str) -> tuple[Show, str]:
+        """What it shows, or the experiment that says so."""
         if node is None:
-            return "", "", "", 0
-        fields = Fields(node, path, f"{where}: show", self._problems)
+            return Show(), ""
         assert isinstance(node.value, dict)
-        if ("content" in node.value) == ("recommender" in node.value):
-            hint = "write `content: ID`, or `recommender: NAME` and `card: CARD`"
-            fields.error(node.line, "missing-key", "needs either content or recommender", hint)
-            return "", "", "", 0
-        if "content" in node.value:
-            content = self._reference(fields, "content", self._names.contents)
-            fields.close()
-            return content, "", "", 0
-        recommender = self._reference(fields, "recommender", self._names.recommenders)
-        card = self._reference(fields, "card", self._names.cards)
-        limit = fields.integer("limit", 1, MAX_LIMIT) or DEFAULT_LIMIT
+        if "experiment" not in node.value:
+            return read_show(node, (path, f"{where_}: show"), self._names, self._problems) or Show(), ""
+        fields = Fields(node, path, f"{where_}: show", self._problems)
+        name = fields.text("experiment")
         fields.close()
-        return "", recommender, card, limit
-
-    def _reference(self, fields: Fields, key: str, known: frozenset[str]) -> str:
-        name = fields.text(key, required=True)
-        if name is not None and name not in known:
-            message = f"has an unknown {key} {name!r}"
-            fields.error(fields.line_of(key), "unknown-name", message, nearest(name, known))
-        return name or ""
+        if name is not None and name not in self.experiments and name not in self._broken_experiments:
+            message = f"has an unknown experiment {name!r}"
+            known = {*self.experiments, *self._broken_experiments}
+            fields.error(fields.line_of("experiment"), "unknown-name", message, nearest(name, known))
+        return Show(), name or ""
 
 
 def _line_at(node: Node, path: tuple[str | int, ...]) -> int:

@@ -95,6 +95,19 @@ class Fields:
             return None
         return node.value
 
+    def number(self, key: str, low: float, high: float, *, required: bool = False) -> float | None:
+        """The number under the key, within bounds."""
+        node = self.node(key, required=required)
+        if node is None:
+            return None
+        if isinstance(node.value, bool) or not isinstance(node.value, int | float):
+            self.error(node.line, "wrong-type", f"has {node.kind()} as {key!r}", "it takes a number")
+            return None
+        if not low <= node.value <= high:
+            self.error(node.line, "bad-value", f"has {key} {node.value}", f"use {low:g} to {high:g}")
+            return None
+        return float(node.value)
+
     def texts(self, key: str, *, required: bool = False) -> list[tuple[str, int]]:
         """One text or a list of them under the key, with lines."""
         node = self.node(key, required=required)

@@ -5,10 +5,11 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Final
 
+from compiler.choices_artifact import used_experiments
 from compiler.conditions import Clause, Constraint
 from compiler.graph import RecommenderSpec, ScoreModel, reference_items
-from compiler.oracle import evaluate
-from compiler.types import Campaign, Catalog, Site
+from compiler.types import Campaign, Catalog, Workspace
+from compiler.walk import Walk
 from edge.bundle import format as fmt
 from edge.rules.values import Value
 
@@ -18,6 +19,10 @@ MAX_EVALUATIONS: Final = 1_000_000
 
 MAX_CLAUSES: Final = 2
 """Alternatives of a campaign's condition that golden contexts aim at."""
+
+UNITS: Final = tuple(hashlib.sha256(b"unit %d" % n).hexdigest()[:32] for n in range(16))
+UNITS_EACH: Final = 4
+"""Visitors whom experiments divide, and how many of them each context is decided for."""
 
 HISTORIES: Final = 32
 MAX_HISTORY: Final = 64
@@ -36,10 +41,12 @@ _PLAIN: Final[tuple[dict[str, Value], ...]] = (
 )
 
 
-def golden_winners(campaigns: Sequence[Campaign], site: Site) -> tuple[fmt.RulesGolden, ...]:
+def golden_winners(workspace: Workspace) -> tuple[fmt.RulesGolden, ...]:
     """Contexts that meet each campaign, and some that just miss it, with who wins each placement."""
-    strongest = sorted(campaigns, key=lambda campaign: (-campaign.priority, campaign.id))
-    room = min(MAX_CAMPAIGNS, MAX_EVALUATIONS // (2 * MAX_CLAUSES * max(1, len(campaigns))))
+    campaigns, site = workspace.campaigns, workspace.site
+    units = UNITS if used_experiments(workspace) or workspace.holdouts else ()
+    each = 1 + min(UNITS_EACH, len(units))
+    room = min(MAX_CAMPAIGNS, MAX_EVALUATIONS // (2 * MAX_CLAUSES * each * max(1, len(campaigns))))
     types = {attribute.name: attribute.type for attribute in site.attributes}
     contexts = list(_PLAIN)
     for campaign in _spread(sorted(campaigns, key=lambda campaign: campaign.id), max(1, room)):
@@ -49,11 +56,29 @@ def golden_winners(campaigns: Sequence[Campaign], site: Site) -> tuple[fmt.Rules
             if met:
                 missing = sorted(met)[len(campaign.id) % len(met)]
                 contexts.append({name: value for name, value in met.items() if name != missing})
+    walk = Walk(workspace)
     golden = {}
-    for context in contexts:
-        winners = _winners(context, strongest, site.placements)
-        golden[repr(sorted(context.items()))] = fmt.RulesGolden(context, winners)
+    for number, context in enumerate(contexts):
+        for unit in ("", *_some(units, number)):
+            case = _case(walk, workspace, context, unit)
+            golden[repr((sorted(case.attributes.items()), unit))] = case
     return tuple(golden[key] for key in sorted(golden))
+
+
+def _some(units: Sequence[str], number: int) -> Sequence[str]:
+    """A few units for each context: over a bundle, they are in all variations and outside of them."""
+    start = number * UNITS_EACH % max(1, len(units))
+    return units[start : start + UNITS_EACH]
+
+
+def _case(walk: Walk, workspace: Workspace, context: dict[str, Value], unit: str) -> fmt.RulesGolden:
+    types = {attribute.name: attribute.type for attribute in workspace.site.attributes}
+    hashed = [e.hash for e in used_experiments(workspace) if types.get(e.hash) == "string"]
+    attributes = {**dict.fromkeys(hashed if unit else (), unit), **context}
+    won = walk.won(attributes, unit)
+    variations = tuple(variation for _, variation in won)
+    winners = tuple(campaign for campaign, _ in won)
+    return fmt.RulesGolden(attributes, winners, unit, variations if any(variations) else ())
 
 
 def _spread(campaigns: Sequence[Campaign], count: int) -> list[Campaign]:
@@ -99,20 +124,6 @@ def _pick_number(constraint: Constraint) -> float:
     while number in constraint.excluded:
         number = math.nextafter(number, math.inf if up else -math.inf)
     return number
-
-
-def _winners(
-    context: Mapping[str, Value], strongest: Sequence[Campaign], placements: Sequence[str]
-) -> tuple[str, ...]:
-    """Who wins each placement, by walking all campaigns; the index must agree."""
-    found: dict[str, str] = {}
-    for campaign in strongest:
-        if len(found) == len(placements):
-            break
-        if evaluate(campaign.written, context):
-            for placement in campaign.placements:
-                found.setdefault(placement, campaign.id)
-    return tuple(found.get(placement, "") for placement in placements)
 
 
 def golden_lists(

@@ -6,14 +6,15 @@ import msgspec
 import numpy as np
 
 from compiler.catalog_manifest import card_interface
+from compiler.choices_artifact import Find, choices, used_experiments
 from compiler.draft import Draft
 from compiler.golden import golden_winners
 from compiler.index import build
-from compiler.types import Campaign, Workspace
+from compiler.types import Campaign, Show, Workspace
 from edge.bundle import format as fmt
 from edge.bundle.arrays import Array, pack
 from edge.bundle.strings import pack_strings
-from edge.decide.engine import CONTENT, RECOMMENDER
+from edge.decide.campaigns import CONTENT, EXPERIMENT, RECOMMENDER
 
 Shown = tuple[str, str, int]
 
@@ -21,7 +22,7 @@ Shown = tuple[str, str, int]
 def draft_rules(workspace: Workspace, recommenders: Mapping[str, str]) -> Draft:
     """The rules' manifest; `recommenders` are the interfaces that the models provide."""
     draft = Draft("rules")
-    shown = sorted({_shown(c) for c in workspace.campaigns if c.recommender})
+    shown = sorted({_shown(show) for show in workspace.shows() if show.recommender})
     schema = _schema(workspace, tuple(shown))
     draft.provides["schema"] = draft.put("schema", "schema", fmt.encode(schema))
     by_placement = [
@@ -33,12 +34,16 @@ def draft_rules(workspace: Workspace, recommenders: Mapping[str, str]) -> Draft:
     types = {attribute.name: attribute.type for attribute in workspace.site.attributes}
     clauses = [clause for owned in by_placement for _, clause in owned]
     draft.put("index", "index", pack(build(clauses, types)))
+    find = _finder(workspace, shown)
     starts = np.cumsum([0, *map(len, by_placement)]).astype(np.uint32)
-    draft.put("campaigns", "campaigns", pack({"starts": starts, **_campaigns(workspace, bits, shown)}))
+    draft.put("campaigns", "campaigns", pack({"starts": starts, **_campaigns(workspace, bits, find)}))
+    found = choices(workspace, find)
+    if found is not None:
+        draft.put("experiments", "experiments", fmt.encode(found))
     ids = pack_strings("ids", [content.id.encode() for content in workspace.contents])
     bodies = pack_strings("bodies", [content.body for content in workspace.contents])
     draft.put("contents", "contents", pack(ids | bodies))
-    golden = golden_winners(workspace.campaigns, workspace.site)
+    golden = golden_winners(workspace)
     draft.put("golden", "golden", msgspec.msgpack.encode(golden, order="deterministic"))
     for recommender, card, _ in shown:
         draft.requires[f"recommender/{recommender}"] = recommenders[f"recommender/{recommender}"]
@@ -54,8 +59,8 @@ def order_campaigns(campaigns: tuple[Campaign, ...], placements: tuple[str, ...]
     return [[c for c in ordered if placement in c.placements] for placement in placements]
 
 
-def _shown(campaign: Campaign) -> Shown:
-    return campaign.recommender, campaign.card, campaign.limit
+def _shown(show: Show) -> Shown:
+    return show.recommender, show.card, show.limit
 
 
 def _schema(workspace: Workspace, shown: tuple[Shown, ...]) -> fmt.RulesSchema:
@@ -65,15 +70,23 @@ def _schema(workspace: Workspace, shown: tuple[Shown, ...]) -> fmt.RulesSchema:
     )
 
 
-def _campaigns(workspace: Workspace, bits: list[Campaign], shown: list[Shown]) -> dict[str, Array]:
-    owners = {campaign.id: position for position, campaign in enumerate(workspace.campaigns)}
+def _finder(workspace: Workspace, shown: list[Shown]) -> Find:
     contents = {content.id: position for position, content in enumerate(workspace.contents)}
     lists = {entry: position for position, entry in enumerate(shown)}
-    action = [RECOMMENDER if c.recommender else CONTENT for c in bits]
-    target = [lists[_shown(c)] if c.recommender else contents[c.content] for c in bits]
+
+    def find(show: Show) -> tuple[int, int]:
+        return (RECOMMENDER, lists[_shown(show)]) if show.recommender else (CONTENT, contents[show.content])
+
+    return find
+
+
+def _campaigns(workspace: Workspace, bits: list[Campaign], find: Find) -> dict[str, Array]:
+    owners = {campaign.id: position for position, campaign in enumerate(workspace.campaigns)}
+    tested = {experiment.id: position for position, experiment in enumerate(used_experiments(workspace))}
+    actions = [(EXPERIMENT, tested[c.experiment]) if c.experiment else find(c.show) for c in bits]
     return {
         "campaign": np.array([owners[c.id] for c in bits], np.uint32),
-        "action": np.array(action, np.uint8),
-        "target": np.array(target, np.uint32),
+        "action": np.array([action for action, _ in actions], np.uint8),
+        "target": np.array([target for _, target in actions], np.uint32),
         **pack_strings("ids", [campaign.id.encode() for campaign in workspace.campaigns]),
     }

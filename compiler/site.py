@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Final
 
 from compiler.fields import Fields, check_id
+from compiler.holdouts import read_holdouts
 from compiler.problems import Problems, nearest
 from compiler.types import Site
 from compiler.yaml_lines import Node, read_yaml
@@ -86,8 +87,9 @@ def read_site(folder: Path, problems: Problems) -> Site | None:
     attributes = _read_attributes(fields.mapping("attributes"), front, problems)
     item_path = _read_item_path(fields.mapping("items"), problems)
     cookie, default = _read_consent(fields.mapping("consent"), problems)
+    holdouts = tuple(read_holdouts(fields, problems))
     fields.close()
-    return Site(name, placements, attributes, item_path, cookie, default)
+    return Site(name, placements, attributes, item_path, cookie, default, holdouts)
 
 
 def _read_placements(fields: Fields, problems: Problems) -> tuple[str, ...]:

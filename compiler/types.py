@@ -20,6 +20,7 @@ class Site:
     item_path: str
     consent_cookie: str
     consent_default: str
+    holdouts: tuple["Holdout", ...] = ()
 
 
 @dataclass(frozen=True)
@@ -33,11 +34,66 @@ class Audience:
     line: int
 
 
+@dataclass(frozen=True, order=True)
+class Show:
+    """Either a `content`, or the first `limit` items of `recommender`, each as `card`."""
+
+    content: str = ""
+    recommender: str = ""
+    card: str = ""
+    limit: int = 0
+
+
+@dataclass(frozen=True)
+class Variation:
+    """The visitors from `start` to `end` of an experiment, and what they see.
+
+    `shows` is by placement; the empty name stands for all that have no entry.
+    """
+
+    key: str
+    start: float
+    end: float
+    shows: Mapping[str, Show]
+
+    def at(self, placement: str) -> Show | None:
+        """What it shows there; None keeps the site's default."""
+        return self.shows.get(placement) or self.shows.get("")
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """Visitors divided by a hash of `seed` and the attribute `hash`; as `edge.bundle.format.Experiment`."""
+
+    id: str
+    hash: str
+    version: int
+    seed: str
+    sticky: int
+    namespace: tuple[str, float, float] | None
+    variations: tuple[Variation, ...]
+    path: str
+    line: int
+
+
+@dataclass(frozen=True)
+class Holdout:
+    """Visitors whom campaigns do not reach; `of` names campaigns and programmes, None means all."""
+
+    id: str
+    seed: str
+    share: float
+    of: tuple[str, ...] | None
+    path: str
+    line: int
+
+
 @dataclass(frozen=True)
 class Campaign:
     """Who sees what where; the condition joins audience and schedule.
 
-    Shows either `content`, or the first `limit` items of `recommender`, each as `card`.
+    Shows either `content`, or the first `limit` items of `recommender`, each as `card`, or what
+    `experiment` says. Of the campaigns of one group `exclusive` a page has one.
     """
 
     id: str
@@ -51,6 +107,14 @@ class Campaign:
     limit: int
     path: str
     line: int
+    experiment: str = ""
+    programme: str = ""
+    exclusive: str = ""
+
+    @property
+    def show(self) -> Show:
+        """What it shows, where that is no experiment."""
+        return Show(self.content, self.recommender, self.card, self.limit)
 
 
 @dataclass(frozen=True)
@@ -115,3 +179,11 @@ class Workspace:
     cards: tuple[Card, ...]
     models: tuple[ModelConfig, ...]
     warnings: tuple[Problem, ...] = field(default=())
+    experiments: tuple[Experiment, ...] = ()
+    holdouts: tuple[Holdout, ...] = ()
+
+    def shows(self) -> set[Show]:
+        """All that campaigns may show, by themselves or by their experiments."""
+        used = {campaign.experiment for campaign in self.campaigns}
+        tested = [v.shows.values() for e in self.experiments if e.id in used for v in e.variations]
+        return {c.show for c in self.campaigns if not c.experiment} | {s for shows in tested for s in shows}

@@ -1,10 +1,11 @@
 """Reads a workspace folder as a whole, and checks what its parts say about each other."""
 
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
-from compiler.campaigns import Names, read_rules
+from compiler.campaigns import Names, Rules, read_rules
 from compiler.catalog import read_cards, read_catalog
 from compiler.content import read_contents
 from compiler.fields import Fields, check_id
@@ -21,6 +22,7 @@ from compiler.types import (
     Content,
     Item,
     ModelConfig,
+    Show,
     Site,
     Workspace,
 )
@@ -79,8 +81,7 @@ def read_workspace(folder: Path, check_settings: CheckSettings = _accept) -> Wor
     cards = read_cards(folder, catalog, problems)
     models = _read_models(folder, check_settings, problems)
     _check_items(folder, models, catalog, problems)
-    audiences: tuple[Audience, ...] = ()
-    campaigns: tuple[Campaign, ...] = ()
+    rules = Rules((), (), (), ())
     # Without the site's attributes and placements, every rule would look wrong.
     if site is not None:
         names = Names(
@@ -88,14 +89,19 @@ def read_workspace(folder: Path, check_settings: CheckSettings = _accept) -> Wor
             _stems(folder, "models", ".yaml", ".yml"),
             _stems(folder, "catalogs/cards", ".html"),
         )
-        audiences, campaigns = read_rules(folder, site, names, problems)
-        check_sources(campaigns, site, problems)
+        rules = read_rules(folder, site, names, problems)
+        check_sources(rules.campaigns, site, problems)
     problems.raise_errors()
     assert site is not None
+    found = Workspace(
+        folder, site, rules.audiences, rules.campaigns, contents, catalog, cards, models,
+        experiments=rules.experiments, holdouts=rules.holdouts,
+    )  # fmt: skip
     # Only now: what a broken campaign would use looks unused.
-    _note_unused(campaigns, contents, cards, problems)
-    _note_unused_models(campaigns, models, problems)
-    return Workspace(folder, site, audiences, campaigns, contents, catalog, cards, models, problems.warnings)
+    shown = found.shows()
+    _note_unused(shown, contents, cards, problems)
+    _note_unused_models(shown, models, problems)
+    return replace(found, warnings=problems.warnings)
 
 
 def _stems(folder: Path, inside: str, *suffixes: str) -> frozenset[str]:
@@ -187,14 +193,12 @@ def _check_settings(
                 return
 
 
-def _note_unused_models(
-    campaigns: tuple[Campaign, ...], models: tuple[ModelConfig, ...], problems: Problems
-) -> None:
+def _note_unused_models(shown: set[Show], models: tuple[ModelConfig, ...], problems: Problems) -> None:
     """A model is used by campaigns, or as the fallback of one that is."""
     fallbacks = {model.name: model.fallback for model in models}
     used = {""}
-    for campaign in campaigns:
-        name = campaign.recommender
+    for show in shown:
+        name = show.recommender
         while name not in used:
             used.add(name)
             name = fallbacks.get(name, "")
@@ -205,16 +209,16 @@ def _note_unused_models(
 
 
 def _note_unused(
-    campaigns: tuple[Campaign, ...],
+    shown: set[Show],
     contents: tuple[Content, ...],
     cards: tuple[Card, ...],
     problems: Problems,
 ) -> None:
-    shown = {campaign.content for campaign in campaigns}
-    carried = {campaign.card for campaign in campaigns}
+    used = {show.content for show in shown}
+    carried = {show.card for show in shown}
     hint = "use it in a campaign, or delete it"
     for content in contents:
-        if content.id not in shown:
+        if content.id not in used:
             problems.warn(content.path, 0, "unused", f"no campaign shows content {content.id!r}", hint)
     for card in cards:
         if card.name not in carried:

@@ -52,7 +52,7 @@ def test_the_context_made_for_a_condition_meets_it(terms: list[dict[str, Any]]) 
 
 def test_each_campaign_has_a_context_that_meets_it(tmp_path: Path) -> None:
     workspace = read_workspace(make_workspace(tmp_path))
-    golden = golden_winners(workspace.campaigns, workspace.site)
+    golden = golden_winners(workspace)
     for campaign in workspace.campaigns:
         assert any(evaluate(campaign.written, case.attributes) for case in golden), campaign.id
     assert {winner for case in golden for winner in case.winners} >= {
@@ -69,7 +69,7 @@ def test_golden_decisions_stay_few_with_many_campaigns(tmp_path: Path) -> None:
         for n in range(2 * MAX_CAMPAIGNS)
     )
     workspace = read_workspace(make_workspace(tmp_path, {"rules/more.yaml": "campaigns:\n" + rows}))
-    golden = golden_winners(workspace.campaigns, workspace.site)
+    golden = golden_winners(workspace)
     assert MAX_CAMPAIGNS / 2 < len(golden) <= 2 * MAX_CAMPAIGNS + 3
 
 

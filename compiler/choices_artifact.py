@@ -1,0 +1,61 @@
+"""Compiles experiments, holdouts and exclusive groups into what the engine chooses by."""
+
+from collections import defaultdict
+from collections.abc import Callable
+
+from compiler.types import Experiment, Holdout, Show, Variation, Workspace
+from compiler.walk import covers, strongest_first
+from edge.bundle import format as fmt
+
+Find = Callable[[Show], tuple[int, int]]
+"""The action and the target of what is shown."""
+
+
+def used_experiments(workspace: Workspace) -> tuple[Experiment, ...]:
+    """The experiments that a campaign shows, sorted by id: their positions are the targets of rule bits."""
+    used = {campaign.experiment for campaign in workspace.campaigns}
+    return tuple(experiment for experiment in workspace.experiments if experiment.id in used)
+
+
+def choices(workspace: Workspace, find: Find) -> fmt.Choices | None:
+    """What the engine chooses by; None where there is nothing to choose."""
+    found = fmt.Choices(
+        tuple(_experiment(experiment, workspace, find) for experiment in used_experiments(workspace)),
+        tuple(_holdout(holdout, workspace) for holdout in workspace.holdouts),
+        _groups(workspace),
+    )
+    return found if found != fmt.Choices() else None
+
+
+def _experiment(experiment: Experiment, workspace: Workspace, find: Find) -> fmt.Experiment:
+    placements = {p for c in workspace.campaigns if c.experiment == experiment.id for p in c.placements}
+
+    def variation(one: Variation) -> fmt.Variation:
+        shows = {placement: show for placement in sorted(placements) if (show := one.at(placement))}
+        found = {placement: find(show) for placement, show in shows.items()}
+        return fmt.Variation(one.key, one.start, one.end, found)
+
+    return fmt.Experiment(
+        experiment.id,
+        experiment.hash,
+        experiment.version,
+        experiment.seed,
+        experiment.sticky,
+        experiment.namespace,
+        tuple(map(variation, experiment.variations)),
+    )
+
+
+def _holdout(holdout: Holdout, workspace: Workspace) -> fmt.Holdout:
+    covered = tuple(n for n, campaign in enumerate(workspace.campaigns) if covers(holdout, campaign))
+    return fmt.Holdout(holdout.id, holdout.seed, holdout.share, None if holdout.of is None else covered)
+
+
+def _groups(workspace: Workspace) -> tuple[tuple[int, ...], ...]:
+    """The campaigns of each group, the strongest first."""
+    positions = {campaign.id: position for position, campaign in enumerate(workspace.campaigns)}
+    found: defaultdict[str, list[int]] = defaultdict(list)
+    for campaign in strongest_first(workspace.campaigns):
+        if campaign.exclusive:
+            found[campaign.exclusive].append(positions[campaign.id])
+    return tuple(tuple(found[name]) for name in sorted(found) if len(found[name]) > 1)

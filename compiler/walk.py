@@ -1,0 +1,77 @@
+"""Who wins a page, by walking all campaigns from the strongest on: the engine must agree with it."""
+
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from compiler.oracle import evaluate
+from compiler.types import Campaign, Experiment, Holdout, Workspace
+from edge.decide.choice import HOLDOUT_VERSION, VISITOR_ID
+from edge.decide.types import Value
+from edge.rules.bucketing import bucket, choose_variation, in_namespace
+from edge.rules.coercion import to_string
+
+Won = tuple[str, str]
+"""A campaign, and its variation or ''."""
+
+NOBODY: Final = ("", "")
+
+
+class Walk:
+    """The campaigns of a workspace, the strongest first."""
+
+    def __init__(self, workspace: Workspace) -> None:
+        self._placements = workspace.site.placements
+        self._experiments = {experiment.id: experiment for experiment in workspace.experiments}
+        self._holdouts = workspace.holdouts
+        self._strongest = strongest_first(workspace.campaigns)
+
+    def won(self, attributes: Mapping[str, Value], unit: str = "") -> tuple[Won, ...]:
+        """Who has each placement of the site."""
+        found: dict[str, Won] = {}
+        groups: dict[str, str] = {}
+        held = [holdout for holdout in self._holdouts if holds(holdout, unit)]
+        for campaign in self._strongest:
+            free = [placement for placement in campaign.placements if placement not in found]
+            if not free or not evaluate(campaign.written, attributes):
+                continue
+            variation = self._variation(campaign, attributes, unit)
+            if variation is None or any(covers(holdout, campaign) for holdout in held):
+                continue
+            if campaign.exclusive and groups.setdefault(campaign.exclusive, campaign.id) != campaign.id:
+                continue
+            found |= dict.fromkeys(free, (campaign.id, variation))
+        return tuple(found.get(placement, NOBODY) for placement in self._placements)
+
+    def _variation(self, campaign: Campaign, attributes: Mapping[str, Value], unit: str) -> str | None:
+        """The variation; '' where the campaign is no experiment's, None where the visitor is not in it."""
+        if not campaign.experiment:
+            return ""
+        experiment = self._experiments[campaign.experiment]
+        value = unit if experiment.hash == VISITOR_ID else attributes.get(experiment.hash)
+        return variation_of(experiment, to_string(value)) if value else None
+
+
+def strongest_first(campaigns: Sequence[Campaign]) -> list[Campaign]:
+    """By priority, among equals the first id."""
+    return sorted(campaigns, key=lambda campaign: (-campaign.priority, campaign.id))
+
+
+def variation_of(experiment: Experiment, value: str) -> str | None:
+    """The variation of a visitor; None for one who is not in the experiment."""
+    if experiment.namespace and not in_namespace(value, experiment.namespace[0], experiment.namespace[1:]):
+        return None
+    place = bucket(experiment.seed, value, experiment.version)
+    assert place is not None
+    position = choose_variation(place, [(v.start, v.end) for v in experiment.variations])
+    return experiment.variations[position].key if position >= 0 else None
+
+
+def holds(holdout: Holdout, unit: str) -> bool:
+    """Whether this visitor is held out."""
+    place = bucket(holdout.seed, unit, HOLDOUT_VERSION) if unit else None
+    return place is not None and place < holdout.share
+
+
+def covers(holdout: Holdout, campaign: Campaign) -> bool:
+    """Whether the campaign does not reach who is held out."""
+    return holdout.of is None or campaign.id in holdout.of or campaign.programme in holdout.of
