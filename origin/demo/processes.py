@@ -223,14 +223,18 @@ def python_module(name: str) -> tuple[str, ...]:
 
 
 class Ports:
-    """Free ports of this machine: the wanted ones where they are free."""
+    """Free ports of this machine: the wanted ones where they are free, or any.
 
-    def __init__(self) -> None:
+    `any_will_do` where nobody is told which they are: two that start at once then don't ask for the same.
+    """
+
+    def __init__(self, *, any_will_do: bool = False) -> None:
         self._given: set[int] = set()
+        self._any_will_do = any_will_do
 
     def take(self, wanted: int) -> int:
         """A port that nothing listens on, and that was not given out before."""
-        port = wanted if wanted not in self._given and _is_free(wanted) else 0
+        port = 0 if self._any_will_do or wanted in self._given or not _is_free(wanted) else wanted
         while not port or port in self._given:
             with socket.socket() as listener:
                 listener.bind((LOOPBACK, 0))

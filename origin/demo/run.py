@@ -16,7 +16,7 @@ from edge.errors import NearsideError
 from origin.demo import movielens, to_try
 from origin.demo.once import FIRST
 from origin.demo.once import run as run_once
-from origin.demo.processes import DemoError, Processes
+from origin.demo.processes import DemoError, Ports, Processes
 from origin.demo.stage import Folder, Stage
 from origin.demo.told import Told
 
@@ -54,7 +54,7 @@ def _play(told: Told, to_the_end: bool, data: Path | None, folder: Path) -> int:
     held = Folder(folder)
     try:
         with Processes(folder / "logs") as processes, _blame(processes):
-            stage = Stage(folder, processes)
+            stage = Stage(folder, processes, Ports(any_will_do=to_the_end))
             _set_up(stage, told, data)
             if not to_the_end:
                 _serve(stage, told, time.perf_counter() - begin)

@@ -11,6 +11,7 @@ from compiler.build import compile_workspace
 from compiler.report import Report
 from compiler.workspace import read_workspace
 from models.trained import Trained
+from origin.client import OriginClient
 from origin.demo.cdn import Front
 from origin.demo.films import Film
 from origin.demo.pops import POPS, Pop, PopPlan
@@ -26,6 +27,7 @@ from origin.demo.processes import (
 from origin.demo.workspace_files import CATALOG, Laid, add_interactions, lay_down
 from origin.keys import load_publisher, new_keys
 from origin.learn import lake_interactions
+from origin.pop_file import add_pop
 from origin.publish import Published, publish
 from origin.train import load_trained, train_workspace
 
@@ -73,7 +75,7 @@ class Folder:
 class Stage:
     """The running demo: one origin, one site, and the PoPs behind their CDN."""
 
-    def __init__(self, folder: Path, processes: Processes) -> None:
+    def __init__(self, folder: Path, processes: Processes, ports: Ports) -> None:
         self.folder = folder
         self.processes = processes
         self.workspace = folder / "workspace"
@@ -82,7 +84,7 @@ class Stage:
         self.keys = folder / "keys"
         self.cookies = folder / "cookies.txt"
         self.origin_pid = 0
-        self._ports = Ports()
+        self._ports = ports
         self.site = f"http://{LOOPBACK}:{self._ports.take(SITE_PORT)}"
         self.origin = f"http://{LOOPBACK}:{self._ports.take(ORIGIN_PORT)}"
         self.pops: list[Pop] = []
@@ -92,7 +94,7 @@ class Stage:
         """Write the workspace and the keys."""
         laid = lay_down(self.workspace, data)
         self.films = laid.films
-        new_keys(self.keys, SITE)
+        new_keys(self.keys, SITE, shared_token=False)
         return laid
 
     def start(self) -> None:
@@ -103,10 +105,21 @@ class Stage:
         self.origin_pid = process.pid
         site = ("--films", str(self.workspace / CATALOG), "--port", self.site.rpartition(":")[2])
         self.processes.start("site", (*python_module("origin.demo.film_site"), *site))
+        self._wait_origin()
         self.pops = [self._start_pop(plan) for plan in POPS]
         fronts = [Front(int(pop.url.rpartition(":")[2]), pop.plan.country, pop.edge) for pop in self.pops]
         arguments = [f"--front={front}" for front in fronts]
         self.processes.start("cdn", (*python_module("origin.demo.cdn"), *arguments))
+
+    def _wait_origin(self) -> None:
+        self.processes.wait("the origin", lambda: answers(f"{self.origin}/live"), START_TIMEOUT_S)
+
+    def _credential(self, name: str) -> Path:
+        """A credential of one PoP, so that it alone can be shut out."""
+        publisher = load_publisher(self.keys / "publisher.json")
+        order = {"name": name, "author": "demo", "reason": "a PoP of the demo"}
+        with OriginClient(self.origin, publisher) as client:
+            return add_pop(client, order, self.keys / f"pop-{name}.json")
 
     def _start_pop(self, plan: PopPlan) -> Pop:
         front, listen, admin = (
@@ -117,6 +130,7 @@ class Stage:
             "upstream": self.site,
             "pop": plan.name,
             "keys": self.keys / "edge.json",
+            "credential": self._credential(plan.name),
             "state-dir": self.folder / "pops" / plan.name,
             "listen": listen,
             "admin": admin,
@@ -146,8 +160,7 @@ class Stage:
         return compile_workspace(workspace, load_trained(workspace), self.bundle(revision))
 
     def publish(self, revision: int, reason: str) -> Published:
-        """Publish a bundle, once the origin answers."""
-        self.processes.wait("the origin", lambda: answers(f"{self.origin}/live"), START_TIMEOUT_S)
+        """Publish a bundle."""
         keys = load_publisher(self.keys / "publisher.json")
         return publish(self.bundle(revision), self.origin, keys, "demo", reason)
 
