@@ -8,6 +8,7 @@ from compiler.campaigns import DEFAULT_LIMIT, MAX_LIMIT, MAX_PRIORITY
 from compiler.conditions import ConditionError, parse
 from compiler.fields import ID, MAX_ID_CHARACTERS
 from compiler.operators import OPERATORS
+from compiler.schema_experiments import experiment_schema, holdout_schema
 from compiler.site import (
     ATTRIBUTE,
     BUILT_IN,
@@ -121,6 +122,11 @@ def _site() -> Schema:
             },
             description="What a page may know of its visitor.",
         ),
+        "holdouts": {
+            "description": "Visitors whom campaigns do not reach.",
+            "type": "array",
+            "items": holdout_schema(),
+        },
     }
     return _document("site.yaml", "What Nearside knows of the site.", _mapping(keys, ("site", "placements")))
 
@@ -157,10 +163,20 @@ def _rules() -> Schema:
             "type": "array",
             "items": _campaign(),
         },
+        "experiments": {
+            "description": "How visitors are divided, and what each part sees.",
+            "type": "array",
+            "items": experiment_schema(_shown()),
+        },
+        "holdouts": {
+            "description": "Visitors whom campaigns do not reach.",
+            "type": "array",
+            "items": holdout_schema(),
+        },
     }
     definitions = {"condition": _condition(), "nested": _nested(), "attribute": _any_attribute()}
     definitions |= {kind: _compared(kind) for kind in TYPES}
-    about = "Audiences and campaigns."
+    about = "Audiences, experiments and campaigns."
     return _document("rules/*.yaml", about, {**_mapping(keys), "definitions": definitions})
 
 
@@ -192,12 +208,20 @@ def _campaign() -> Schema:
             "maximum": MAX_PRIORITY,
         },
         "schedule": schedule,
+        "programme": _id("What it is a part of. Holdouts may cover a programme."),
+        "exclusive": _id("A group: of all its campaigns a page shows one, the strongest."),
         "show": _show(),
     }
     return _mapping(keys, ("id", "placement", "show"))
 
 
 def _show() -> Schema:
+    tested = _mapping({"experiment": _text("An experiment's id.")}, ("experiment",))
+    about = "What: one content, a recommender's items as cards, or an experiment."
+    return {"description": about, "oneOf": [*_shown(), tested]}
+
+
+def _shown() -> list[Schema]:
     content = {"content": _text("A content's id: content/ID.html or content/ID.txt.")}
     listed = {
         "recommender": _text("A recommender's name: models/NAME.yaml."),
@@ -209,8 +233,7 @@ def _show() -> Schema:
             "maximum": MAX_LIMIT,
         },
     }
-    either = [_mapping(content, ("content",)), _mapping(listed, ("recommender", "card"))]
-    return {"description": "What: one content, or a recommender's items as cards.", "oneOf": either}
+    return [_mapping(content, ("content",)), _mapping(listed, ("recommender", "card"))]
 
 
 def _accepts(condition: object, kind: str = "string") -> bool:

@@ -149,7 +149,7 @@ class Chooser:
     reads : tuple[str, ...]
         The attributes that are hashed.
     divides : bool
-        Whether anything goes by the context's unit.
+        Whether visitors are divided, by the context's unit or by an attribute.
 
     Raises
     ------
@@ -179,7 +179,7 @@ class Chooser:
         self.special = self._special(tested.tolist())
         hashed = {experiment.hash for experiment in self.experiments}
         self.reads = tuple(sorted(hashed - {VISITOR_ID}))
-        self.divides = VISITOR_ID in hashed or bool(self.holdouts)
+        self.divides = bool(self.experiments or self.holdouts)
 
     def bits_of(self, campaigns: Iterable[int]) -> int:
         """The rule bits of campaigns, as a mask."""

@@ -8,6 +8,8 @@ from edge.bundle.arrays import unpack
 from edge.bundle.format import Artifact, RulesSchema
 from edge.bundle.reader import Bundle
 from edge.bundle.strings import MAX_REMEMBERED, Strings
+from edge.decide.behaviours import NONE, Behaviours
+from edge.decide.behaviours import load as load_behaviours
 from edge.decide.campaigns import CONTENT, EXPERIMENT, RECOMMENDER, Campaigns
 from edge.decide.choice import Arm, Chooser, Settled, load_choices
 from edge.decide.recommender import Recommender
@@ -39,7 +41,7 @@ class Engine:
     reads : tuple[str, ...]
         The attributes that a decision may depend on.
     divides : bool
-        Whether a decision may depend on the context's unit.
+        Whether a decision may depend on the context's unit, and on what is assigned or forced.
     """
 
     def __init__(self, bundle: Bundle, previous: "Engine | None" = None) -> None:
@@ -63,6 +65,7 @@ class Engine:
         if self._campaigns.size != self._index.size:
             raise BundleError("arrays", "index and campaigns differ in size")
         self.items = self._strings(bundle, bundle.one("catalog", "items"), "ids")
+        self.behaviours = load_behaviours(bundle, len(self.items))
         self._cards = {
             name.removeprefix("cards/"): self._strings(bundle, artifact, "bodies")
             for name, artifact in bundle.artifacts("catalog", "cards").items()
@@ -274,3 +277,4 @@ class EmptyEngine:
     id = ""
     schema = RulesSchema((), (), (), consent_default="none")
     reads: tuple[str, ...] = ()
+    divides = False

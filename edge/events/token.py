@@ -51,7 +51,9 @@ class TokenBox:
 
     def sign(self, decision: str, expires_s: int, slots: Sequence[Slot]) -> bytes:
         """The token of a page, safe inside an attribute."""
-        shown = tuple([(slot.placement, slot.items or (slot.content,)) for slot in slots])
+        shown = tuple(
+            [(slot.placement, slot.items or (slot.content,)) for slot in slots if slot.content or slot.items]
+        )
         payload = bytes((self._first,)) + _encoder.encode(Shown(decision, expires_s, shown))
         mac = hmac.digest(self._keys[self._first], self._prefix + payload, "sha256")[:MAC_BYTES]
         return base64.urlsafe_b64encode(mac + payload)

@@ -164,7 +164,7 @@ def _decided(context: Context, active: Active, desk: Desk) -> tuple[dict[str, ob
     decision = engine.decide(context, active.killed)
     record = DecisionRecord(
         number, desk.site, desk.pop, engine.id, active.revision, "", active.killed, "", context,
-        decision.slots, teaches=False,
+        decision.slots, teaches=False, excluded=decision.excluded,
     )  # fmt: skip
     expires_s = context.now_ms // 1000 + desk.token_lifetime_s
     answer = {
@@ -185,9 +185,10 @@ def _slots(engine: Engine, decision: Decision) -> list[dict[str, object]]:
             "placement": slot.placement,
             "campaign": slot.policy,
             "propensity": slot.propensity,
+            **({"experiment": slot.experiment, "variation": slot.variation} if slot.experiment else {}),
             **(
                 {"content": slot.content}
-                if slot.content
+                if slot.content or not slot.items
                 else {"recommender": slot.candidates, "items": slot.items}
             ),
             "html": engine.render(slot).decode(),

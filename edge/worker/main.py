@@ -9,6 +9,7 @@ from pathlib import Path
 import uvicorn
 
 from edge.bundle.active import spool_root
+from edge.events.forced import ForcedBox
 from edge.events.spool import SpoolWriter
 from edge.events.token import TokenBox
 from edge.keys import EdgeKeys, Key, load_keys
@@ -80,6 +81,7 @@ def make_desk(settings: Settings, keys: EdgeKeys, spool: SpoolWriter, counters: 
         TokenBox(keys.site, raw(keys.event)),
         spool,
         counters,
+        ForcedBox(keys.site, raw(keys.event)),
         settings.token_lifetime_s,
         settings.cookie_lifetime_s,
     )

@@ -4,19 +4,24 @@ import os
 from dataclasses import dataclass
 from typing import Final
 
+from msgspec.structs import replace
+
 from edge.decide.engine import EmptyEngine, Engine
 from edge.decide.types import Context, Decision, DecisionRecord, Event, Record
 from edge.errors import TokenError
+from edge.events.forced import PARAMETER as FORCED_PARAMETER
+from edge.events.forced import ForcedBox
 from edge.events.spool import SpoolFullError, SpoolWriter
 from edge.events.token import TokenBox
 from edge.pages.plan import PagePlan
 from edge.visitor import cookie
 from edge.visitor.cookie import CookieBox
-from edge.visitor.state import NEW, VisitorState, arrive, view
+from edge.visitor.state import NEW, VisitorState, arrive, assign, view
 from edge.worker.active import Active
 from edge.worker.counters import Counters
 from edge.worker.facts import Request
 
+FORCED_BYTES: Final = FORCED_PARAMETER.encode()
 SEED_MASK: Final = (1 << 63) - 1
 _RANDOM_BYTES: Final = 16 + 8 + 16 + cookie.NONCE_BYTES
 
@@ -59,6 +64,7 @@ class Desk:
     tokens: TokenBox
     spool: SpoolWriter
     counters: Counters
+    forced: ForcedBox
     token_lifetime_s: int
     cookie_lifetime_s: int
 
@@ -93,7 +99,9 @@ def personalize(views: list[PageView], active: Active, desk: Desk, now_ms: int) 
     expires_s = now_ms // 1000 + desk.token_lifetime_s
     filled = 0
     for draft, decision in zip(asking, decisions, strict=True):
-        filled += bool(decision.slots)
+        filled += any(slot.content or slot.items for slot in decision.slots)
+        if decision.assigned:
+            draft.state = assign(draft.state, decision.assigned)
         _compose(draft, decision, engine, desk.tokens.sign(draft.id, expires_s, decision.slots))
         draft.view.private = True
         records.append(_record(draft, decision, active, desk))
@@ -160,7 +168,23 @@ def _draft(view_: PageView, active: Active, desk: Desk, random: bytes) -> _Draft
         request.state.items,
         tuple([name for name in view_.plan.placements if name in masks]),
     )
+    if engine.divides:
+        context = _divided(context, request, desk, read_only=read_only)
     return _Draft(view_, random[:16].hex(), context, request.state, random[40:], item, keep, read_only)
+
+
+def _divided(context: Context, request: Request, desk: Desk, *, read_only: bool) -> Context:
+    """The context with what experiments go by; a visitor whom no cookie can hold has no unit."""
+    forced: tuple[tuple[str, str], ...] = ()
+    value = request.query.get(FORCED_PARAMETER) if FORCED_BYTES in request.query_string else None
+    if value is not None:
+        try:
+            demand = desk.forced.open(value, request.now_ms // 1000)
+            forced = ((demand.experiment, demand.variation),)
+        except TokenError as error:
+            desk.counters.add(f'nearside_refused_requests_total{{route="page",code="{error.code}"}}')
+    state = NEW if read_only else request.state
+    return replace(context, unit=state.visitor.hex(), assigned=state.assigned, forced=forced)
 
 
 def _open_state(request: Request, desk: Desk) -> tuple[VisitorState, bool]:
@@ -197,7 +221,7 @@ def _forget(view_: PageView) -> None:
 
 
 def _compose(draft: _Draft, decision: Decision, engine: Engine, token: bytes) -> None:
-    fragments = {slot.placement: engine.render(slot) for slot in decision.slots}
+    fragments = {s.placement: engine.render(s) for s in decision.slots if s.content or s.items}
     first = next((name for name in draft.context.placements if name in fragments), None)
     if first is not None:
         # A <template> may stand wherever content may, shows nothing, and runs nothing.
@@ -217,6 +241,8 @@ def _record(draft: _Draft, decision: Decision, active: Active, desk: Desk) -> De
         draft.state.visitor.hex(),
         draft.context,
         decision.slots,
+        teaches=not draft.context.forced,
+        excluded=decision.excluded,
     )
 
 

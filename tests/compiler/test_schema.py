@@ -20,7 +20,7 @@ from models.recipe import RECIPES, check_settings
 from origin.validation import workspace_schemas
 from tests.compiler.json_schema import accepts
 from tests.compiler.test_broken import CASES
-from tests.workspaces.make import FILES, make_workspace
+from tests.workspaces.make import EXPERIMENTS, FILES, make_workspace
 
 ROOT = Path(__file__).resolve().parents[2]
 SCHEMAS = workspace_schemas()
@@ -86,7 +86,7 @@ def test_the_keys_are_those_that_the_readers_ask_for(tmp_path: Path, monkeypatch
         return node(self, key, required=required)
 
     monkeypatch.setattr(Fields, "node", note)
-    assert read_workspace(make_workspace(tmp_path)).campaigns
+    assert read_workspace(make_workspace(tmp_path, EXPERIMENTS)).campaigns
     # A campaign reads `show` by its keys before it asks for them.
     described = {name: set(_keys(schema)) for name, schema in SCHEMAS.items()}
     described["model"] -= {setting for recipe in RECIPES.values() for setting in recipe.settings}

@@ -96,6 +96,60 @@ fallback: popular
 }
 
 
+EXPERIMENTS: Mapping[str, str] = {
+    "site.yaml": FILES["site.yaml"] + "holdouts:\n  - {id: never, share: 0.05, of: site, seed: never}\n",
+    "rules/experiments.yaml": """\
+experiments:
+  - id: hero-words
+    sticky: 1
+    coverage: 0.9
+    variations:
+      - {key: control, weight: 0.5, show: nothing}
+      - {key: warm, weight: 0.3, show: {content: warm}}
+      - {key: cool, weight: 0.2, show: {content: cool}}
+  - id: rules-or-model
+    hash: visitor.id
+    hashVersion: 1
+    seed: lists
+    namespace: {name: lists, range: [0, 0.8]}
+    ranges: [[0, 0.4], [0.4, 0.9]]
+    variations:
+      - key: rules
+        show:
+          trending: {content: warm}
+          recommended: nothing
+      - key: model
+        show:
+          trending: {recommender: popular, card: film, limit: 2}
+          recommended: {recommender: taste, card: film, limit: 3}
+holdouts:
+  - {id: quiet, share: 0.1, of: [spring], seed: quiet-2026}
+campaigns:
+  - id: words
+    audience: {geo.country: DE}
+    placement: hero
+    priority: 30
+    programme: spring
+    exclusive: loud
+    show: {experiment: hero-words}
+  - id: lists
+    audience: {geo.country: DE}
+    placement: [trending, recommended]
+    priority: 20
+    exclusive: loud
+    show: {experiment: rules-or-model}
+  - id: lists-alone
+    audience: {geo.country: FR}
+    placement: [trending, recommended]
+    priority: 20
+    show: {experiment: rules-or-model}
+""",
+    "content/warm.txt": "Come in\n",
+    "content/cool.txt": "Chill\n",
+}
+"""Files that add experiments, a holdout and an exclusive group."""
+
+
 def make_workspace(folder: Path, changes: Mapping[str, str | bytes | None] | None = None) -> Path:
     """Write the workspace into `folder`; `changes` add or replace files, None leaves one out."""
     for path, text in {**FILES, **(changes or {})}.items():

@@ -15,6 +15,7 @@ from edge.bundle.reader import open_bundle
 from edge.decide.engine import Engine
 from edge.decide.types import DecisionRecord, Event, Record
 from edge.errors import UpstreamError
+from edge.events.forced import ForcedBox
 from edge.events.spool import SpoolWriter, records
 from edge.events.token import TokenBox
 from edge.visitor.cookie import CookieBox
@@ -128,7 +129,8 @@ class Worker:
         self.counters = Counters()
         self.spool = SpoolWriter(folder)
         cookies, tokens = CookieBox(SITE, [(1, b"c" * 32)]), TokenBox(SITE, [(1, b"t" * 32)])
-        self.desk = Desk(SITE, "test", cookies, tokens, self.spool, self.counters, 3600, 86400)
+        forced = ForcedBox(SITE, [(1, b"t" * 32)])
+        self.desk = Desk(SITE, "test", cookies, tokens, self.spool, self.counters, forced, 3600, 86400)
         self.site = FakeSite()
         self.pages = PlainPages(1 << 20)
         self.records_at_start: list[int] = []
