@@ -49,7 +49,7 @@ def compile_workspace(workspace: Workspace, trained: Mapping[str, Trained], out:
         models = draft_models(workspace, trained, catalog.provides["items"], problems)
     problems.raise_errors()
     with _timed(timings, "rules"):
-        rules = draft_rules(workspace, models.provides)
+        rules = draft_rules(workspace, {**catalog.provides, **models.provides})
     manifests = {draft.role: draft.manifest(workspace.site.name) for draft in (rules, models, catalog)}
     bundle_id, verified = _lay_down(out, [rules, models, catalog], manifests, timings)
     warnings = tuple(sorted({*workspace.warnings, *problems.warnings}))

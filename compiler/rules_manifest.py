@@ -5,6 +5,7 @@ from collections.abc import Mapping
 import msgspec
 import numpy as np
 
+from compiler.behaviours import put_behaviours
 from compiler.catalog_manifest import card_interface
 from compiler.choices_artifact import Find, choices, used_experiments
 from compiler.draft import Draft
@@ -19,8 +20,8 @@ from edge.decide.campaigns import CONTENT, EXPERIMENT, RECOMMENDER
 Shown = tuple[str, str, int]
 
 
-def draft_rules(workspace: Workspace, recommenders: Mapping[str, str]) -> Draft:
-    """The rules' manifest; `recommenders` are the interfaces that the models provide."""
+def draft_rules(workspace: Workspace, interfaces: Mapping[str, str]) -> Draft:
+    """The rules' manifest; `interfaces` are what models and catalog provide."""
     draft = Draft("rules")
     shown = sorted({_shown(show) for show in workspace.shows() if show.recommender})
     schema = _schema(workspace, tuple(shown))
@@ -43,10 +44,11 @@ def draft_rules(workspace: Workspace, recommenders: Mapping[str, str]) -> Draft:
     ids = pack_strings("ids", [content.id.encode() for content in workspace.contents])
     bodies = pack_strings("bodies", [content.body for content in workspace.contents])
     draft.put("contents", "contents", pack(ids | bodies))
+    put_behaviours(draft, workspace.site.behaviours, workspace.catalog, interfaces)
     golden = golden_winners(workspace)
     draft.put("golden", "golden", msgspec.msgpack.encode(golden, order="deterministic"))
     for recommender, card, _ in shown:
-        draft.requires[f"recommender/{recommender}"] = recommenders[f"recommender/{recommender}"]
+        draft.requires[f"recommender/{recommender}"] = interfaces[f"recommender/{recommender}"]
         draft.requires[f"card/{card}"] = card_interface(card)
     return draft
 

@@ -1,9 +1,11 @@
 """Reads site.yaml: placements, attributes, items and consent of the site."""
 
 import re
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
+from compiler.behaviours import attributes_of, read_behaviours
 from compiler.fields import Fields, check_id
 from compiler.holdouts import read_holdouts
 from compiler.problems import Problems, nearest
@@ -88,8 +90,14 @@ def read_site(folder: Path, problems: Problems) -> Site | None:
     item_path = _read_item_path(fields.mapping("items"), problems)
     cookie, default = _read_consent(fields.mapping("consent"), problems)
     holdouts = tuple(read_holdouts(fields, problems))
+    behaviours = read_behaviours(fields, problems)
+    attributes = _sorted((*attributes, *attributes_of(behaviours)))
     fields.close()
-    return Site(name, placements, attributes, item_path, cookie, default, holdouts)
+    return Site(name, placements, attributes, item_path, cookie, default, holdouts, behaviours)
+
+
+def _sorted(attributes: Iterable[fmt.Attribute]) -> tuple[fmt.Attribute, ...]:
+    return tuple(sorted(attributes, key=lambda attribute: attribute.name))
 
 
 def _read_placements(fields: Fields, problems: Problems) -> tuple[str, ...]:
@@ -129,7 +137,7 @@ def _read_attributes(node: Node | None, front: str, problems: Problems) -> tuple
             attribute = _read_attribute(name, entry, problems)
             if attribute is not None:
                 found[name] = attribute
-    return tuple(found[name] for name in sorted(found))
+    return _sorted(found.values())
 
 
 def _read_attribute(name: str, node: Node, problems: Problems) -> fmt.Attribute | None:

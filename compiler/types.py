@@ -7,6 +7,7 @@ from typing import Any
 
 from compiler.conditions import Condition
 from compiler.problems import Problem
+from compiler.yaml_lines import Node
 from edge.bundle import format as fmt
 
 
@@ -21,6 +22,27 @@ class Site:
     consent_cookie: str
     consent_default: str
     holdouts: tuple["Holdout", ...] = ()
+    behaviours: tuple["BehaviourConfig", ...] = ()
+
+
+@dataclass(frozen=True)
+class BehaviourConfig:
+    """What is counted of each visitor; `where` and `of` speak of the catalog's columns, as ``item.COLUMN``.
+
+    `lines` says where ``where`` and ``of`` were written, and `node` is the former as it was.
+    """
+
+    name: str
+    event: str
+    measure: str
+    window_s: int
+    pattern: str
+    where: Mapping[str, Any]
+    of: str
+    path: str
+    line: int
+    lines: Mapping[str, int]
+    node: Node | None
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
+from compiler.behaviours import check_behaviours
 from compiler.campaigns import Names, Rules, read_rules
 from compiler.catalog import read_cards, read_catalog
 from compiler.content import read_contents
@@ -91,6 +92,8 @@ def read_workspace(folder: Path, check_settings: CheckSettings = _accept) -> Wor
         )
         rules = read_rules(folder, site, names, problems)
         check_sources(rules.campaigns, site, problems)
+        if catalog.path:  # else it can't be read, and that is told
+            check_behaviours(site.behaviours, catalog, problems)
     problems.raise_errors()
     assert site is not None
     found = Workspace(

@@ -22,7 +22,20 @@ MAX_HOLDOUTS: Final = 64
 MAX_GROUPS: Final = 1_024
 
 ARTIFACT_KINDS: Final[dict[str, frozenset[str]]] = {
-    "rules": frozenset({"schema", "index", "campaigns", "contents", "experiments", "golden"}),
+    "rules": frozenset(
+        (
+            "schema",
+            "index",
+            "campaigns",
+            "contents",
+            "holes",
+            "experiments",
+            "behaviours",
+            "feeds",
+            "lists",
+            "golden",
+        )
+    ),
     "models": frozenset({"plan", "graph", "arrays", "golden"}),
     "catalog": frozenset({"items", "cards"}),
 }

@@ -278,3 +278,4 @@ class EmptyEngine:
     schema = RulesSchema((), (), (), consent_default="none")
     reads: tuple[str, ...] = ()
     divides = False
+    behaviours: Behaviours = NONE

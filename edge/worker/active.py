@@ -26,7 +26,9 @@ class Active:
     reader: AttributeReader = field(init=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "reader", AttributeReader(self.engine.schema, self.engine.reads))
+        engine = self.engine
+        reader = AttributeReader(engine.schema, engine.reads, engine.behaviours.by_name)
+        object.__setattr__(self, "reader", reader)
 
 
 class Holder:

@@ -4,8 +4,10 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 from edge.bundle.format import Attribute, RulesSchema
+from edge.decide.behaviours import Behaviour
 from edge.decide.types import CONSENT_TIERS, Value
 from edge.errors import BundleError
+from edge.visitor.buckets import value
 from edge.worker.builtin import BUILTIN, MAX_TEXT_CHARS, Reader, clock_readers, number, text
 from edge.worker.place import NO_FRONT, Place
 from edge.worker.request import MAX_QUERY_FIELDS, Headers, Request, cookie_value
@@ -13,6 +15,7 @@ from edge.worker.request import MAX_QUERY_FIELDS, Headers, Request, cookie_value
 __all__ = ["MAX_QUERY_FIELDS", "MAX_TEXT_CHARS", "AttributeReader", "Headers", "Request", "cookie_value"]
 
 TIMEZONE: Final = "geo.timezone"
+_NO_BEHAVIOURS: Final[Mapping[str, Behaviour]] = {}
 
 
 class AttributeReader:
@@ -24,17 +27,20 @@ class AttributeReader:
         ``attribute``: one of a type or source that this edge does not know.
     """
 
-    def __init__(self, schema: RulesSchema, reads: Sequence[str]) -> None:
+    def __init__(
+        self, schema: RulesSchema, reads: Sequence[str], behaviours: Mapping[str, Behaviour] = _NO_BEHAVIOURS
+    ) -> None:
         declared = {attribute.name: attribute for attribute in schema.attributes}
         clock = clock_readers(_timezone(declared.get(TIMEZONE)))
         builtin = {**BUILTIN, **clock}
+        builtin |= {f"behaviour.{name}": _behaviour(behaviour) for name, behaviour in behaviours.items()}
         self._readers = [(name, _reader(declared[name], builtin)) for name in reads if name in declared]
         self._consent_cookie = schema.consent_cookie.encode()
         self._consent_default = schema.consent_default
 
     def attributes(self, request: Request) -> dict[str, Value]:
         """The attributes that the request has a value for."""
-        return {name: value for name, read in self._readers if (value := read(request)) is not None}
+        return {name: found for name, read in self._readers if (found := read(request)) is not None}
 
     def tier(self, headers: Headers) -> str:
         """The consent tier that the site's cookie states; a value that is no tier grants nothing."""
@@ -47,6 +53,13 @@ class AttributeReader:
         return stated if stated in CONSENT_TIERS else "none"
 
 
+def _behaviour(behaviour: Behaviour) -> Reader:
+    def read(request: Request) -> float:
+        return value(behaviour, request.counted.get(behaviour.tag, b""), request.now_ms // 1000)
+
+    return read
+
+
 def _timezone(attribute: Attribute | None) -> Reader | None:
     """What tells the visitor's time zone, if the site has anything that does."""
     if attribute is None or attribute.source == f"front:{NO_FRONT}":
@@ -56,7 +69,7 @@ def _timezone(attribute: Attribute | None) -> Reader | None:
 
 def _reader(attribute: Attribute, builtin: Mapping[str, Reader]) -> Reader:
     try:
-        if attribute.source == "builtin":
+        if attribute.source in ("builtin", "behaviour"):
             return builtin[attribute.name]
         kind, _, name = attribute.source.partition(":")
         if kind == "front":

@@ -15,6 +15,7 @@ from edge.events.spool import SpoolFullError, SpoolWriter
 from edge.events.token import TokenBox
 from edge.pages.plan import PagePlan
 from edge.visitor import cookie
+from edge.visitor.buckets import feed
 from edge.visitor.cookie import CookieBox
 from edge.visitor.state import NEW, VisitorState, arrive, assign, view
 from edge.worker.active import Active
@@ -157,6 +158,8 @@ def _draft(view_: PageView, active: Active, desk: Desk, random: bytes) -> _Draft
             request.before, request.now_ms // 1000, random[24:40] if request.tier == "full" else b""
         )
         request.state = view(state, item) if item else state
+        if engine.behaviours:
+            request.state = _counted(request, item, engine)
     else:
         _forget(view_)
     masks = engine.schema.placements
@@ -171,6 +174,17 @@ def _draft(view_: PageView, active: Active, desk: Desk, random: bytes) -> _Draft
     if engine.divides:
         context = _divided(context, request, desk, read_only=read_only)
     return _Draft(view_, random[:16].hex(), context, request.state, random[40:], item, keep, read_only)
+
+
+def _counted(request: Request, item: str, engine: Engine | EmptyEngine) -> VisitorState:
+    """The state with this page view counted by the behaviours that it feeds."""
+    behaviours, state = engine.behaviours, request.state
+    position = engine.items.find(item.encode()) if item and isinstance(engine, Engine) else -1
+    fed = behaviours.fed_by(request.path, position)
+    if not fed:
+        return state
+    known = behaviours.by_name.values()
+    return replace(state, behaviours=feed(state.behaviours, fed, known, request.now_ms // 1000))
 
 
 def _divided(context: Context, request: Request, desk: Desk, *, read_only: bool) -> Context:

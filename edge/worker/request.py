@@ -3,6 +3,7 @@
 from typing import Final
 from urllib.parse import parse_qsl
 
+from edge.visitor.buckets import Bodies, unpack
 from edge.visitor.state import VisitorState
 
 MAX_QUERY_FIELDS: Final = 100
@@ -25,7 +26,7 @@ class Request:
         As it was before this page view.
     """
 
-    __slots__ = ("_query", "before", "headers", "now_ms", "path", "query_string", "state", "tier")
+    __slots__ = ("_counted", "_query", "before", "headers", "now_ms", "path", "query_string", "state", "tier")
 
     def __init__(self, path: str, query_string: bytes, headers: Headers) -> None:
         self.path = path
@@ -35,6 +36,14 @@ class Request:
         self.tier = "none"
         self.state = self.before = VisitorState()
         self._query: dict[str, str] | None = None
+        self._counted: Bodies | None = None
+
+    @property
+    def counted(self) -> Bodies:
+        """What behaviours counted of the visitor, this page view too; nothing of one who is not known."""
+        if self._counted is None:
+            self._counted = unpack(self.state.behaviours)
+        return self._counted
 
     @property
     def query(self) -> dict[str, str]:
