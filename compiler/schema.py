@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
+from compiler.behaviours import WINDOW
 from compiler.campaigns import DEFAULT_LIMIT, MAX_LIMIT, MAX_PRIORITY
 from compiler.conditions import ConditionError, parse
 from compiler.fields import ID, MAX_ID_CHARACTERS
@@ -23,6 +24,7 @@ from compiler.site import (
     SOURCE,
     TYPES,
 )
+from edge.decide.behaviours import EVENTS, MAX_BEHAVIOURS, MEASURES
 from edge.decide.types import CONSENT_TIERS
 from edge.worker.place import FRONTS, NO_FRONT
 
@@ -98,6 +100,7 @@ def _site() -> Schema:
             "patternProperties": {f"^{re.escape(QUERY)}": _attribute("type")},
             "additionalProperties": _attribute("type", "source"),
         },
+        "behaviours": _behaviours(),
         "front": {
             "description": "Who stands before the edge and says where a visitor is: geo.* come from there.",
             "enum": [*FRONTS, NO_FRONT],
@@ -129,6 +132,27 @@ def _site() -> Schema:
         },
     }
     return _document("site.yaml", "What Nearside knows of the site.", _mapping(keys, ("site", "placements")))
+
+
+def _behaviours() -> Schema:
+    keys = {
+        "event": {
+            "description": "What happens: a view of an item (left out), or of any page.",
+            "enum": [*EVENTS],
+        },
+        "where": {"description": "Of a view: a condition over item.COLUMN of the catalog.", "type": "object"},
+        "path": _text("Of a page: a URL pattern such as /offers/**.", pattern="^/"),
+        "window": _text("How far back: 30m, 12h or 7d.", pattern=_whole(WINDOW.pattern)),
+        "measure": {"description": "What is told of it. Left out: count.", "enum": [*MEASURES]},
+        "of": _text("The column to add up, or whose values are told apart."),
+    }
+    return {
+        "description": "What visitors did in a window of time; each is an attribute behaviour.NAME.",
+        "type": "object",
+        "maxProperties": MAX_BEHAVIOURS,
+        "propertyNames": _id("A behaviour's name."),
+        "additionalProperties": _mapping(keys, ("window",)),
+    }
 
 
 def _attribute(*required: str) -> Schema:

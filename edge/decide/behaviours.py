@@ -68,9 +68,12 @@ class Behaviours:
         self._definitions = definitions
         _check(definitions, arrays, items)
         self._masks = arrays["masks"].data if definitions else memoryview(b"")
-        self._amounts = {name: array.data for name, array in arrays.items() if name != "masks"}
+        self._amounts = {
+            definition.name: arrays[name].data
+            for definition in definitions
+            if (name := f"amounts/{definition.name}") in arrays
+        }
         self._views = [(i, d) for i, d in enumerate(definitions) if d.event == "view"]
-        self._rated = any(d.measure == "rate" for _, d in self._views)
         self._pages = [
             (definition, url_pattern(definition.path) if definition.path else None)
             for definition in definitions

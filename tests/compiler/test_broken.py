@@ -43,6 +43,10 @@ def _catalog(text: str | bytes) -> Changes:
     return {"catalogs/films.csv": text}
 
 
+def _behaviour(text: str) -> Changes:
+    return {"site.yaml": f"{SITE}behaviours:\n  # one\n  b: {text}\n"}
+
+
 CASES: Mapping[str, tuple[Changes, tuple[str, int, str]]] = {
     # Files
     "no site": ({"site.yaml": None}, ("site.yaml", 0, "missing")),
@@ -61,6 +65,22 @@ CASES: Mapping[str, tuple[Changes, tuple[str, int, str]]] = {
     "built in as another type": (_site("geo.country: {type: string", "geo.country: {type: number"), ("site.yaml", 5, "bad-value")),
     "a computed name": (_site("geo.country:", "audience.vip:"), ("site.yaml", 5, "bad-id")),
     "no source": (_site("utm.campaign: {type: string, source: \"query:utm_campaign\"}", "a.b: {type: string}"), ("site.yaml", 4, "missing-key")),
+    # Behaviours
+    "no window": (_behaviour("{}"), ("site.yaml", 10, "missing-key")),
+    "window of years": (_behaviour("{window: 5y}"), ("site.yaml", 10, "bad-value")),
+    "window too long": (_behaviour("{window: 500d}"), ("site.yaml", 10, "bad-value")),
+    "unknown measure": (_behaviour("{window: 7d, measure: counts}"), ("site.yaml", 10, "bad-value")),
+    "path of a view": (_behaviour("{window: 7d, path: /a}"), ("site.yaml", 10, "bad-value")),
+    "bad path": (_behaviour("{window: 7d, event: page, path: a}"), ("site.yaml", 10, "bad-value")),
+    "where of a page": (_behaviour("{window: 7d, event: page, where: {item.genre: noir}}"), ("site.yaml", 10, "bad-value")),
+    "sum of nothing": (_behaviour("{window: 7d, measure: sum}"), ("site.yaml", 10, "missing-key")),
+    "sum of texts": (_behaviour("{window: 7d, measure: sum, of: item.genre}"), ("site.yaml", 10, "wrong-type")),
+    "count of a column": (_behaviour("{window: 7d, of: item.genre}"), ("site.yaml", 10, "bad-value")),
+    "distinct of an unknown column": (_behaviour("{window: 7d, measure: distinct, of: item.gender}"), ("site.yaml", 10, "unknown-name")),
+    "where of an unknown column": (_behaviour("\n      window: 7d\n      where:\n        item.gender: noir"), ("site.yaml", 13, "condition/attribute")),
+    "behaviour without a name": (_site("consent:", 'behaviours: {"A B": {window: 7d}}\nconsent:'), ("site.yaml", 7, "bad-id")),
+    "too many behaviours": (_site("consent:", "behaviours: {" + ", ".join(f"b{n}: {{window: 7d}}" for n in range(33)) + "}\nconsent:"), ("site.yaml", 7, "too-large")),
+    "behaviours of too many bytes": (_site("consent:", "behaviours: {" + ", ".join(f"b{n}: {{window: 7d, measure: rate}}" for n in range(18)) + "}\nconsent:"), ("site.yaml", 7, "too-large")),
     # YAML
     "tab": (_more("audiences:\n\tnobody: {}\n"), ("rules/more.yaml", 2, "yaml")),
     "not closed": (_more("campaigns: [\n"), ("rules/more.yaml", 1, "yaml")),

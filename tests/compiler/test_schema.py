@@ -30,6 +30,10 @@ BEYOND = {
     "unknown attribute", "inline condition", "unknown audience", "unknown placement", "unknown content",
     "unknown recommender", "unknown card", "unknown fallback", "content is gone",  # names of other files
     "interactions are gone", "endless path", "models without items", "bad model name",  # about files
+    "place without a front", "built in as another type",  # two values beside each other
+    "window too long", "behaviours of too many bytes",  # sums
+    "path of a view", "where of a page", "sum of nothing", "count of a column",
+    "sum of texts", "distinct of an unknown column", "where of an unknown column",  # of the catalog
     "hostile regex",  # a language of its own
     "ends first", "falls back to itself",  # two values beside each other
 }  # fmt: skip
@@ -77,6 +81,13 @@ def test_a_broken_file_is_refused_where_a_schema_can_tell(case: str, tmp_path: P
         assert accepts(SCHEMAS[_schema_of(path)], document) == (case in BEYOND)
 
 
+MORE = """\
+behaviours:
+  crime: {where: {item.genre: crime}, window: 7d}
+"""
+"""What the small workspace has no need of, with keys of its own."""
+
+
 def test_the_keys_are_those_that_the_readers_ask_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: dict[str, set[str]] = {}
     node = Fields.node
@@ -86,7 +97,8 @@ def test_the_keys_are_those_that_the_readers_ask_for(tmp_path: Path, monkeypatch
         return node(self, key, required=required)
 
     monkeypatch.setattr(Fields, "node", note)
-    assert read_workspace(make_workspace(tmp_path, EXPERIMENTS)).campaigns
+    changes = {**EXPERIMENTS, "site.yaml": str(EXPERIMENTS.get("site.yaml", FILES["site.yaml"])) + MORE}
+    assert read_workspace(make_workspace(tmp_path, changes)).campaigns
     # A campaign reads `show` by its keys before it asks for them.
     described = {name: set(_keys(schema)) for name, schema in SCHEMAS.items()}
     described["model"] -= {setting for recipe in RECIPES.values() for setting in recipe.settings}

@@ -10,10 +10,13 @@ from typing import Any
 import pytest
 
 from compiler.site import BUILT_IN, GEO
+from compiler.workspace import read_workspace
 from edge.bundle.format import Attribute, RulesSchema
+from edge.visitor.buckets import BODY_BYTES, HEAD_BYTES
 from edge.visitor.state import VisitorState
 from edge.worker.facts import AttributeReader, Request
 from edge.worker.place import FRONTS
+from tests.workspaces.make import make_workspace
 
 PAGE = (Path(__file__).resolve().parents[2] / "docs/attributes.md").read_text(encoding="utf-8")
 ROW = re.compile(r"\| `([a-z._]+)` \| (string|number|boolean) \| .* \| `(.+)` \| `(.+)` \|")
@@ -78,6 +81,30 @@ def test_an_example_holds(name: str, kind: str, given: str, value: str) -> None:
 
 def test_every_built_in_attribute_has_its_example() -> None:
     assert sorted(row[0] for row in EXAMPLES) == sorted(BUILT_IN)
+
+
+def test_a_workspace_of_all_examples_compiles(tmp_path: Path) -> None:
+    blocks = re.findall(r"```yaml\n(.*?)```", PAGE, re.DOTALL)
+    site = "site: films\nplacements: [hero]\nitems: {path: '/film/{item}'}\n"
+    site += "".join(block for block in blocks if "audiences:" not in block)
+    audiences = next(block for block in blocks if block.startswith("audiences:"))
+    names = re.findall(r"^  ([a-z-]+):", audiences, re.MULTILINE)
+    campaigns = "".join(
+        f"  - {{id: {name}, audience: {name}, placement: hero, show: {{content: app}}}}\n" for name in names
+    )
+    changes = {
+        "site.yaml": site,
+        "rules/audiences.yaml": audiences,
+        "rules/campaigns.yaml": f"campaigns:\n{campaigns}",
+    }
+    workspace = read_workspace(make_workspace(tmp_path, changes))
+    assert len(workspace.site.behaviours) == 5
+    assert len(workspace.campaigns) == len(names) == 2
+
+
+def test_the_costs_of_measures_are_as_stated() -> None:
+    for measure, size in BODY_BYTES.items():
+        assert re.search(rf"\| `{measure}` \|.*\| {size + HEAD_BYTES} \|", PAGE), measure
 
 
 def test_every_front_has_its_headers() -> None:
