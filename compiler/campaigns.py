@@ -10,9 +10,11 @@ from typing import Any, Final, TypeVar
 from compiler.conditions import Condition, ConditionError, parse
 from compiler.experiments import ExperimentReader, where
 from compiler.fields import Fields, check_id
+from compiler.lists import audiences_of
 from compiler.holdouts import check_holdouts, read_holdouts
 from compiler.problems import Problems, nearest
 from compiler.show import DEFAULT_LIMIT, MAX_LIMIT, Names, read_show
+from compiler.site import PATH as SITE_PATH
 from compiler.types import Audience, Campaign, Experiment, Holdout, Show, Site
 from compiler.yaml_lines import Node, read_yaml
 
@@ -80,7 +82,7 @@ class _Reader:
     """Audiences and campaigns so far, over all files."""
 
     def __init__(self, site: Site, names: Names, problems: Problems) -> None:
-        self.audiences: dict[str, Audience] = {}
+        self.audiences: dict[str, Audience] = audiences_of(site.lists)
         self.campaigns: dict[str, Campaign] = {}
         self.experiments: dict[str, Experiment] = {}
         self.holdouts = list(site.holdouts)
@@ -142,7 +144,8 @@ class _Reader:
         if not self._named <= {"", *self.audiences, *self._broken}:
             return  # one is misspelt, and told; it may mean any of them
         for name, audience in self.audiences.items():
-            if name not in self._named:
+            # A list may be used by its attribute.
+            if name not in self._named and audience.path != SITE_PATH:
                 message = f"no campaign is for the audience {name!r}"
                 hint = "use it in a campaign, or delete it"
                 self._problems.warn(audience.path, audience.line, "unused", message, hint)

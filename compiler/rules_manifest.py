@@ -11,6 +11,7 @@ from compiler.choices_artifact import Find, choices, used_experiments
 from compiler.draft import Draft
 from compiler.golden import golden_winners
 from compiler.index import build
+from compiler.lists import put_lists
 from compiler.types import Campaign, Show, Workspace
 from edge.bundle import format as fmt
 from edge.bundle.arrays import Array, pack
@@ -45,6 +46,7 @@ def draft_rules(workspace: Workspace, interfaces: Mapping[str, str]) -> Draft:
     bodies = pack_strings("bodies", [content.body for content in workspace.contents])
     draft.put("contents", "contents", pack(ids | bodies))
     put_behaviours(draft, workspace.site.behaviours, workspace.catalog, interfaces)
+    put_lists(draft, workspace.site.lists)
     golden = golden_winners(workspace)
     draft.put("golden", "golden", msgspec.msgpack.encode(golden, order="deterministic"))
     for recommender, card, _ in shown:

@@ -8,6 +8,7 @@ from compiler.behaviours import WINDOW
 from compiler.campaigns import DEFAULT_LIMIT, MAX_LIMIT, MAX_PRIORITY
 from compiler.conditions import ConditionError, parse
 from compiler.fields import ID, MAX_ID_CHARACTERS
+from compiler.lists import MAX_LISTS
 from compiler.operators import OPERATORS
 from compiler.schema_experiments import experiment_schema, holdout_schema
 from compiler.site import (
@@ -102,6 +103,19 @@ def _site() -> Schema:
         },
         "behaviours": _behaviours(),
         "front": {
+        "audiences": {
+            "description": "Audiences that are lists of ids; each is an attribute audience.NAME, too.",
+            "type": "object",
+            "maxProperties": MAX_LISTS,
+            "propertyNames": _id("An audience's name."),
+            "additionalProperties": _mapping(
+                {
+                    "list": _text("The file, a path in the workspace: one id in a line."),
+                    "by": _text("Whose ids: visitor.id, or an attribute of type string."),
+                },
+                ("list", "by"),
+            ),
+        },
             "description": "Who stands before the edge and says where a visitor is: geo.* come from there.",
             "enum": [*FRONTS, NO_FRONT],
         },

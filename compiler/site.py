@@ -8,6 +8,7 @@ from typing import Final
 from compiler.behaviours import attributes_of, read_behaviours
 from compiler.fields import Fields, check_id
 from compiler.holdouts import read_holdouts
+from compiler.lists import attributes_of_lists, read_lists
 from compiler.problems import Problems, nearest
 from compiler.types import Site
 from compiler.yaml_lines import Node, read_yaml
@@ -91,9 +92,10 @@ def read_site(folder: Path, problems: Problems) -> Site | None:
     cookie, default = _read_consent(fields.mapping("consent"), problems)
     holdouts = tuple(read_holdouts(fields, problems))
     behaviours = read_behaviours(fields, problems)
-    attributes = _sorted((*attributes, *attributes_of(behaviours)))
+    lists = read_lists(fields, folder, attributes, problems)
+    attributes = _sorted((*attributes, *attributes_of(behaviours), *attributes_of_lists(lists)))
     fields.close()
-    return Site(name, placements, attributes, item_path, cookie, default, holdouts, behaviours)
+    return Site(name, placements, attributes, item_path, cookie, default, holdouts, behaviours, lists)
 
 
 def _sorted(attributes: Iterable[fmt.Attribute]) -> tuple[fmt.Attribute, ...]:

@@ -25,6 +25,18 @@ class Site:
     behaviours: tuple["BehaviourConfig", ...] = ()
 
 
+    lists: tuple["IdList", ...] = ()
+
+
+@dataclass(frozen=True)
+class IdList:
+    """An audience of those whose attribute `by` is one of `ids`."""
+
+    name: str
+    by: str
+    ids: tuple[str, ...]
+    path: str
+    line: int
 @dataclass(frozen=True)
 class BehaviourConfig:
     """What is counted of each visitor; `where` and `of` speak of the catalog's columns, as ``item.COLUMN``.

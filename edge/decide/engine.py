@@ -12,6 +12,7 @@ from edge.decide.behaviours import NONE, Behaviours
 from edge.decide.behaviours import load as load_behaviours
 from edge.decide.campaigns import CONTENT, EXPERIMENT, RECOMMENDER, Campaigns
 from edge.decide.choice import Arm, Chooser, Settled, load_choices
+from edge.decide.fuse import Fuse, load_lists
 from edge.decide.recommender import Recommender
 from edge.decide.types import Context, Decision, Slot
 from edge.errors import BundleError
@@ -65,6 +66,7 @@ class Engine:
         if self._campaigns.size != self._index.size:
             raise BundleError("arrays", "index and campaigns differ in size")
         self.items = self._strings(bundle, bundle.one("catalog", "items"), "ids")
+        self.lists = load_lists(bundle)
         self.behaviours = load_behaviours(bundle, len(self.items))
         self._cards = {
             name.removeprefix("cards/"): self._strings(bundle, artifact, "bodies")
@@ -279,3 +281,4 @@ class EmptyEngine:
     reads: tuple[str, ...] = ()
     divides = False
     behaviours: Behaviours = NONE
+    lists: Mapping[str, Fuse] = {}

@@ -27,7 +27,7 @@ class Active:
 
     def __post_init__(self) -> None:
         engine = self.engine
-        reader = AttributeReader(engine.schema, engine.reads, engine.behaviours.by_name)
+        reader = AttributeReader(engine.schema, engine.reads, engine.behaviours.by_name, engine.lists)
         object.__setattr__(self, "reader", reader)
 
 

@@ -1,10 +1,12 @@
 """From a request to the attributes of its context: only those that the bundle reads."""
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Final
 
 from edge.bundle.format import Attribute, RulesSchema
 from edge.decide.behaviours import Behaviour
+from edge.decide.fuse import VISITOR_ID, Fuse
 from edge.decide.types import CONSENT_TIERS, Value
 from edge.errors import BundleError
 from edge.visitor.buckets import value
@@ -15,6 +17,7 @@ from edge.worker.request import MAX_QUERY_FIELDS, Headers, Request, cookie_value
 __all__ = ["MAX_QUERY_FIELDS", "MAX_TEXT_CHARS", "AttributeReader", "Headers", "Request", "cookie_value"]
 
 TIMEZONE: Final = "geo.timezone"
+_NO_LISTS: Final[Mapping[str, Fuse]] = {}
 _NO_BEHAVIOURS: Final[Mapping[str, Behaviour]] = {}
 
 
@@ -28,13 +31,18 @@ class AttributeReader:
     """
 
     def __init__(
-        self, schema: RulesSchema, reads: Sequence[str], behaviours: Mapping[str, Behaviour] = _NO_BEHAVIOURS
+        self,
+        schema: RulesSchema,
+        reads: Sequence[str],
+        behaviours: Mapping[str, Behaviour] = _NO_BEHAVIOURS,
+        lists: Mapping[str, Fuse] = _NO_LISTS,
     ) -> None:
         declared = {attribute.name: attribute for attribute in schema.attributes}
         clock = clock_readers(_timezone(declared.get(TIMEZONE)))
         builtin = {**BUILTIN, **clock}
         builtin |= {f"behaviour.{name}": _behaviour(behaviour) for name, behaviour in behaviours.items()}
-        self._readers = [(name, _reader(declared[name], builtin)) for name in reads if name in declared]
+        known = _Known(declared, builtin, lists)
+        self._readers = [(name, _reader(declared[name], known)) for name in reads if name in declared]
         self._consent_cookie = schema.consent_cookie.encode()
         self._consent_default = schema.consent_default
 
@@ -60,20 +68,47 @@ def _behaviour(behaviour: Behaviour) -> Reader:
     return read
 
 
+@dataclass(frozen=True)
+class _Known:
+    """What attributes are read by: all that the site has, those with readers of their own, and lists."""
+
+    declared: Mapping[str, Attribute]
+    builtin: Mapping[str, Reader]
+    lists: Mapping[str, Fuse]
+
+
+def _member(name: str, by: str, known: _Known) -> Reader:
+    """Whether the list of that audience holds the id that it goes by; nobody without one is in it."""
+    members = known.lists[name.removeprefix("audience.")]
+    id_of = _visitor_id if by == VISITOR_ID else _reader(known.declared[by], known)
+
+    def read(request: Request) -> bool:
+        id_ = id_of(request)
+        return isinstance(id_, str) and id_ != "" and id_ in members
+
+    return read
+
+
+def _visitor_id(request: Request) -> str | None:
+    return request.state.visitor.hex() if request.tier == "full" else None
+
+
 def _timezone(attribute: Attribute | None) -> Reader | None:
     """What tells the visitor's time zone, if the site has anything that does."""
     if attribute is None or attribute.source == f"front:{NO_FRONT}":
         return None
-    return _reader(attribute, {})
+    return _reader(attribute, _Known({}, {}, {}))
 
 
-def _reader(attribute: Attribute, builtin: Mapping[str, Reader]) -> Reader:
+def _reader(attribute: Attribute, known: _Known) -> Reader:
     try:
         if attribute.source in ("builtin", "behaviour"):
-            return builtin[attribute.name]
+            return known.builtin[attribute.name]
         kind, _, name = attribute.source.partition(":")
         if kind == "front":
             return Place(name, attribute.name)
+        if kind == "list":
+            return _member(attribute.name, name, known)
         return _reader_of(kind, name, _CONVERT[attribute.type])
     except (KeyError, UnicodeEncodeError) as error:
         what = f"{attribute.name!r}, a {attribute.type} of {attribute.source!r}"

@@ -47,6 +47,10 @@ def _behaviour(text: str) -> Changes:
     return {"site.yaml": f"{SITE}behaviours:\n  # one\n  b: {text}\n"}
 
 
+def _list(text: str) -> Changes:
+    return {"site.yaml": f"{SITE}audiences:\n  # one\n  vip: {text}\n"}
+
+
 CASES: Mapping[str, tuple[Changes, tuple[str, int, str]]] = {
     # Files
     "no site": ({"site.yaml": None}, ("site.yaml", 0, "missing")),
@@ -81,6 +85,13 @@ CASES: Mapping[str, tuple[Changes, tuple[str, int, str]]] = {
     "behaviour without a name": (_site("consent:", 'behaviours: {"A B": {window: 7d}}\nconsent:'), ("site.yaml", 7, "bad-id")),
     "too many behaviours": (_site("consent:", "behaviours: {" + ", ".join(f"b{n}: {{window: 7d}}" for n in range(33)) + "}\nconsent:"), ("site.yaml", 7, "too-large")),
     "behaviours of too many bytes": (_site("consent:", "behaviours: {" + ", ".join(f"b{n}: {{window: 7d, measure: rate}}" for n in range(18)) + "}\nconsent:"), ("site.yaml", 7, "too-large")),
+    # Lists
+    "list is gone": (_list("{list: vip.csv, by: visitor.id}"), ("vip.csv", 0, "missing")),
+    "list without by": (_list("{list: site.yaml}"), ("site.yaml", 10, "missing-key")),
+    "list by a number": (_list("{list: site.yaml, by: visitor.visits}"), ("site.yaml", 10, "unknown-name")),
+    "list of rows": (_list("{list: catalogs/films.csv, by: visitor.id}"), ("catalogs/films.csv", 1, "csv")),
+    "empty list": ({**_list("{list: vip.csv, by: visitor.id}"), "vip.csv": "id\n\n"}, ("vip.csv", 0, "empty")),
+    "audience that is a list": ({**_list("{list: models/popular.yaml, by: visitor.id}"), **_more("audiences:\n  vip: {}\n")}, ("rules/more.yaml", 2, "duplicate-id")),
     # YAML
     "tab": (_more("audiences:\n\tnobody: {}\n"), ("rules/more.yaml", 2, "yaml")),
     "not closed": (_more("campaigns: [\n"), ("rules/more.yaml", 1, "yaml")),

@@ -31,6 +31,8 @@ BEYOND = {
     "unknown recommender", "unknown card", "unknown fallback", "content is gone",  # names of other files
     "interactions are gone", "endless path", "models without items", "bad model name",  # about files
     "place without a front", "built in as another type",  # two values beside each other
+    "list is gone", "list by a number", "list of rows", "empty list",
+    "audience that is a list",  # of other files
     "window too long", "behaviours of too many bytes",  # sums
     "path of a view", "where of a page", "sum of nothing", "count of a column",
     "sum of texts", "distinct of an unknown column", "where of an unknown column",  # of the catalog
@@ -84,6 +86,8 @@ def test_a_broken_file_is_refused_where_a_schema_can_tell(case: str, tmp_path: P
 MORE = """\
 behaviours:
   crime: {where: {item.genre: crime}, window: 7d}
+audiences:
+  vip: {list: models/popular.yaml, by: visitor.id}
 """
 """What the small workspace has no need of, with keys of its own."""
 

@@ -86,8 +86,8 @@ def test_every_built_in_attribute_has_its_example() -> None:
 def test_a_workspace_of_all_examples_compiles(tmp_path: Path) -> None:
     blocks = re.findall(r"```yaml\n(.*?)```", PAGE, re.DOTALL)
     site = "site: films\nplacements: [hero]\nitems: {path: '/film/{item}'}\n"
-    site += "".join(block for block in blocks if "audiences:" not in block)
-    audiences = next(block for block in blocks if block.startswith("audiences:"))
+    site += "".join(block for block in blocks if "behaviour.sci-fi-views:" not in block)
+    audiences = next(block for block in blocks if "behaviour.sci-fi-views:" in block)
     names = re.findall(r"^  ([a-z-]+):", audiences, re.MULTILINE)
     campaigns = "".join(
         f"  - {{id: {name}, audience: {name}, placement: hero, show: {{content: app}}}}\n" for name in names
@@ -95,6 +95,7 @@ def test_a_workspace_of_all_examples_compiles(tmp_path: Path) -> None:
     changes = {
         "site.yaml": site,
         "rules/audiences.yaml": audiences,
+        "lists/vip.csv": f"id\n{'0' * 32}\n",
         "rules/campaigns.yaml": f"campaigns:\n{campaigns}",
     }
     workspace = read_workspace(make_workspace(tmp_path, changes))
