@@ -3,16 +3,16 @@
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
 from compiler.conditions import Condition, ConditionError, parse
 from compiler.experiments import ExperimentReader, where
 from compiler.fields import Fields, check_id
-from compiler.lists import audiences_of
 from compiler.holdouts import check_holdouts, read_holdouts
+from compiler.lists import audiences_of
 from compiler.problems import Problems, nearest
+from compiler.schedule import read_schedule
 from compiler.show import DEFAULT_LIMIT, MAX_LIMIT, Names, read_show
 from compiler.site import PATH as SITE_PATH
 from compiler.types import Audience, Campaign, Experiment, Holdout, Show, Site
@@ -23,8 +23,6 @@ __all__ = ["DEFAULT_LIMIT", "MAX_LIMIT", "MAX_PRIORITY", "Names", "Rules", "read
 FOLDER: Final = "rules"
 MAX_PRIORITY: Final = 1_000_000
 MAX_CAMPAIGNS: Final = 100_000
-
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True)
@@ -171,10 +169,10 @@ class _Reader:
         fields = Fields(node, path, where_, self._problems)
         id_ = fields.text("id", required=True)
         written, condition = self._audience(fields)
-        scheduled = self._schedule(fields)
-        if scheduled:
-            written = {"$and": [written, scheduled]}
-            condition = condition.both(parse(scheduled, self._types))
+        schedule = read_schedule(fields.mapping("schedule"), (path, where_), self._problems)
+        if schedule.written:
+            written = {"$and": [written, schedule.written]}
+            condition = condition.both(schedule.condition)
         placements = self._placements(fields)
         priority = fields.integer("priority", -MAX_PRIORITY, MAX_PRIORITY) or 0
         show = fields.mapping("show", required=True)
@@ -189,7 +187,7 @@ class _Reader:
                 path, node.line, "impossible", f"{where_} can never match: {what}", "see its audience"
             )
         show_ = (shown.content, shown.recommender, shown.card, shown.limit)
-        named = (experiment, programme, exclusive)
+        named = (experiment, programme, exclusive, schedule.weekly)
         return Campaign(id_, condition, written, placements, priority, *show_, path, node.line, *named)
 
     def _name(self, fields: Fields, key: str) -> str:
@@ -226,21 +224,6 @@ class _Reader:
                 code, message = f"condition/{problem.code}", f"{where}: {problem.message}"
                 self._problems.error(path, line, code, message, problem.hint)
             return None
-
-    def _schedule(self, fields: Fields) -> dict[str, Any]:
-        node = fields.mapping("schedule")
-        if node is None:
-            return {}
-        inner = Fields(node, fields.path, f"{fields.where}: schedule", self._problems)
-        start, end = _instant(inner, "start"), _instant(inner, "end")
-        inner.close()
-        if not node.value:
-            inner.error(node.line, "empty", "has neither start nor end", "give one, or leave schedule out")
-        elif start is not None and end is not None and start >= end:
-            inner.error(inner.line_of("end"), "bad-value", "ends before it starts", "swap start and end")
-        bounds = {"$gte": start, "$lt": end}
-        given = {operator: bound for operator, bound in bounds.items() if bound is not None}
-        return {"time.now": given} if given else {}
 
     def _placements(self, fields: Fields) -> tuple[str, ...]:
         found: list[str] = []
@@ -285,20 +268,3 @@ def _line_at(node: Node, path: tuple[str | int, ...]) -> int:
         except (KeyError, IndexError, TypeError):
             break
     return node.line
-
-
-def _instant(fields: Fields, key: str) -> int | None:
-    """UTC milliseconds of an ISO 8601 date and time with its zone."""
-    text = fields.text(key)
-    if text is None:
-        return None
-    hint = "write it like 2026-05-01T09:00:00+02:00"
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        fields.error(fields.line_of(key), "bad-value", f"has {key} {text!r}", hint)
-        return None
-    if moment.tzinfo is None:
-        fields.error(fields.line_of(key), "bad-value", f"has {key} {text!r} without a zone", hint)
-        return None
-    return (moment - _EPOCH) // timedelta(milliseconds=1)

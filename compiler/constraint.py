@@ -1,7 +1,8 @@
 """The normal form of what is demanded of one attribute."""
 
 import math
-from dataclasses import dataclass
+from bisect import bisect_left, bisect_right
+from dataclasses import dataclass, replace
 from typing import Final
 
 from edge.rules.values import Value
@@ -26,6 +27,8 @@ class Constraint:
         Whether the value must be a number in the interval.
     absent : bool
         Whether a missing value holds.
+    pieces : tuple[tuple[float, float], ...]
+        Where it has gaps: the parts of the interval, in order and apart, both ends inside.
     """
 
     allowed: frozenset[Value] | None = None
@@ -34,6 +37,12 @@ class Constraint:
     high: float = INFINITY
     ranged: bool = False
     absent: bool = True
+    pieces: tuple[tuple[float, float], ...] = ()
+
+    @property
+    def intervals(self) -> tuple[tuple[float, float], ...]:
+        """The parts of the interval; one where it has no gaps."""
+        return self.pieces or ((self.low, self.high),)
 
     @property
     def impossible(self) -> bool:
@@ -46,13 +55,28 @@ class Constraint:
             allowed = self.allowed if other.allowed is None else other.allowed
         else:
             allowed = self.allowed & other.allowed
-        return normal(
+        found = normal(
             allowed,
             self.excluded | other.excluded,
             (max(self.low, other.low), min(self.high, other.high)),
             self.ranged or other.ranged,
             self.absent and other.absent,
         )
+        for part in (self, other):
+            found = found.within(part.pieces) if part.pieces else found
+        return found
+
+    def within(self, pieces: tuple[tuple[float, float], ...]) -> "Constraint":
+        """The constraint that holds where this one does, with a number in one of the pieces or none."""
+        both = [
+            (max(one[0], two[0]), min(one[1], two[1])) for one in self.intervals for two in _near(pieces, one)
+        ]
+        low, high = (both[0][0], both[-1][1]) if both else (INFINITY, -INFINITY)
+        if self.allowed is not None:
+            inside = (v for v in self.allowed if any(_within(v, *piece) for piece in both))
+            return Constraint(frozenset(inside), absent=self.absent)
+        found = normal(None, self.excluded, (low, high), ranged=True, absent=self.absent)
+        return replace(found, pieces=tuple(both)) if len(both) > 1 else found
 
     def complement(self) -> "Constraint":
         """The constraint that holds where this one, being of one operator, does not.
@@ -110,6 +134,15 @@ def normal(
     if ranged:
         excluded = frozenset(v for v in excluded if _within(v, low, high))
     return Constraint(None, excluded, low, high, ranged, absent)
+
+
+def _near(
+    pieces: tuple[tuple[float, float], ...], interval: tuple[float, float]
+) -> list[tuple[float, float]]:
+    """Those that share a number with the interval."""
+    first = bisect_left(pieces, interval[0], key=lambda piece: piece[1])
+    end = bisect_right(pieces, interval[1], key=lambda piece: piece[0])
+    return list(pieces[first:end])
 
 
 def _within(value: Value, low: float, high: float) -> bool:

@@ -111,7 +111,7 @@ class _Part:
             self.default[rule] = constraint.allowed is None
             if constraint.ranged:
                 self.unranged[rule] = False
-                self.intervals.append((rule, constraint.low, constraint.high))
+                self.intervals += [(rule, low, high) for low, high in constraint.intervals]
             for value in constraint.excluded if constraint.allowed is None else constraint.allowed:
                 known = (type(value), value)
                 if known not in keys:

@@ -11,6 +11,7 @@ from compiler.fields import ID, MAX_ID_CHARACTERS
 from compiler.lists import MAX_LISTS
 from compiler.operators import OPERATORS
 from compiler.schema_experiments import experiment_schema, holdout_schema
+from compiler.schema_schedule import schedule_schema
 from compiler.site import (
     ATTRIBUTE,
     BUILT_IN,
@@ -102,7 +103,6 @@ def _site() -> Schema:
             "additionalProperties": _attribute("type", "source"),
         },
         "behaviours": _behaviours(),
-        "front": {
         "audiences": {
             "description": "Audiences that are lists of ids; each is an attribute audience.NAME, too.",
             "type": "object",
@@ -116,6 +116,7 @@ def _site() -> Schema:
                 ("list", "by"),
             ),
         },
+        "front": {
             "description": "Who stands before the edge and says where a visitor is: geo.* come from there.",
             "enum": [*FRONTS, NO_FRONT],
         },
@@ -219,19 +220,6 @@ def _rules() -> Schema:
 
 
 def _campaign() -> Schema:
-    instant = {
-        "type": "string",
-        # The reader takes all of ISO 8601 that has a zone.
-        "pattern": r"^[0-9W-]{7,10}.[0-9:.,]{2,}(Z|[+-][0-9:.]{2,})$",
-    }
-    schedule = _mapping(
-        {
-            "start": {"description": "From when on, like 2026-05-01T09:00:00+02:00.", **instant},
-            "end": {"description": "Until when, like 2026-05-08T09:00:00+02:00.", **instant},
-        },
-        description="When it runs; outside of it the campaign rests.",
-        minProperties=1,
-    )
     keys = {
         "id": _id("The campaign's id. Reports and logs speak of it."),
         "audience": {
@@ -245,7 +233,7 @@ def _campaign() -> Schema:
             "minimum": -MAX_PRIORITY,
             "maximum": MAX_PRIORITY,
         },
-        "schedule": schedule,
+        "schedule": schedule_schema(),
         "programme": _id("What it is a part of. Holdouts may cover a programme."),
         "exclusive": _id("A group: of all its campaigns a page shows one, the strongest."),
         "show": _show(),

@@ -6,9 +6,12 @@ from pathlib import Path
 from typing import Any
 
 from compiler.conditions import Condition
+from compiler.oracle import evaluate
 from compiler.problems import Problem
+from compiler.weekly import Weekly
 from compiler.yaml_lines import Node
 from edge.bundle import format as fmt
+from edge.decide.holes import Hole
 
 
 @dataclass(frozen=True)
@@ -23,8 +26,6 @@ class Site:
     consent_default: str
     holdouts: tuple["Holdout", ...] = ()
     behaviours: tuple["BehaviourConfig", ...] = ()
-
-
     lists: tuple["IdList", ...] = ()
 
 
@@ -37,6 +38,8 @@ class IdList:
     ids: tuple[str, ...]
     path: str
     line: int
+
+
 @dataclass(frozen=True)
 class BehaviourConfig:
     """What is counted of each visitor; `where` and `of` speak of the catalog's columns, as ``item.COLUMN``.
@@ -126,6 +129,8 @@ class Holdout:
 class Campaign:
     """Who sees what where; the condition joins audience and schedule.
 
+    `written` is the same as it was written, but for the hours of the week, which `weekly` has.
+
     Shows either `content`, or the first `limit` items of `recommender`, each as `card`, or what
     `experiment` says. Of the campaigns of one group `exclusive` a page has one.
     """
@@ -144,6 +149,13 @@ class Campaign:
     experiment: str = ""
     programme: str = ""
     exclusive: str = ""
+    weekly: Weekly | None = None
+
+    def meets(self, attributes: Mapping[str, Any]) -> bool:
+        """Whether its audience and schedule hold, by the plain evaluator and the clock on a wall."""
+        if not evaluate(self.written, attributes):
+            return False
+        return self.weekly is None or self.weekly.open_at(int(attributes.get("time.now", 0)))
 
     @property
     def show(self) -> Show:
@@ -153,11 +165,17 @@ class Campaign:
 
 @dataclass(frozen=True)
 class Content:
-    """A fragment, safe to stand in a page as it is."""
+    """A fragment, safe to stand in a page as it is.
+
+    `holes` are where attributes may stand in place of its defaults; `asks` names these as they
+    were written, with their lines.
+    """
 
     id: str
     body: bytes
     path: str
+    holes: tuple[Hole, ...] = ()
+    asks: tuple[tuple[str, int], ...] = ()
 
 
 @dataclass(frozen=True)

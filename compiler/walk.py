@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from compiler.oracle import evaluate
 from compiler.types import Campaign, Experiment, Holdout, Workspace
 from edge.decide.choice import HOLDOUT_VERSION, VISITOR_ID
 from edge.decide.types import Value
@@ -32,7 +31,7 @@ class Walk:
         held = [holdout for holdout in self._holdouts if holds(holdout, unit)]
         for campaign in self._strongest:
             free = [placement for placement in campaign.placements if placement not in found]
-            if not free or not evaluate(campaign.written, attributes):
+            if not free or not campaign.meets(attributes):
                 continue
             variation = self._variation(campaign, attributes, unit)
             if variation is None or any(covers(holdout, campaign) for holdout in held):

@@ -35,6 +35,14 @@ def _condition(text: str) -> Changes:
     return _more(f"audiences:\n  fine:\n    device.type: mobile\n  broken:\n    {text}\n")
 
 
+def _schedule(text: str) -> Changes:
+    return _more(f"campaigns:\n- id: a\n  placement: hero\n  show: {{content: app}}\n  schedule: {text}\n")
+
+
+def _weekly(windows: str, end: str = "2026-09-01") -> Changes:
+    return _schedule(f"{{start: 2026-06-01, end: {end}, timezone: Europe/Berlin, weekly: [{windows}]}}")
+
+
 def _model(text: str) -> Changes:
     return _more(text, "models/more.yaml")
 
@@ -173,6 +181,20 @@ CASES: Mapping[str, tuple[Changes, tuple[str, int, str]]] = {
         _more("campaigns:\n- id: a\n  placement: hero\n  schedule: {}\n  show: {content: app}\n"),
         ("rules/more.yaml", 4, "empty"),
     ),
+    "no such zone": (_schedule("{start: 2026-06-01, timezone: Europe/Berln}"), ("rules/more.yaml", 5, "unknown-name")),
+    "hours without a zone": (_schedule("{weekly: [{days: sat}]}"), ("rules/more.yaml", 5, "missing-key")),
+    "hours without an end": (
+        _schedule("\n      start: 2026-06-01\n      timezone: Europe/Berlin\n      weekly:\n        - days: sat"),
+        ("rules/more.yaml", 8, "missing-key"),
+    ),
+    "hours for years": (_weekly("{days: sat}", "2029-06-01"), ("rules/more.yaml", 5, "too-large")),
+    "no such day": (_weekly("{days: [sat, sunday]}"), ("rules/more.yaml", 5, "unknown-name")),
+    "no day": (_weekly("{days: []}"), ("rules/more.yaml", 5, "empty")),
+    "no such time": (_weekly('{from: "8pm"}'), ("rules/more.yaml", 5, "bad-value")),
+    "no time": (_weekly('{from: "18:00", to: "18:00"}'), ("rules/more.yaml", 5, "bad-value")),
+    "misspelt hours": (_weekly('{form: "18:00"}'), ("rules/more.yaml", 5, "unknown-key")),
+    "hours that never come": (_weekly("{days: sat}", "2026-06-03"), ("rules/more.yaml", 5, "bad-value")),
+    "too many hours": (_weekly(", ".join(["{days: sat}"] * 33)), ("rules/more.yaml", 5, "too-large")),
     "shows nothing": (_rules("    show: {content: welcome}\n", ""), ("rules/campaigns.yaml", 2, "missing-key")),
     "shows both": (
         _rules("{content: welcome}", "{content: welcome, recommender: taste}"),

@@ -37,6 +37,8 @@ BEYOND = {
     "path of a view", "where of a page", "sum of nothing", "count of a column",
     "sum of texts", "distinct of an unknown column", "where of an unknown column",  # of the catalog
     "hostile regex",  # a language of its own
+    "no such zone",  # a file of the machine
+    "hours for years", "no time", "hours that never come",
     "ends first", "falls back to itself",  # two values beside each other
 }  # fmt: skip
 """Mistakes of `CASES` that no JSON Schema can tell."""
@@ -101,7 +103,8 @@ def test_the_keys_are_those_that_the_readers_ask_for(tmp_path: Path, monkeypatch
         return node(self, key, required=required)
 
     monkeypatch.setattr(Fields, "node", note)
-    changes = {**EXPERIMENTS, "site.yaml": str(EXPERIMENTS.get("site.yaml", FILES["site.yaml"])) + MORE}
+    site = str(EXPERIMENTS.get("site.yaml", FILES["site.yaml"])) + MORE
+    changes = {**EXPERIMENTS, **WEEKENDS, "site.yaml": site}
     assert read_workspace(make_workspace(tmp_path, changes)).campaigns
     # A campaign reads `show` by its keys before it asks for them.
     described = {name: set(_keys(schema)) for name, schema in SCHEMAS.items()}
@@ -128,6 +131,21 @@ def test_every_operator_is_offered_for_some_type(kind: str) -> None:
     assert {"$eq", "$in", "$exists"} <= set(offered) <= {*OPERATORS, *NESTED}
     assert ("$gt" in offered) == (kind != "boolean")
     assert ("$url" in offered) == (kind == "string")
+
+
+WEEKENDS = {
+    "rules/weekends.yaml": """
+campaigns:
+  - id: weekends
+    placement: hero
+    schedule:
+      start: 2026-06-01
+      end: 2026-09-01
+      timezone: Europe/Berlin
+      weekly: [{days: [sat, sun], from: "10:00", to: "18:00"}]
+    show: {content: app}
+"""
+}
 
 
 VALUES: tuple[Any, ...] = (
