@@ -10,6 +10,7 @@ from typing import Final
 import nh3
 
 from compiler.fields import check_id
+from compiler.holes import settle_holes, take_out
 from compiler.problems import Problems
 from compiler.text_files import find_control, read_text, settle
 from compiler.types import Content
@@ -141,16 +142,26 @@ def read_contents(folder: Path, problems: Problems) -> tuple[Content, ...]:
             message = f"content {file.stem!r} is also in {found[file.stem].path}"
             problems.error(path, 0, "duplicate-id", message, "keep one of them")
             continue
-        body = _read_body(folder, path, problems)
-        if body is not None:
-            found[file.stem] = Content(file.stem, body.encode(), path)
+        content = _read_content(folder, path, problems)
+        if content is not None:
+            found[file.stem] = content
     return tuple(found[id_] for id_ in sorted(found))
 
 
-def _read_body(folder: Path, path: str, problems: Problems) -> str | None:
+def _read_content(folder: Path, path: str, problems: Problems) -> Content | None:
     text = read_text(folder, path, problems, MAX_CONTENT_BYTES)
     if text is None:
         return None
+    marked, holes, fine = take_out(text, path, problems)
+    body = _clean(marked, path, problems) if fine else None
+    if body is None:
+        return None
+    filled, settled = settle_holes(body, holes, path, problems)
+    asks = tuple((hole.attribute, hole.line) for hole in holes.values())
+    return Content(Path(path).stem, filled, path, settled, asks)
+
+
+def _clean(text: str, path: str, problems: Problems) -> str | None:
     if not text.strip():
         problems.error(path, 0, "empty", "the content is empty", "write something, or delete the file")
         return None

@@ -10,6 +10,7 @@ from compiler.catalog_manifest import card_interface
 from compiler.choices_artifact import Find, choices, used_experiments
 from compiler.draft import Draft
 from compiler.golden import golden_winners
+from compiler.holes import put_holes
 from compiler.index import build
 from compiler.lists import put_lists
 from compiler.types import Campaign, Show, Workspace
@@ -45,6 +46,7 @@ def draft_rules(workspace: Workspace, interfaces: Mapping[str, str]) -> Draft:
     ids = pack_strings("ids", [content.id.encode() for content in workspace.contents])
     bodies = pack_strings("bodies", [content.body for content in workspace.contents])
     draft.put("contents", "contents", pack(ids | bodies))
+    put_holes(draft, workspace.contents)
     put_behaviours(draft, workspace.site.behaviours, workspace.catalog, interfaces)
     put_lists(draft, workspace.site.lists)
     golden = golden_winners(workspace)

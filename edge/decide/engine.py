@@ -13,8 +13,9 @@ from edge.decide.behaviours import load as load_behaviours
 from edge.decide.campaigns import CONTENT, EXPERIMENT, RECOMMENDER, Campaigns
 from edge.decide.choice import Arm, Chooser, Settled, load_choices
 from edge.decide.fuse import Fuse, load_lists
+from edge.decide.holes import fill, load_holes
 from edge.decide.recommender import Recommender
-from edge.decide.types import Context, Decision, Slot
+from edge.decide.types import Context, Decision, Slot, Value
 from edge.errors import BundleError
 from edge.rules.index import Index
 
@@ -28,6 +29,7 @@ Lists = dict[str, tuple[str, ...]]
 """By recommender, item ids, best first."""
 
 _NOTHING: Final = Decision(())
+_NO_ATTRIBUTES: Final[Mapping[str, Value]] = {}
 
 
 class Engine:
@@ -80,6 +82,10 @@ class Engine:
         self.reads = self._index.attributes
         if self._chooser:
             self.reads = tuple(sorted({*self.reads, *self._chooser.reads}))
+        holes = load_holes(bundle, self._contents)
+        self._holes = holes.of if holes else {}
+        if holes:
+            self.reads = tuple(sorted({*self.reads, *holes.reads}))
         self.divides = self._chooser is not None and self._chooser.divides
         self._everyone = self._index.everyone
         self._killed: tuple[str, ...] = ()
@@ -250,13 +256,15 @@ class Engine:
             self._killed = killed
         return self._alive
 
-    def render(self, slot: Slot) -> bytes:
-        """The slot's fragment: bytes that were rendered and escaped at compile time.
+    def render(self, slot: Slot, attributes: Mapping[str, Value] = _NO_ATTRIBUTES) -> bytes:
+        """The slot's fragment: bytes that were escaped at compile time, their holes filled with attributes.
 
         Of a slot that fills nothing there is none.
         """
         if slot.content:
-            return self._contents[self._content_ids.find(slot.content.encode())]
+            position = self._content_ids.find(slot.content.encode())
+            body = self._contents[position]
+            return fill(body, self._holes[position], attributes) if position in self._holes else body
         if not slot.items:
             return b""
         rendered = self._rendered[slot.card]

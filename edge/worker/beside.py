@@ -3,6 +3,7 @@
 import logging
 import os
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Final, TypeVar
 
@@ -170,7 +171,7 @@ def _decided(context: Context, active: Active, desk: Desk) -> tuple[dict[str, ob
     answer = {
         **_nothing(number, active),
         "token": desk.tokens.sign(number, expires_s, decision.slots).decode(),
-        "slots": _slots(engine, decision),
+        "slots": _slots(engine, decision, context.attributes),
     }
     return answer, record
 
@@ -179,7 +180,7 @@ def _nothing(number: str, active: Active) -> dict[str, object]:
     return {"decision": number, "bundle": active.engine.id, "revision": active.revision, "slots": []}
 
 
-def _slots(engine: Engine, decision: Decision) -> list[dict[str, object]]:
+def _slots(engine: Engine, decision: Decision, attributes: Mapping[str, Value]) -> list[dict[str, object]]:
     return [
         {
             "placement": slot.placement,
@@ -191,7 +192,7 @@ def _slots(engine: Engine, decision: Decision) -> list[dict[str, object]]:
                 if slot.content or not slot.items
                 else {"recommender": slot.candidates, "items": slot.items}
             ),
-            "html": engine.render(slot).decode(),
+            "html": engine.render(slot, attributes).decode(),
         }
         for slot in decision.slots
     ]

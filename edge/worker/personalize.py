@@ -235,7 +235,8 @@ def _forget(view_: PageView) -> None:
 
 
 def _compose(draft: _Draft, decision: Decision, engine: Engine, token: bytes) -> None:
-    fragments = {s.placement: engine.render(s) for s in decision.slots if s.content or s.items}
+    attributes = draft.context.attributes
+    fragments = {s.placement: engine.render(s, attributes) for s in decision.slots if s.content or s.items}
     first = next((name for name in draft.context.placements if name in fragments), None)
     if first is not None:
         # A <template> may stand wherever content may, shows nothing, and runs nothing.
