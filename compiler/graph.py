@@ -45,6 +45,10 @@ class ScoreModel(Protocol):
     def arrays(self) -> Mapping[str, Array]:
         """What the graph's other inputs are bound to."""
 
+    @property
+    def excludes_seen(self) -> bool:
+        """Whether a list leaves out what the history holds."""
+
     def score(self, history: NDArray[np.int32], weight: NDArray[np.float32]) -> NDArray[np.float32]:
         """The scores, computed without ONNX."""
 
@@ -95,7 +99,7 @@ def merge(
         inputs += part.inputs
     for spec in ordered:
         limit = min(spec.limit, n_items)
-        nodes += _list_nodes(spec)
+        nodes += _list_nodes(spec, models[spec.name].excludes_seen)
         constants[f"list/{spec.name}/limit"] = np.array([limit], np.int64)
         outputs.append(_value(f"items/{spec.name}", TensorProto.INT32, limit))
         outputs.append(_value(f"scores/{spec.name}", TensorProto.FLOAT, limit))
@@ -111,7 +115,8 @@ def reference_items(
     known = np.array([history], np.int32).reshape(1, -1)
     name = spec.name if len(history) or spec.fallback is None else spec.fallback
     scores = models[name].score(known, np.ones(known.shape, np.float32))[0].copy()
-    scores[known[0]] = NEVER
+    if models[spec.name].excludes_seen:
+        scores[known[0]] = NEVER
     best = np.argsort(-scores, kind="stable")[: spec.limit]
     return [int(position) for position in best if scores[position] != NEVER]
 
@@ -225,18 +230,20 @@ def _seen_nodes(n_items: int) -> tuple[list[NodeProto], dict[str, Array]]:
     return nodes, constants
 
 
-def _list_nodes(spec: RecommenderSpec) -> list[NodeProto]:
+def _list_nodes(spec: RecommenderSpec, excludes_seen: bool) -> list[NodeProto]:
     """Nodes from a model's scores to a recommender's two outputs."""
     name, scores, nodes = f"list/{spec.name}", f"model/{spec.name}/scores", []
     if spec.fallback is not None:
         inputs = [":known", scores, f"model/{spec.fallback}/scores"]
         scores = f"{name}/chosen"
         nodes.append(helper.make_node("Where", inputs, [scores]))
+    if excludes_seen:
+        nodes.append(helper.make_node("Add", [scores, ":seen"], [f"{name}/open"]))
+        scores = f"{name}/open"
     top = f"scores/{spec.name}"
     return [
         *nodes,
-        helper.make_node("Add", [scores, ":seen"], [f"{name}/open"]),
-        helper.make_node("TopK", [f"{name}/open", f"{name}/limit"], [top, f"{name}/best"], axis=1),
+        helper.make_node("TopK", [scores, f"{name}/limit"], [top, f"{name}/best"], axis=1),
         helper.make_node("Cast", [f"{name}/best"], [f"{name}/positions"], to=TensorProto.INT32),
         helper.make_node("Equal", [top, ":masked"], [f"{name}/masked"]),
         helper.make_node(

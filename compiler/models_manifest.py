@@ -1,13 +1,13 @@
 """Compiles trained models: one graph, its plan and arrays, and golden lists."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 import msgspec
 
 from compiler.draft import Draft, interface
 from compiler.golden import golden_lists
-from compiler.graph import RecommenderSpec, ScoreModel, merge
+from compiler.graph import MAX_HISTORY, RecommenderSpec, ScoreModel, merge
 from compiler.problems import Problems
 from compiler.types import ModelConfig, Workspace
 from edge.bundle import format as fmt
@@ -44,7 +44,7 @@ def draft_models(
     if workspace.models and _check(workspace, trained, problems):
         specs = _specs(workspace)
         try:
-            merged = merge(trained, specs)
+            merged = merge(trained, specs, _max_history(trained, specs))
         except GivenError as error:
             problems.error("models", 0, "model", str(error), "train the models again")
             return draft
@@ -58,6 +58,12 @@ def draft_models(
         golden = golden_lists(trained, specs, workspace.catalog, merged.plan.max_history)
     draft.put("golden", "golden", msgspec.msgpack.encode(golden, order="deterministic"))
     return draft
+
+
+def _max_history(trained: Mapping[str, Trained], specs: Sequence[RecommenderSpec]) -> int:
+    """As many items as the most demanding model looks at; one graph takes in one history."""
+    asked = (trained[spec.name].card.get("settings", {}).get("max_history") for spec in specs)
+    return max(int(most or MAX_HISTORY) for most in asked)
 
 
 def _specs(workspace: Workspace) -> list[RecommenderSpec]:

@@ -126,19 +126,19 @@ def _print_table(programs: dict[str, Program], connections: int) -> None:
 
 @contextlib.contextmanager
 def _programs(folder: Path, bundle: Path) -> Iterator[dict[str, Program]]:
-    state, keys = _lay_down(folder, bundle)
+    state, keys = lay_down(folder, bundle)
     page = folder / "page.html"
     page.write_text(PAGE)
-    site = _start([sys.executable, "-m", "loadtest.peers", "site", str(page)])
+    site = start([sys.executable, "-m", "loadtest.peers", "site", str(page)])
     edge = [sys.executable, "-m", "edge.worker", "--origin", "http://127.0.0.1:1", "--log-level", "warning"]
     edge += ["--upstream", f"http://127.0.0.1:{site.port}", "--keys", str(keys), "--state-dir", str(state)]
-    started = {"site": site, "personalized": _start([*edge, "--fd"])}
+    started = {"site": site, "personalized": start([*edge, "--fd"])}
     try:
         # The peers serve as many bytes as a personalized page has.
         filled = folder / "filled.html"
         filled.write_bytes(_fetch(started["personalized"].port))
         for name in ("bare", "starlette"):
-            started[name] = _start([sys.executable, "-m", "loadtest.peers", name, str(filled)])
+            started[name] = start([sys.executable, "-m", "loadtest.peers", name, str(filled)])
         yield started
     finally:
         for program in started.values():
@@ -147,7 +147,7 @@ def _programs(folder: Path, bundle: Path) -> Iterator[dict[str, Program]]:
             program.process.wait()
 
 
-def _start(command: list[str]) -> Program:
+def start(command: list[str]) -> Program:
     listener = socket.create_server(("127.0.0.1", 0), backlog=1024)
     descriptor = listener.fileno()
     process = subprocess.Popen([*command, str(descriptor)], pass_fds=[descriptor])
@@ -165,7 +165,7 @@ def _fetch(port: int) -> bytes:
     return answer.partition(b"\r\n\r\n")[2]
 
 
-def _lay_down(folder: Path, bundle: Path) -> tuple[Path, Path]:
+def lay_down(folder: Path, bundle: Path) -> tuple[Path, Path]:
     """A state folder and a keys file, as an agent would leave them."""
     state = folder / "state"
     bundles_folder(state).mkdir(parents=True)

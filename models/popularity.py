@@ -10,6 +10,7 @@ from onnx import helper
 from edge.bundle.arrays import Array
 from models.interactions import Interactions
 from models.onnx_build import score_graph
+from models.settings import Number, Setting, Settings
 from models.trained import Progress, Scores, Trained
 
 DAY_S: Final = 86_400
@@ -21,14 +22,13 @@ class Popularity:
     """Counts of interactions, each halved per `half_life_days` before the newest one."""
 
     name: Final = "popularity"
-    settings: Final[Mapping[str, float]] = {"half_life_days": 30.0}
+    excludes_seen: Final = True
+    settings: Final[Mapping[str, Setting]] = {
+        "half_life_days": Number(30, "Days after which an interaction counts half.", positive=True)
+    }
 
     def train(
-        self,
-        interactions: Interactions,
-        items: tuple[str, ...],
-        settings: Mapping[str, float],
-        progress: Progress,
+        self, interactions: Interactions, items: tuple[str, ...], settings: Settings, progress: Progress
     ) -> Trained:
         """See `models.trained.Recipe`."""
         age_days = (interactions.timestamps.max() - interactions.timestamps) / DAY_S
@@ -36,9 +36,8 @@ class Popularity:
         counts = np.bincount(interactions.items, decay, len(items))
         score = np.round(counts / counts.max() / STEP) * STEP
         progress("count", 1.0)
-        card = {"recipe": self.name, "settings": dict(settings), "seed": 0, "data": interactions.digest()}
         arrays = {"score": score.astype(np.float32)}
-        return Trained(self.name, items, _graph(arrays), arrays, {**card, "metrics": {}}, self.score)
+        return Trained(self.name, items, _graph(arrays), arrays, {}, self.score)
 
     def score(
         self, arrays: Mapping[str, Array], history: NDArray[np.int32], weight: NDArray[np.float32]

@@ -8,14 +8,20 @@ from typing import Final
 
 from edge.errors import GivenError
 from models import trained as _trained
+from models.also_viewed import AlsoViewed
 from models.ease import Ease
 from models.interactions import Interactions
+from models.item_item import ItemItem
 from models.popularity import Popularity
-from models.trained import Predictor, Progress, Recipe, Trained, save
+from models.recently_viewed import RecentlyViewed
+from models.settings import COMMON, Setting
+from models.trained import Progress, Recipe, Trained, save
 
 __all__ = ["RECIPES", "Progress", "Recipe", "Trained", "load", "save", "train"]
 
-RECIPES: Final[Mapping[str, Recipe]] = {recipe.name: recipe for recipe in (Ease(), Popularity())}
+RECIPES: Final[Mapping[str, Recipe]] = {
+    recipe.name: recipe for recipe in (AlsoViewed(), Ease(), ItemItem(), Popularity(), RecentlyViewed())
+}
 
 
 def train(
@@ -34,18 +40,28 @@ def train(
     """
     chosen = _recipe(recipe)
     complete = check_settings(recipe, settings or {})
-    return replace(chosen.train(interactions, interactions.item_ids, complete, progress), name=name)
+    model = chosen.train(interactions, interactions.item_ids, complete, progress)
+    card = {"recipe": recipe, "settings": complete, "seed": 0, "data": interactions.digest(), "metrics": {}}
+    return replace(model, name=name, card=card, excludes_seen=chosen.excludes_seen)
 
 
-def check_settings(recipe: str, settings: Mapping[str, object]) -> dict[str, float]:
+def settings_of(recipe: str) -> dict[str, Setting]:
+    """All that a recipe can be told."""
+    return {**_recipe(recipe).settings, **COMMON}
+
+
+def check_settings(recipe: str, settings: Mapping[str, object]) -> dict[str, float | str]:
     """The recipe's settings complete with defaults; raises as `train` does."""
-    defaults = _recipe(recipe).settings
+    known = settings_of(recipe)
+    read: dict[str, float | str] = {key: setting.default for key, setting in known.items()}
     for key, value in settings.items():
-        if key not in defaults:
-            raise GivenError("unknown-setting", f"{recipe} has no setting {key!r}{_nearest(key, defaults)}")
-        if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < float("inf"):
-            raise GivenError("setting", f"{recipe}: {key} must be a number above 0, not {value!r}")
-    return {key: float(settings.get(key, default)) for key, default in defaults.items()}  # type: ignore[arg-type]
+        if key not in known:
+            raise GivenError("unknown-setting", f"{recipe} has no setting {key!r}{_nearest(key, known)}")
+        try:
+            read[key] = known[key].read(value)
+        except ValueError as error:
+            raise GivenError("setting", f"{recipe}: {key} {error}") from error
+    return {key: float(value) if not isinstance(value, str) else value for key, value in read.items()}
 
 
 def load(folder: Path) -> Trained:
@@ -56,11 +72,7 @@ def load(folder: Path) -> Trained:
     GivenError
         ``trained-model`` where the folder is not what `save` writes, or ``unknown-recipe``.
     """
-    return _trained.load(folder, _predictor)
-
-
-def _predictor(recipe: str) -> Predictor:
-    return _recipe(recipe).score
+    return _trained.load(folder, _recipe)
 
 
 def _recipe(name: str) -> Recipe:

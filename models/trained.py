@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from edge.bundle.arrays import Array, pack, unpack
 from edge.errors import GivenError
 from models.interactions import Interactions
+from models.settings import Setting, Settings
 
 WEIGHT_STEPS: Final = 16
 """History weights are multiples of ``1 / WEIGHT_STEPS`` in [0, 1]."""
@@ -45,6 +46,8 @@ class Trained:
         output ``scores`` (float32, (batch, len(items))).
     card : dict
         ``recipe``, ``settings``, ``seed``, ``data`` (a hash), ``metrics``; all JSON.
+    excludes_seen : bool
+        Whether a list leaves out what the history holds.
     """
 
     name: str
@@ -53,6 +56,7 @@ class Trained:
     arrays: Mapping[str, Array]
     card: Mapping[str, Any]
     reference: Predictor
+    excludes_seen: bool = True
 
     def score(self, history: NDArray[np.int32], weight: NDArray[np.float32]) -> Scores:
         """Scores of all items for each row of a padded history; see `scores_graph` for the shapes."""
@@ -67,17 +71,17 @@ class Recipe(Protocol):
         """As workspaces write it."""
 
     @property
-    def settings(self) -> Mapping[str, float]:
-        """Every setting with its default."""
+    def excludes_seen(self) -> bool:
+        """Whether its lists leave out what the history holds."""
+
+    @property
+    def settings(self) -> Mapping[str, Setting]:
+        """Its own settings; `models.settings.COMMON` are every recipe's."""
 
     def train(
-        self,
-        interactions: Interactions,
-        items: tuple[str, ...],
-        settings: Mapping[str, float],
-        progress: Progress,
+        self, interactions: Interactions, items: tuple[str, ...], settings: Settings, progress: Progress
     ) -> Trained:
-        """Train with complete, checked settings; the model is named as the recipe."""
+        """Train with complete, checked settings; the name and the card are the caller's to fill in."""
 
     def score(
         self, arrays: Mapping[str, Array], history: NDArray[np.int32], weight: NDArray[np.float32]
@@ -95,8 +99,8 @@ def save(trained: Trained, folder: Path) -> None:
     (folder / CARD_FILE).write_text(text, encoding="utf-8")
 
 
-def load(folder: Path, predictor_of: Callable[[str], Predictor]) -> Trained:
-    """Read what `save` wrote; `predictor_of` gives a recipe's reference predictor.
+def load(folder: Path, recipe_of: Callable[[str], Recipe]) -> Trained:
+    """Read what `save` wrote; `recipe_of` gives a recipe by name.
 
     Raises
     ------
@@ -108,6 +112,7 @@ def load(folder: Path, predictor_of: Callable[[str], Predictor]) -> Trained:
         name, items = str(card.pop("name")), tuple(str(item) for item in card.pop("items"))
         graph = (folder / GRAPH_FILE).read_bytes()
         arrays = unpack((folder / ARRAYS_FILE).read_bytes())
-        return Trained(name, items, graph, arrays, card, predictor_of(str(card["recipe"])))
+        recipe = recipe_of(str(card["recipe"]))
+        return Trained(name, items, graph, arrays, card, recipe.score, recipe.excludes_seen)
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise GivenError("trained-model", f"{folder}: {error!r}; train the model again") from error

@@ -7,7 +7,7 @@ from typing import Any
 from compiler.problems import ERROR, Problem
 from compiler.schema import schemas
 from compiler.workspace import Workspace, WorkspaceError, read_workspace
-from models.recipe import RECIPES, Recipe, check_settings
+from models.recipe import RECIPES, Recipe, check_settings, settings_of
 
 
 def read_checked(folder: Path) -> Workspace:
@@ -43,7 +43,4 @@ def workspace_schemas() -> dict[str, dict[str, Any]]:
 
 
 def _settings(recipe: Recipe) -> dict[str, dict[str, Any]]:
-    return {
-        name: {"type": "number", "exclusiveMinimum": 0, "default": default}
-        for name, default in recipe.settings.items()
-    }
+    return {name: setting.schema() for name, setting in settings_of(recipe.name).items()}

@@ -223,4 +223,4 @@ def test_quality_of_the_compiled_graph_on_real_ratings(data_dir: Path) -> None:
         found.append(evaluate(lambda known, of=compiled: _in_batches(of, "ease", known), train, test, 10))
     means = {key: float(np.mean([one[key] for one in found])) for key in found[0]}
     print(means)
-    assert means["ndcg@10"] > 0.465
+    assert means["ndcg@10"] >= 0.475

@@ -10,8 +10,11 @@ from numpy.typing import NDArray
 
 from edge.errors import GivenError
 from models import recipe
-from models.ease import exact_step, prune, solve
+from models.cooccurrence import use_matrix
+from models.ease import solve
 from models.interactions import Interactions, from_rows
+from models.neighbours import exact_step, quantize, strongest
+from models.settings import COMMON, Choice, Number
 from models.trained import EXACT_STEPS, WEIGHT_STEPS, Trained
 
 ALL = sorted(recipe.RECIPES)
@@ -59,7 +62,9 @@ def test_what_shares_a_batch_changes_nothing(trained: Trained) -> None:
         assert np.array_equal(trained.score(*_padded([row], len(trained.items)))[0], scores)
 
 
-def test_the_order_of_a_history_changes_nothing(trained: Trained) -> None:
+@pytest.mark.parametrize("name", ["ease", "item-item", "popularity"])
+def test_the_order_of_a_history_changes_nothing(tastes: Interactions, name: str) -> None:
+    trained = recipe.train("mine", name, tastes, {})
     history, weight = _padded(_random_rows(len(trained.items), 4), len(trained.items))
     turned = _run(trained, history[:, ::-1].copy(), weight[:, ::-1].copy())
     assert np.array_equal(turned, _run(trained, history, weight))
@@ -111,10 +116,9 @@ def test_popularity_halves_with_age() -> None:
 
 def test_values_are_steps_whose_sums_are_exact(tastes: Interactions) -> None:
     weights = solve(tastes, len(tastes.item_ids), 0.5)
-    arrays = prune(weights, 10)
-    columns = np.argpartition(-np.abs(weights), 9, axis=1)[:, :10]
-    columns.sort(axis=1)
-    step = exact_step(columns, np.take_along_axis(weights, columns, axis=1), len(weights))
+    columns, kept = strongest(weights, 10)
+    arrays = quantize(columns, kept, len(weights))
+    step = exact_step(columns, kept, len(weights))
     steps = arrays["value"].astype(np.float64) / step
     assert np.array_equal(steps, np.round(steps))
     sums = np.bincount(arrays["neighbour"].ravel(), np.abs(steps).ravel())
@@ -127,7 +131,83 @@ def test_pruning_keeps_the_greatest_by_size() -> None:
     weights = np.array(
         [[0.0, -4.0, 1.0, 2.0], [1.0, 0.0, -2.0, 3.0], [4.0, 3.0, 0.0, 1.0], [1.0, 2.0, 3.0, 0.0]]
     )
-    assert prune(weights, 2)["neighbour"].tolist() == [[1, 3], [2, 3], [0, 1], [1, 2], [0, 0]]
+    arrays = quantize(*strongest(weights, 2), 4)
+    assert arrays["neighbour"].tolist() == [[1, 3], [2, 3], [0, 1], [1, 2], [0, 0]]
+
+
+def test_without_powers_ease_is_the_papers(tastes: Interactions) -> None:
+    used = use_matrix(tastes, len(tastes.item_ids)).toarray()
+    inverse = np.linalg.inv(used.T @ used + 3.0 * np.eye(used.shape[1]))
+    wanted = -inverse / np.diag(inverse)
+    np.fill_diagonal(wanted, 0.0)
+    assert np.allclose(solve(tastes, used.shape[1], 3.0), wanted)
+
+
+def test_powers_scale_users_and_items_and_are_taken_back(tastes: Interactions) -> None:
+    used = use_matrix(tastes, len(tastes.item_ids)).toarray()
+    of_users = np.maximum(used.sum(axis=1), 1) ** -0.25
+    of_items = np.maximum(used.sum(axis=0), 1) ** -0.5
+    scaled = of_users[:, np.newaxis] * used * of_items
+    gram = scaled.T @ scaled * (used.sum() / (scaled**2).sum())
+    inverse = np.linalg.inv(gram + 3.0 * np.eye(used.shape[1]))
+    plain = -inverse / np.diag(inverse)
+    np.fill_diagonal(plain, 0.0)
+    wanted = of_items[:, np.newaxis] * plain / of_items
+    assert np.allclose(solve(tastes, used.shape[1], 3.0, (0.25, 0.5)), wanted)
+
+
+def test_item_item_lists_the_rest_of_the_taste(tastes: Interactions) -> None:
+    for similarity in ("cosine", "jaccard", "lift", "share"):
+        model = recipe.train("i", "item-item", tastes, {"similarity": similarity, "shrinkage": 2})
+        known = [model.items.index(item) for item in ("g2-0", "g2-1", "g2-2")]
+        scores = model.score(*_padded([known], len(model.items)))[0]
+        best = [model.items[p] for p in np.argsort(-scores) if p not in known][:5]
+        assert {item[:2] for item in best} == {"g2"}, similarity
+
+
+def test_similarities_are_what_their_names_say() -> None:
+    rows = [
+        ("u1", "a", 1, 1.0),
+        ("u1", "b", 1, 1.0),
+        ("u2", "a", 1, 1.0),
+        ("u3", "b", 1, 1.0),
+        ("u4", "a", 1, 1.0),
+    ]
+    data = from_rows(rows, ("a", "b"))
+    # a: 3 users, b: 2, both: 1, of 4
+    wanted = {"cosine": 1 / np.sqrt(6), "jaccard": 1 / 4, "lift": 4 / 6, "share": 1 / 3}
+    for similarity, value in wanted.items():
+        model = recipe.train("i", "item-item", data, {"similarity": similarity})
+        assert model.score(*_padded([[0]], 2))[0, 1] == pytest.approx(value, rel=1e-5)
+        halved = recipe.train("i", "item-item", data, {"similarity": similarity, "shrinkage": 1})
+        assert halved.score(*_padded([[0]], 2))[0, 1] == pytest.approx(value / 2, rel=1e-5)
+
+
+def test_also_viewed_looks_at_the_newest_item_alone(tastes: Interactions) -> None:
+    model = recipe.train("a", "also-viewed", tastes, {})
+    newest, older = model.items.index("g1-0"), model.items.index("g2-0")
+    alone = model.score(*_padded([[newest]], len(model.items)))
+    assert np.array_equal(model.score(*_padded([[newest, older]], len(model.items))), alone)
+    best = model.items[int(np.argmax(alone[0]))]
+    assert best.startswith("g1")
+
+
+def test_also_viewed_can_count_one_visit_alone() -> None:
+    hour = 3600
+    rows = [("u", "a", 0, 1.0), ("u", "b", 60, 1.0), ("u", "c", 5 * hour, 1.0)]
+    data = from_rows(rows, ("a", "b", "c"))
+    for minutes, together in ((0, ["b", "c"]), (30, ["b"])):
+        model = recipe.train("a", "also-viewed", data, {"pause_minutes": minutes})
+        scores = model.score(*_padded([[0]], 3))[0]
+        assert [model.items[p] for p in range(3) if np.isfinite(scores[p])] == together
+
+
+def test_recently_viewed_lists_the_history_as_it_is(tastes: Interactions) -> None:
+    model = recipe.train("r", "recently-viewed", tastes, {})
+    assert not model.excludes_seen
+    scores = model.score(*_padded([[4, 2, 7], []], len(model.items)))
+    assert np.argsort(-scores[0], kind="stable")[:3].tolist() == [4, 2, 7]
+    assert np.isfinite(scores).sum() == 3
 
 
 def test_one_item_and_repeated_rows_train(tmp_path: Path) -> None:
@@ -144,11 +224,15 @@ def test_one_item_and_repeated_rows_train(tmp_path: Path) -> None:
     ("name", "settings", "code", "said"),
     [
         ("eese", {}, "unknown-recipe", "did you mean 'ease'?"),
-        ("transformer", {}, "unknown-recipe", "there are ease, popularity"),
+        ("transformer", {}, "unknown-recipe", "there are also-viewed, ease, item-item, popularity"),
         ("ease", {"regularisation": 5}, "unknown-setting", "did you mean 'regularization'?"),
         ("ease", {"regularization": "much"}, "setting", "must be a number above 0, not 'much'"),
         ("popularity", {"half_life_days": 0}, "setting", "must be a number above 0, not 0"),
         ("popularity", {"half_life_days": True}, "setting", "not True"),
+        ("ease", {"user_power": 2}, "setting", "must be a number from 0 to 1, not 2"),
+        ("ease", {"neighbours": 0.5}, "setting", "must be a whole number from 1 to 1000, not 0.5"),
+        ("item-item", {"similarity": "cosin"}, "setting", "must be one of cosine, jaccard, lift, share"),
+        ("recently-viewed", {"max_history": 5000}, "setting", "a whole number from 1 to 1000"),
     ],
 )
 def test_wrong_recipes_and_settings_are_named(
@@ -173,3 +257,12 @@ def test_too_many_items_for_the_dense_solve_are_refused() -> None:
     many = from_rows([("u", "0", 1, 1.0)], tuple(map(str, range(20_001))))
     with pytest.raises(GivenError, match="at most 20000 items"):
         recipe.train("e", "ease", many, {})
+
+
+def test_every_setting_says_what_it_is_as_json_schema() -> None:
+    for name in ALL:
+        for setting in {**recipe.RECIPES[name].settings, **COMMON}.values():
+            assert isinstance(setting, Number | Choice)
+            schema = setting.schema()
+            assert schema["description"].endswith(".")
+            assert setting.read(schema["default"]) == schema["default"]

@@ -1,0 +1,76 @@
+"""Ranks items by how often they were viewed together with the last one viewed."""
+
+from collections.abc import Mapping
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+from onnx import helper
+
+from edge.bundle.arrays import Array
+from models.cooccurrence import rows_matrix, similar_items
+from models.interactions import Interactions
+from models.item_item import SHRINKAGE, SIMILARITY
+from models.neighbours import NEIGHBOURS, only_positive, positive_nodes, sum_nodes, sum_rows
+from models.onnx_build import score_graph
+from models.settings import Number, Setting, Settings
+from models.trained import Progress, Scores, Trained
+
+MINUTE_S: Final = 60
+
+
+class AlsoViewed:
+    """The neighbours of one item (item-to-item filtering, Linden et al. 2003): the newest of the history.
+
+    On an item's page that is the page's own item.
+    """
+
+    name: Final = "also-viewed"
+    excludes_seen: Final = True
+    settings: Final[Mapping[str, Setting]] = {
+        "similarity": SIMILARITY,
+        "shrinkage": SHRINKAGE,
+        "pause_minutes": Number(
+            0, "A pause that ends a visit: only items of one visit count; 0 for all time."
+        ),
+        "neighbours": NEIGHBOURS,
+    }
+
+    def train(
+        self, interactions: Interactions, items: tuple[str, ...], settings: Settings, progress: Progress
+    ) -> Trained:
+        """See `models.trained.Recipe`."""
+        rows = visits(interactions, settings["pause_minutes"] * MINUTE_S)
+        used = rows_matrix(rows, interactions.items, len(items))
+        measure, shrinkage, width = (settings[key] for key in ("similarity", "shrinkage", "neighbours"))
+        arrays = similar_items(used, measure, shrinkage, int(width), progress)
+        return Trained(self.name, items, _graph(len(items), arrays), arrays, {}, self.score)
+
+    def score(
+        self, arrays: Mapping[str, Array], history: NDArray[np.int32], weight: NDArray[np.float32]
+    ) -> Scores:
+        """See `models.trained.Recipe`; an item never viewed with the last one is not listed."""
+        return only_positive(sum_rows(arrays, history[:, :1], weight[:, :1]))
+
+
+def visits(interactions: Interactions, pause_s: float) -> NDArray[np.int64]:
+    """A number per row, the same for rows of one user without a pause longer than `pause_s` between."""
+    if not pause_s:
+        return interactions.users.astype(np.int64)
+    order = np.lexsort((interactions.timestamps, interactions.users))
+    users, times = interactions.users[order], interactions.timestamps[order]
+    begins = (np.diff(users) != 0) | (np.diff(times) > pause_s)
+    numbers = np.empty(len(order), np.int64)
+    numbers[order] = np.concatenate([[0], np.cumsum(begins)])
+    return numbers
+
+
+def _graph(n_items: int, arrays: Mapping[str, Array]) -> bytes:
+    cut = [
+        helper.make_node("Slice", [name, "begin", "end", "axis"], [f"last_{name}"])
+        for name in ("history", "weight")
+    ]
+    nodes, constants = sum_nodes(n_items, "sum", "last_history", "last_weight")
+    more, added = positive_nodes("sum", "scores")
+    ends = {"begin": np.array([0]), "end": np.array([1]), "axis": np.array([1])}
+    return score_graph("also-viewed", n_items, cut + nodes + more, arrays, constants | added | ends)

@@ -1,0 +1,48 @@
+"""Ranks items by how alike they are to those in the history: the sum over all of them."""
+
+from collections.abc import Mapping
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge.bundle.arrays import Array
+from models.cooccurrence import SIMILARITIES, similar_items, use_matrix
+from models.interactions import Interactions
+from models.neighbours import NEIGHBOURS, only_positive, positive_nodes, sum_nodes, sum_rows
+from models.onnx_build import score_graph
+from models.settings import Choice, Number, Setting, Settings
+from models.trained import Progress, Scores, Trained
+
+SIMILARITY: Final = Choice("jaccard", "What makes two items alike.", tuple(SIMILARITIES))
+SHRINKAGE: Final = Number(0, "Users that a similarity needs to count half; more trusts rare pairs less.")
+
+
+class ItemItem:
+    """Item-based neighbours (Sarwar et al. 2001), summed over the history as in SAR (Aggarwal 2016)."""
+
+    name: Final = "item-item"
+    excludes_seen: Final = True
+    settings: Final[Mapping[str, Setting]] = {
+        "similarity": SIMILARITY,
+        "shrinkage": SHRINKAGE,
+        "neighbours": NEIGHBOURS,
+    }
+
+    def train(
+        self, interactions: Interactions, items: tuple[str, ...], settings: Settings, progress: Progress
+    ) -> Trained:
+        """See `models.trained.Recipe`."""
+        used = use_matrix(interactions, len(items))
+        measure, shrinkage, width = (settings[key] for key in ("similarity", "shrinkage", "neighbours"))
+        arrays = similar_items(used, measure, shrinkage, int(width), progress)
+        nodes, constants = sum_nodes(len(items), "sum")
+        more, added = positive_nodes("sum", "scores")
+        graph = score_graph(self.name, len(items), nodes + more, arrays, constants | added)
+        return Trained(self.name, items, graph, arrays, {}, self.score)
+
+    def score(
+        self, arrays: Mapping[str, Array], history: NDArray[np.int32], weight: NDArray[np.float32]
+    ) -> Scores:
+        """See `models.trained.Recipe`; an item like none of the history is not listed."""
+        return only_positive(sum_rows(arrays, history, weight))

@@ -1,0 +1,77 @@
+"""What a recipe can be told: numbers within bounds, and words to choose among."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+Settings = Mapping[str, Any]
+"""By name, the values that training uses: complete and checked, floats and strings."""
+
+
+@dataclass(frozen=True)
+class Number:
+    """A number from 0 to `most`; `positive` leaves out 0, a `whole` one begins at 1."""
+
+    default: float
+    about: str
+    most: float = math.inf
+    positive: bool = False
+    whole: bool = False
+
+    def read(self, value: object) -> float:
+        """The value that training uses; a ValueError says what it must be."""
+        if isinstance(value, bool) or not isinstance(value, int | float) or not self._holds(value):
+            raise ValueError(f"must be {self._bounds()}, not {value!r}")
+        return float(value)
+
+    def schema(self) -> dict[str, Any]:
+        """The setting as JSON Schema."""
+        lower = {"minimum": 1} if self.whole else {"exclusiveMinimum": 0} if self.positive else {"minimum": 0}
+        upper = {} if math.isinf(self.most) else {"maximum": self.most}
+        kind = "integer" if self.whole else "number"
+        return {"type": kind, **lower, **upper, "default": self.default, "description": self.about}
+
+    def _holds(self, value: float) -> bool:
+        if self.whole and (value != round(value) or value < 1):
+            return False
+        return (value > 0 if self.positive else value >= 0) and value <= self.most and math.isfinite(value)
+
+    def _bounds(self) -> str:
+        if self.whole:
+            return f"a whole number from 1 to {self.most:g}"
+        lower = "above 0" if self.positive else "from 0"
+        return f"a number {lower}" + ("" if math.isinf(self.most) else f" to {self.most:g}")
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A setting that is one of some words."""
+
+    default: str
+    about: str
+    among: tuple[str, ...]
+
+    def read(self, value: object) -> str:
+        """The value that training uses; a ValueError says what it must be."""
+        if value not in self.among:
+            raise ValueError(f"must be one of {', '.join(self.among)}, not {value!r}")
+        return str(value)
+
+    def schema(self) -> dict[str, Any]:
+        """The setting as JSON Schema."""
+        return {"enum": list(self.among), "default": self.default, "description": self.about}
+
+
+Setting = Number | Choice
+
+MAX_HISTORY: Final = 1000
+COMMON: Final[Mapping[str, Setting]] = {
+    "max_history": Number(
+        50,
+        "How many of a visitor's newest items are looked at; a cookie carries 50.",
+        MAX_HISTORY,
+        whole=True,
+    ),
+}
+"""What every recipe has; a bundle takes in as much history as its most demanding model."""
