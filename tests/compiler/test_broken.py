@@ -100,6 +100,10 @@ CASES: Mapping[str, tuple[Changes, tuple[str, int, str]]] = {
     "list of rows": (_list("{list: catalogs/films.csv, by: visitor.id}"), ("catalogs/films.csv", 1, "csv")),
     "empty list": ({**_list("{list: vip.csv, by: visitor.id}"), "vip.csv": "id\n\n"}, ("vip.csv", 0, "empty")),
     "audience that is a list": ({**_list("{list: models/popular.yaml, by: visitor.id}"), **_more("audiences:\n  vip: {}\n")}, ("rules/more.yaml", 2, "duplicate-id")),
+    # Holes
+    "hole in a script": ({"content/app.html": "<p>x</p>\n<script>{{ language }}</script>"}, ("content/app.html", 2, "hole")),
+    "hole without an attribute": ({"content/app.html": "<p>x\n{{ languages }}</p>"}, ("content/app.html", 2, "unknown-name")),
+    "hole for what nobody tells": ({"content/app.txt": "in {{ geo.city }}", "content/app.html": None}, ("content/app.txt", 1, "no-source")),
     # YAML
     "tab": (_more("audiences:\n\tnobody: {}\n"), ("rules/more.yaml", 2, "yaml")),
     "not closed": (_more("campaigns: [\n"), ("rules/more.yaml", 1, "yaml")),

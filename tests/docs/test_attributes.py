@@ -9,9 +9,13 @@ from typing import Any
 
 import pytest
 
+from compiler.content import read_contents
+from compiler.holes import FILTERS
+from compiler.problems import Problems
 from compiler.site import BUILT_IN, GEO
 from compiler.workspace import read_workspace
 from edge.bundle.format import Attribute, RulesSchema
+from edge.decide.holes import fill
 from edge.visitor.buckets import BODY_BYTES, HEAD_BYTES
 from edge.visitor.state import VisitorState
 from edge.worker.facts import AttributeReader, Request
@@ -77,6 +81,24 @@ def test_an_example_holds(name: str, kind: str, given: str, value: str) -> None:
     wanted: Any = json.loads(value)
     assert reader.attributes(said.request()) == {name: wanted}
     assert BUILT_IN[name] == kind
+
+
+HOLE = re.compile(r"\| .*? \|(?: [^|]* \|)? `(<.+>)` \| (?:`(.+)` )?\| `(<.+>)` \|")
+HOLES = [match.groups() for match in map(HOLE.fullmatch, PAGE.splitlines()) if match]
+
+
+@pytest.mark.parametrize(("text", "value", "shown"), HOLES)
+def test_a_hole_shows_what_is_said(text: str, value: str | None, shown: str, tmp_path: Path) -> None:
+    (tmp_path / "content").mkdir()
+    (tmp_path / "content" / "a.html").write_text(text, encoding="utf-8")
+    (content,) = read_contents(tmp_path, Problems())
+    attributes = {} if value is None else {hole.attribute: value for hole in content.holes}
+    assert fill(content.body, content.holes, attributes).decode() == shown
+
+
+def test_every_filter_has_its_example() -> None:
+    assert len(HOLES) == 9
+    assert [name for name in FILTERS if f"| `{name}` | " not in PAGE] == []
 
 
 def test_every_built_in_attribute_has_its_example() -> None:

@@ -85,7 +85,7 @@ def test_a_list_that_no_rule_reads_is_not_asked(tmp_path: Path) -> None:
 def test_a_list_that_is_not_there_is_refused_by_name() -> None:
     for source in ("list:visitor.id", "list:nobody"):
         schema = RulesSchema((Attribute("audience.vip", "boolean", source),), (), ())
-        with pytest.raises(BundleError, match="audience[.]vip"):
+        with pytest.raises(BundleError, match=r"audience\.vip"):
             AttributeReader(schema, ("audience.vip",))
 
 
