@@ -46,6 +46,12 @@ def _hint(request: Request, name: bytes) -> bytes | None:
     return hint if hint is None or len(hint) <= device.MAX_AGENT_BYTES else None
 
 
+def _device_type(request: Request) -> str:
+    headers = request.headers
+    agent = headers.get(b"user-agent", b"")[: device.MAX_AGENT_BYTES]
+    return device.device_type(headers.get(b"sec-ch-ua-mobile", b"")[:3], agent)
+
+
 def _language(request: Request) -> str | None:
     accept = request.headers.get(b"accept-language")
     return None if accept is None else _first_language(accept[:MAX_TEXT_CHARS])
@@ -111,7 +117,7 @@ BUILTIN: Final[dict[str, Reader]] = {
     "consent.tier": lambda request: request.tier,
     "device.browser": lambda request: device.browser(_hint(request, b"sec-ch-ua"), _agent(request)),
     "device.os": lambda request: device.system(_hint(request, b"sec-ch-ua-platform"), _agent(request)),
-    "device.type": lambda request: device.device_type(_hint(request, b"sec-ch-ua-mobile"), _agent(request)),
+    "device.type": _device_type,
     "language": _language,
     "network.downlink": _downlink,
     "network.effective_type": lambda request: _EFFECTIVE_TYPES.get(request.headers.get(b"ect", b"").lower()),

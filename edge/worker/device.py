@@ -72,13 +72,13 @@ _BRANDS: Final = (
 
 
 @lru_cache(_MAX_REMEMBERED)
-def device_type(hint: bytes | None, agent: bytes) -> str:
+def device_type(hint: bytes, agent: bytes) -> str:
     """``mobile``, ``tablet`` or ``desktop``, which stands for all else too.
 
     Parameters
     ----------
     hint
-        Sec-CH-UA-Mobile; it tells phones from all else, tablets too.
+        Sec-CH-UA-Mobile, or empty; it tells phones from all else, tablets too.
     """
     if _TABLET.search(agent) and hint != b"?1":
         return "tablet"

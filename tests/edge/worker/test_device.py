@@ -97,7 +97,7 @@ def test_types_of_devices(data_dir: Path, family: str, kind: str) -> None:
     agents = [
         case["user_agent_string"] for case in cases if family.lower() in case["user_agent_string"].lower()
     ]
-    wrong = [agent for agent in agents if device_type(None, agent.encode()) != kind]
+    wrong = [agent for agent in agents if device_type(b"", agent.encode()) != kind]
     assert len(agents) >= 8
     assert wrong == []
 
