@@ -1,10 +1,12 @@
-"""Reads what visitors did with items from CSV into arrays of codes."""
+"""Reads what visitors did with items from CSV or Parquet into arrays of codes."""
 
 import csv
+import itertools
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -67,6 +69,54 @@ class Interactions:
 def sort_items(ids: Iterable[str]) -> tuple[str, ...]:
     """Distinct ids in the order of a catalog: by their UTF-8 bytes."""
     return tuple(sorted(set(ids), key=str.encode))
+
+
+def read(path: Path, items: Sequence[str]) -> Interactions:
+    """Read a file by its ending: ``.parquet``, or else CSV; both have the same columns."""
+    return (read_parquet if path.suffix == ".parquet" else read_csv)(path, items)
+
+
+def read_parquet(path: Path, items: Sequence[str]) -> Interactions:
+    """Read a Parquet file with the columns of `read_csv`; users and items may be text or whole numbers.
+
+    Timestamps are numbers of seconds, or times; those without a zone are UTC.
+
+    Raises
+    ------
+    GivenError
+        ``interactions``, with file and row, counted from 1; see `read_csv`.
+    """
+    import pyarrow  # noqa: PLC0415 - slow to import, and most files are CSV
+    import pyarrow.parquet  # noqa: PLC0415
+
+    try:
+        with pyarrow.parquet.ParquetFile(path) as file:
+            names = file.schema_arrow.names
+            missing = [name for name in COLUMNS if name not in names]
+            if missing:
+                message = f"no column {', '.join(missing)}; it must have user, item, timestamp[, value]"
+                raise GivenError("interactions", f"{path}: {message}")
+            table = file.read([name for name in (*COLUMNS, "value") if name in names])
+    except (OSError, pyarrow.ArrowException) as error:
+        raise GivenError("interactions", f"{path}: can't be read as Parquet: {error}") from error
+    return from_rows(_table_rows(path, table.to_pydict()), items, str(path))
+
+
+def _table_rows(path: Path, columns: dict[str, list[Any]]) -> Iterator[tuple[str, str, int, float]]:
+    values = columns.get("value", itertools.repeat(1.0))
+    rows = zip(columns["user"], columns["item"], columns["timestamp"], values, strict=False)
+    for number, (user, item, at, value) in enumerate(rows, 1):
+        try:
+            if user in (None, "") or item in (None, ""):
+                raise ValueError("user or item is empty")
+            seconds = _instant(at) if isinstance(at, datetime) else _seconds(str(at))
+            yield str(user), str(item), seconds, _value(str(value))
+        except ValueError as error:
+            raise GivenError("interactions", f"{path}: row {number}: {error}") from error
+
+
+def _instant(at: datetime) -> int:
+    return _seconds(str((at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp()))
 
 
 def read_csv(path: Path, items: Sequence[str]) -> Interactions:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from origin.options import Author, Json, Keys, Reason, Url, who
+from origin.options import Author, Json, Keys, Reason, Splitting, Url, who
 from origin.origin_commands import diff, keys_app, pops_app, revisions, rollout_app
 
 if TYPE_CHECKING:
@@ -87,7 +87,9 @@ def validate(workspace: Workspace, as_json: Json = False) -> None:
 def train(
     workspace: Workspace,
     models: Annotated[list[str] | None, typer.Argument(help="Models; all when none is named.")] = None,
-    evaluate: Annotated[bool, typer.Option(help="Measure first, on the newest interactions.")] = True,
+    split: Annotated[
+        Splitting, typer.Option(help="Measure first: random (each user's rows), time (the newest), or none.")
+    ] = Splitting.random,
 ) -> None:
     """Train the models of a workspace, with an evaluation table."""
     from origin import shown
@@ -97,7 +99,7 @@ def train(
     with shown.problems():
         found = read_checked(workspace)
     with shown.problems(), shown.Training() as progress:
-        trained = list(train_workspace(found, models or [], progress.step, evaluate=evaluate))
+        trained = list(train_workspace(found, models or [], progress.step, split=split.value))
     shown.trained(trained)
 
 

@@ -1,6 +1,7 @@
 """Options that several commands of `nearside` share."""
 
 import getpass
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -19,3 +20,11 @@ Pop = Annotated[str, typer.Option(help="One PoP only; all when left out.")]
 def who(author: str) -> str:
     """The author that was given, else the user of this process."""
     return author or getpass.getuser()
+
+
+class Splitting(StrEnum):
+    """How `nearside train` divides interactions to measure with; see `origin.train.Split`."""
+
+    random = "random"
+    time = "time"
+    none = "none"

@@ -75,12 +75,20 @@ def trained(models: "list[TrainedModel]") -> None:
     table = new_table("model", "recipe", "rows", *names)
     for done in models:
         card = done.model.card
-        metrics = [f"{card['metrics'][name]:.4f}" if name in card["metrics"] else "" for name in names]
+        metrics = [_metric(card["metrics"].get(name)) for name in names]
         table.add_row(done.model.name, card["recipe"], f"{done.interactions:,}", *metrics)
     out.print(table)
+    for split in dict.fromkeys(done.split for done in models if done.split):
+        out.print(f"measured on users known in training; {split}")
     for done in models:
         if done.unknown:
             err.print(f"{done.model.name}: {done.unknown:,} interactions name items that the catalog lacks")
+
+
+def _metric(value: float | None) -> str:
+    if value is None:
+        return ""
+    return f"{value:,}" if isinstance(value, int) else f"{value:.4f}"
 
 
 def bundle(document: dict[str, Any], *, as_json: bool) -> None:

@@ -1,9 +1,9 @@
 """Trains the models of a workspace and keeps them in its folder."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Final
+from typing import Final, Literal
 
 import numpy as np
 
@@ -11,14 +11,22 @@ from compiler.problems import Problem, WorkspaceError, nearest
 from compiler.workspace import ModelConfig, Workspace
 from edge.errors import GivenError
 from models import metrics, recipe
-from models.interactions import Interactions, read_csv
+from models.interactions import Interactions, read
 from models.metrics import Lists
 from models.recipe import Trained
-from models.split import split_in_time
+from models.split import split_in_time, split_per_user
 
 FOLDER: Final = ".trained"
-TRAIN_SHARE: Final = 0.8
+RANDOM_SHARE: Final = 0.75
+TIME_SHARE: Final = 0.8
+SEED: Final = 0
 LISTED: Final = 10
+
+Split = Literal["random", "time", "none"]
+SPLITS: Final[Mapping[str, str]] = {
+    "random": "75 % of each user's rows to train on, at random",
+    "time": "the oldest 80 % of all rows to train on",
+}
 
 Progress = Callable[[str, str, float], None]
 """Hears a model's name, a step's name and the done share in [0, 1]."""
@@ -26,12 +34,13 @@ Progress = Callable[[str, str, float], None]
 
 @dataclass(frozen=True)
 class TrainedModel:
-    """A model that was trained and kept; its metrics are in `model.card`."""
+    """A model that was trained and kept; its metrics are in `model.card`, `split` says on what, in words."""
 
     model: Trained
     folder: Path
     interactions: int
     unknown: int
+    split: str
 
 
 def train_workspace(
@@ -39,15 +48,16 @@ def train_workspace(
     names: Sequence[str] = (),
     progress: Progress = lambda model, step, share: None,
     *,
-    evaluate: bool = True,
+    split: Split = "random",
 ) -> Iterator[TrainedModel]:
     """Train the named models, else all, one after the other, and keep each as soon as it is done.
 
     Parameters
     ----------
-    evaluate
-        First train on the older interactions and measure on the newer ones;
-        the metrics are kept in the model's card.
+    split
+        First train on a part of the interactions and measure on the rest: ``random`` is 75 % of
+        each user's, as papers do; ``time`` is the oldest 80 % of all, as it will be. ``none``
+        measures nothing. Metrics and split are kept in the model's card.
 
     Raises
     ------
@@ -56,7 +66,7 @@ def train_workspace(
     """
     for config in _chosen(workspace, names):
         try:
-            yield _train(workspace, config, progress, evaluate)
+            yield _train(workspace, config, progress, split)
         except GivenError as error:
             message = str(error).removeprefix(f"{error.code}: ")
             raise WorkspaceError([Problem(config.path, config.line, "model", message)]) from error
@@ -88,8 +98,8 @@ def _chosen(workspace: Workspace, names: Sequence[str]) -> list[ModelConfig]:
     return [known[name] for name in names or known]
 
 
-def _train(workspace: Workspace, config: ModelConfig, progress: Progress, evaluate: bool) -> TrainedModel:
-    interactions = read_csv(config.interactions, tuple(item.id for item in workspace.catalog.items))
+def _train(workspace: Workspace, config: ModelConfig, progress: Progress, split: Split) -> TrainedModel:
+    interactions = read(config.interactions, tuple(item.id for item in workspace.catalog.items))
 
     def train(rows: Interactions) -> Trained:
         return recipe.train(
@@ -100,32 +110,43 @@ def _train(workspace: Workspace, config: ModelConfig, progress: Progress, evalua
             lambda step, share: progress(config.name, step, share),
         )
 
-    measured = _measure(train, interactions) if evaluate else {}
+    measured = _measure(train, interactions, split)
     model = train(interactions)
-    model = replace(model, card={**model.card, "metrics": measured})
+    model = replace(model, card={**model.card, "split": split, "metrics": measured})
     folder = model_folder(workspace, config.name)
     recipe.save(model, folder)
-    return TrainedModel(model, folder, len(interactions), interactions.unknown)
+    return TrainedModel(model, folder, len(interactions), interactions.unknown, SPLITS.get(split, ""))
 
 
-def _measure(train: Callable[[Interactions], Trained], interactions: Interactions) -> dict[str, float]:
-    older, newer = split_in_time(interactions, TRAIN_SHARE)
-    if not len(older) or not len(newer):
+def _measure(
+    train: Callable[[Interactions], Trained], interactions: Interactions, split: Split
+) -> dict[str, float]:
+    """Metrics over those users of the test part of whom the training part knows something."""
+    if split == "none":
         return {}
-    model = train(older)
-    found = metrics.evaluate(lambda histories: rank(model, histories), older, newer, LISTED)
-    return {name: round(value, 4) for name, value in found.items()}
+    if split == "random":
+        known, test = split_per_user(interactions, RANDOM_SHARE, SEED)
+    else:
+        known, test = split_in_time(interactions, TIME_SHARE)
+    test = test.where(np.isin(test.users, known.users))
+    if not len(known) or not len(test):
+        return {}
+    model = train(known)
+    found = metrics.evaluate(lambda histories: rank(model, histories), known, test, LISTED)
+    users = len(np.unique(test.users))
+    return {"users": users, **{name: round(value, 4) for name, value in found.items()}}
 
 
 def rank(model: Trained, histories: list[list[int]]) -> Lists:
-    """The first `LISTED` catalog positions for each history, without its own; ties by position."""
+    """The first `LISTED` catalog positions for each history, as the graph lists them; ties by position."""
     n_items = len(model.items)
     length = max(1, *map(len, histories))
     padded = np.full((len(histories), length), n_items, np.int32)
     for row, history in enumerate(histories):
         padded[row, : len(history)] = history
     scores = model.score(padded, (padded < n_items).astype(np.float32)).copy()
-    for row, history in enumerate(histories):
-        scores[row, history] = -np.inf
-    order: list[list[int]] = np.argsort(-scores, axis=1, kind="stable")[:, :LISTED].tolist()
-    return order
+    if model.excludes_seen:
+        for row, history in enumerate(histories):
+            scores[row, history] = -np.inf
+    order = np.argsort(-scores, axis=1, kind="stable")[:, :LISTED]
+    return [[p for p in best if scores[row, p] > -np.inf] for row, best in enumerate(order.tolist())]

@@ -143,7 +143,7 @@ class Stage:
     def train(self) -> list[Trained]:
         """Train the workspace's models."""
         workspace = read_workspace(self.workspace)
-        return [done.model for done in train_workspace(workspace, evaluate=False)]
+        return [done.model for done in train_workspace(workspace, split="none")]
 
     def learn(self) -> int:
         """Add what visitors looked at to what the models are trained on; how many views that were."""

@@ -1,11 +1,14 @@
 """Interactions from CSV: what is read, and what is said about what can't be."""
 
+from datetime import UTC, datetime
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from edge.errors import GivenError
-from models.interactions import read_csv, sort_items
+from models.interactions import read, read_csv, sort_items
 
 
 def _write(tmp_path: Path, text: str) -> Path:
@@ -83,3 +86,50 @@ def test_the_digest_tells_data_apart(tmp_path: Path) -> None:
     same = read_csv(_write(tmp_path, "user,item,timestamp\nanna,a,1\n"), ("a", "b"))
     other = read_csv(_write(tmp_path, "user,item,timestamp\nanna,b,1\n"), ("a", "b"))
     assert one.digest() == same.digest() != other.digest()
+
+
+def test_parquet_gives_what_csv_gives(tmp_path: Path) -> None:
+    rows = [("u1", "a", 5, 1.0), ("u2", "b", 7, 2.5), ("u1", "x", 8, 1.0)]
+    columns = dict(
+        zip(("user", "item", "timestamp", "value"), map(list, zip(*rows, strict=True)), strict=True)
+    )
+    pq.write_table(pa.table(columns), tmp_path / "views.parquet")
+    lines = ["user,item,timestamp,value", *(",".join(map(str, row)) for row in rows)]
+    (tmp_path / "views.csv").write_text("\n".join(lines) + "\n")
+    one, other = (read(tmp_path / name, ("a", "b")) for name in ("views.parquet", "views.csv"))
+    assert one.digest() == other.digest()
+    assert (one.unknown, one.values.tolist()) == (1, [1.0, 2.5])
+
+
+def test_parquet_takes_times_and_numbers(tmp_path: Path) -> None:
+    at = datetime(2026, 5, 1, 12, tzinfo=UTC)
+    table = pa.table({"user": [1], "item": [7], "timestamp": [at]})
+    pq.write_table(table, tmp_path / "views.parquet")
+    found = read(tmp_path / "views.parquet", ("7",))
+    assert (found.user_ids, found.timestamps.tolist()) == (("1",), [int(at.timestamp())])
+
+
+@pytest.mark.parametrize(
+    ("columns", "said"),
+    [
+        ({"user": ["u"], "item": ["a"]}, "no column timestamp"),
+        ({"user": ["u", None], "item": ["a", "a"], "timestamp": [1, 2]}, "row 2: user or item is empty"),
+        ({"user": ["u"], "item": ["a"], "timestamp": ["soon"]}, "row 1: timestamp 'soon' is no number"),
+        (
+            {"user": ["u"], "item": ["a"], "timestamp": [1], "value": [float("nan")]},
+            "row 1: value 'nan' is not",
+        ),
+    ],
+)
+def test_wrong_parquet_is_named_with_its_row(
+    tmp_path: Path, columns: dict[str, list[object]], said: str
+) -> None:
+    pq.write_table(pa.table(columns), tmp_path / "views.parquet")
+    with pytest.raises(GivenError, match=said):
+        read(tmp_path / "views.parquet", ("a",))
+
+
+def test_what_is_no_parquet_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "views.parquet").write_text("user,item,timestamp\n")
+    with pytest.raises(GivenError, match="can't be read as Parquet"):
+        read(tmp_path / "views.parquet", ("a",))

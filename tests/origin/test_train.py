@@ -24,21 +24,31 @@ def test_what_was_trained_compiles(workspace: Workspace, tmp_path: Path) -> None
     assert {model for model, _, _ in heard} == {"popular", "taste"}
     loaded = load_trained(workspace)
     assert set(loaded) == {"popular", "taste"}
-    assert set(loaded["taste"].card["metrics"]) == {"ndcg@10", "recall@10", "map@10", "coverage", "novelty"}
+    card = loaded["taste"].card
+    assert set(card["metrics"]) == {"users", "ndcg@10", "recall@10", "map@10", "coverage", "novelty"}
+    assert card["split"] == "random"
     assert compile_workspace(workspace, loaded, tmp_path / "bundle").counts["models"] == 2
 
 
 def test_evaluation_does_not_change_the_model(workspace: Workspace) -> None:
     (measured,) = train_workspace(workspace, ["taste"])
-    (plain,) = train_workspace(workspace, ["taste"], evaluate=False)
+    (plain,) = train_workspace(workspace, ["taste"], split="none")
     assert plain.model.card["metrics"] == {}
     assert measured.model.scores_graph == plain.model.scores_graph
     for name, array in plain.model.arrays.items():
         assert (measured.model.arrays[name] == array).all()
 
 
+def test_a_split_in_time_measures_only_who_was_known(workspace: Workspace) -> None:
+    (random,) = train_workspace(workspace, ["taste"], split="random")
+    (timely,) = train_workspace(workspace, ["taste"], split="time")
+    assert timely.model.card["split"] == "time"
+    # The newest fifth of the rows is of three visitors, of whom one was there before.
+    assert timely.model.card["metrics"].get("users", 0) < random.model.card["metrics"]["users"]
+
+
 def test_lists_leave_out_what_was_seen_and_break_ties_by_position(workspace: Workspace) -> None:
-    (done,) = train_workspace(workspace, ["popular"], evaluate=False)
+    (done,) = train_workspace(workspace, ["popular"], split="none")
     empty, seen = rank(done.model, [[], [0, 3]])
     scores = done.model.arrays["score"]
     assert list(empty) == sorted(range(8), key=lambda position: (-scores[position], position))
@@ -58,7 +68,7 @@ def test_what_can_not_be_trained_is_named_with_its_file(tmp_path: Path) -> None:
 
 
 def test_a_damaged_model_says_so(workspace: Workspace) -> None:
-    list(train_workspace(workspace, ["taste"], evaluate=False))
+    list(train_workspace(workspace, ["taste"], split="none"))
     (model_folder(workspace, "taste") / "card.json").write_text("{")
     with pytest.raises(GivenError, match="train the model again"):
         load_trained(workspace)

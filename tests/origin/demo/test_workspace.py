@@ -15,7 +15,7 @@ def test_the_workspace_has_no_problem(tmp_path: Path) -> None:
     laid = lay_down(tmp_path / "workspace", None)
     workspace = read_workspace(laid.folder)
     assert workspace.warnings == ()
-    assert [model.name for model in workspace.models] == ["ease", "popularity"]
+    assert [model.name for model in workspace.models] == ["also-viewed", "ease", "popularity"]
     assert "generated" in laid.source
 
 
