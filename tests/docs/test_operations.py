@@ -36,7 +36,8 @@ def test_every_code_is_explained_and_no_other() -> None:
 @pytest.mark.parametrize("setting", fields(Settings), ids=lambda field: field.name)
 def test_every_setting_is_listed_with_its_default(setting) -> None:
     option = f"| `--{setting.name.replace('_', '-')}` | "
-    shown = "needed" if setting.default == "" else f"`{setting.default}`"
+    without = "needed" if setting.name in ("origin", "upstream") else "none"
+    shown = without if setting.default == "" else f"`{setting.default}`"
     assert option + shown in PAGE
 
 
