@@ -93,14 +93,15 @@ def train(
 ) -> None:
     """Train the models of a workspace, with an evaluation table."""
     from origin import shown
-    from origin.train import train_workspace
+    from origin.train import measure_baseline, train_workspace
     from origin.validation import read_checked
 
     with shown.problems():
         found = read_checked(workspace)
     with shown.problems(), shown.Training() as progress:
         trained = list(train_workspace(found, models or [], progress.step, split=split.value))
-    shown.trained(trained)
+        baseline = measure_baseline(found, models or [], split.value)
+    shown.trained(trained, baseline)
 
 
 @app.command("compile")

@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, Literal
@@ -69,20 +69,32 @@ class Training:
         self._progress.update(self._tasks[model], description=f"{model}: {step}", completed=share)
 
 
-def trained(models: "list[TrainedModel]") -> None:
-    """Print what was trained, and how good it is."""
-    names = list(dict.fromkeys(name for done in models for name in done.model.card["metrics"]))
+def trained(models: "list[TrainedModel]", baseline: Mapping[str, float] | None = None) -> None:
+    """Print what was trained, and how good it is beside a baseline that was not trained with it."""
+    measured = [done.model.card["metrics"] for done in models]
+    names = [name for name in dict.fromkeys(name for one in measured for name in one) if name != "users_new"]
     table = new_table("model", "recipe", "rows", *names)
-    for done in models:
-        card = done.model.card
-        metrics = [_metric(card["metrics"].get(name)) for name in names]
-        table.add_row(done.model.name, card["recipe"], f"{done.interactions:,}", *metrics)
+    for done, found in zip(models, measured, strict=True):
+        row = (f"{done.interactions:,}", *(_metric(found.get(name)) for name in names))
+        table.add_row(done.model.name, done.model.card["recipe"], *row)
+    if baseline is not None:
+        table.add_row("(baseline)", "popularity", "", *(_metric(baseline.get(name)) for name in names))
+    for title in dict.fromkeys(_title(done.split, done.model.card["metrics"]) for done in models):
+        out.print(title)
     out.print(table)
-    for split in dict.fromkeys(done.split for done in models if done.split):
-        out.print(f"measured on users known in training; {split}")
     for done in models:
         if done.unknown:
             err.print(f"{done.model.name}: {done.unknown:,} interactions name items that the catalog lacks")
+
+
+def _title(split: str, metrics: Mapping[str, float]) -> str:
+    if not split:
+        return "not measured"
+    if not metrics:
+        return f"{split}: nobody is in both parts, so nothing was measured"
+    known, new = int(metrics["users"]), int(metrics["users_new"])
+    left_out = f"; the other {new:,} have no history there" if new else ""
+    return f"{split}; measured on {known:,} of {known + new:,} users{left_out}"
 
 
 def _metric(value: float | None) -> str:

@@ -1,6 +1,7 @@
 """Trains the models of a workspace and keeps them in its folder."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final, Literal
@@ -28,8 +29,13 @@ SPLITS: Final[Mapping[str, str]] = {
     "time": "the oldest 80 % of all rows to train on",
 }
 
+BASELINE: Final = "popularity"
+"""The recipe that any other one must beat."""
+
 Progress = Callable[[str, str, float], None]
 """Hears a model's name, a step's name and the done share in [0, 1]."""
+
+Trainer = Callable[[Interactions], Trained]
 
 
 @dataclass(frozen=True)
@@ -65,11 +71,21 @@ def train_workspace(
         No such model, or its recipe, settings or interactions can't be used.
     """
     for config in _chosen(workspace, names):
-        try:
+        with _named(config):
             yield _train(workspace, config, progress, split)
-        except GivenError as error:
-            message = str(error).removeprefix(f"{error.code}: ")
-            raise WorkspaceError([Problem(config.path, config.line, "model", message)]) from error
+
+
+def measure_baseline(workspace: Workspace, names: Sequence[str], split: Split) -> Mapping[str, float] | None:
+    """Metrics of the workspace's first popularity model, for the table of models that it is not among.
+
+    Nothing is kept. None where there is no such model, or where `train_workspace` has measured it.
+    """
+    found = next((config for config in workspace.models if config.recipe == BASELINE), None)
+    if found is None or split == "none" or not names or found.name in names:
+        return None
+    with _named(found):
+        interactions = _read(workspace, found)
+        return _measure(_trainer(found, lambda model, step, share: None), interactions, split)
 
 
 def load_trained(workspace: Workspace) -> dict[str, Trained]:
@@ -98,18 +114,33 @@ def _chosen(workspace: Workspace, names: Sequence[str]) -> list[ModelConfig]:
     return [known[name] for name in names or known]
 
 
+@contextmanager
+def _named(config: ModelConfig) -> Iterator[None]:
+    """What a model can't be trained for is a problem of its file."""
+    try:
+        yield
+    except GivenError as error:
+        message = str(error).removeprefix(f"{error.code}: ")
+        raise WorkspaceError([Problem(config.path, config.line, "model", message)]) from error
+
+
+def _read(workspace: Workspace, config: ModelConfig) -> Interactions:
+    return read(config.interactions, tuple(item.id for item in workspace.catalog.items))
+
+
+def _trainer(config: ModelConfig, progress: Progress) -> Trainer:
+    return lambda rows: recipe.train(
+        config.name,
+        config.recipe,
+        rows,
+        config.settings,
+        lambda step, share: progress(config.name, step, share),
+    )
+
+
 def _train(workspace: Workspace, config: ModelConfig, progress: Progress, split: Split) -> TrainedModel:
-    interactions = read(config.interactions, tuple(item.id for item in workspace.catalog.items))
-
-    def train(rows: Interactions) -> Trained:
-        return recipe.train(
-            config.name,
-            config.recipe,
-            rows,
-            config.settings,
-            lambda step, share: progress(config.name, step, share),
-        )
-
+    interactions = _read(workspace, config)
+    train = _trainer(config, progress)
     measured = _measure(train, interactions, split)
     model = train(interactions)
     model = replace(model, card={**model.card, "split": split, "metrics": measured})
@@ -118,23 +149,27 @@ def _train(workspace: Workspace, config: ModelConfig, progress: Progress, split:
     return TrainedModel(model, folder, len(interactions), interactions.unknown, SPLITS.get(split, ""))
 
 
-def _measure(
-    train: Callable[[Interactions], Trained], interactions: Interactions, split: Split
-) -> dict[str, float]:
-    """Metrics over those users of the test part of whom the training part knows something."""
+def _measure(train: Trainer, interactions: Interactions, split: Split) -> dict[str, float]:
+    """Metrics over those users of the test part of whom the training part knows something.
+
+    The others have no history to rank by, so every model would be its fallback;
+    ``users_new`` is how many they are.
+    """
     if split == "none":
         return {}
     if split == "random":
         known, test = split_per_user(interactions, RANDOM_SHARE, SEED)
     else:
         known, test = split_in_time(interactions, TIME_SHARE)
+    asking = len(np.unique(test.users))
     test = test.where(np.isin(test.users, known.users))
     if not len(known) or not len(test):
         return {}
     model = train(known)
     found = metrics.evaluate(lambda histories: rank(model, histories), known, test, LISTED)
     users = len(np.unique(test.users))
-    return {"users": users, **{name: round(value, 4) for name, value in found.items()}}
+    counts = {"users": users, "users_new": asking - users}
+    return {**counts, **{name: round(value, 4) for name, value in found.items()}}
 
 
 def rank(model: Trained, histories: list[list[int]]) -> Lists:

@@ -1,5 +1,6 @@
 """Training a workspace's models: kept where the compiler finds them, measured on what came later."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -8,7 +9,8 @@ from compiler.build import compile_workspace
 from compiler.problems import WorkspaceError
 from compiler.workspace import Workspace, read_workspace
 from edge.errors import GivenError
-from origin.train import load_trained, model_folder, rank, train_workspace
+from origin import shown
+from origin.train import load_trained, measure_baseline, model_folder, rank, train_workspace
 from tests.workspaces.make import make_workspace
 
 
@@ -25,7 +27,8 @@ def test_what_was_trained_compiles(workspace: Workspace, tmp_path: Path) -> None
     loaded = load_trained(workspace)
     assert set(loaded) == {"popular", "taste"}
     card = loaded["taste"].card
-    assert set(card["metrics"]) == {"users", "ndcg@10", "recall@10", "map@10", "coverage", "novelty"}
+    counted = {"users", "users_new"}
+    assert set(card["metrics"]) == {*counted, "ndcg@10", "recall@10", "map@10", "coverage", "novelty"}
     assert card["split"] == "random"
     assert compile_workspace(workspace, loaded, tmp_path / "bundle").counts["models"] == 2
 
@@ -45,6 +48,39 @@ def test_a_split_in_time_measures_only_who_was_known(workspace: Workspace) -> No
     assert timely.model.card["split"] == "time"
     # The newest fifth of the rows is of three visitors, of whom one was there before.
     assert timely.model.card["metrics"].get("users", 0) < random.model.card["metrics"]["users"]
+    assert random.model.card["metrics"]["users_new"] == 0
+
+
+def test_a_model_alone_is_measured_beside_popularity(workspace: Workspace) -> None:
+    popular, _ = train_workspace(workspace)
+    measured = popular.model.card["metrics"]
+    assert measure_baseline(workspace, ["taste"], "random") == measured
+    assert measure_baseline(workspace, [], "random") is None
+    assert measure_baseline(workspace, ["popular"], "random") is None
+    assert measure_baseline(workspace, ["taste"], "none") is None
+    # What it measured is kept as it was.
+    assert load_trained(workspace)["popular"].card["metrics"] == measured
+
+
+def test_the_table_says_how_it_was_measured(workspace: Workspace, capsys: pytest.CaptureFixture[str]) -> None:
+    trained = list(train_workspace(workspace, ["taste"]))
+    shown.trained(trained, measure_baseline(workspace, ["taste"], "random"))
+    title, header, taste, baseline = capsys.readouterr().out.splitlines()
+    users = trained[0].model.card["metrics"]["users"]
+    assert "75 % of each user's rows to train on" in title
+    assert title.rstrip().endswith(f"measured on {users} of {users} users")
+    assert header.split()[:5] == ["model", "recipe", "rows", "users", "ndcg@10"]
+    assert (taste.split()[:2], baseline.split()[:2]) == (["taste", "ease"], ["(baseline)", "popularity"])
+
+
+def test_the_table_counts_who_had_no_history(
+    capsys: pytest.CaptureFixture[str], workspace: Workspace
+) -> None:
+    (done,) = train_workspace(workspace, ["taste"])
+    metrics = {**done.model.card["metrics"], "users": 48, "users_new": 253}
+    timely = replace(done.model, card={**done.model.card, "metrics": metrics})
+    shown.trained([replace(done, model=timely)])
+    assert "measured on 48 of 301 users; the other 253 have no history there" in capsys.readouterr().out
 
 
 def test_lists_leave_out_what_was_seen_and_break_ties_by_position(workspace: Workspace) -> None:
