@@ -16,7 +16,7 @@ from compiler.operators import NESTED, OPERATORS
 from compiler.problems import Problem, Problems
 from compiler.workspace import WorkspaceError, read_workspace
 from compiler.yaml_lines import Node, read_yaml
-from models.recipe import RECIPES, check_settings
+from models.recipe import RECIPES, check_settings, settings_of
 from origin.validation import workspace_schemas
 from tests.compiler.json_schema import accepts
 from tests.compiler.test_broken import CASES
@@ -108,7 +108,7 @@ def test_the_keys_are_those_that_the_readers_ask_for(tmp_path: Path, monkeypatch
     assert read_workspace(make_workspace(tmp_path, changes)).campaigns
     # A campaign reads `show` by its keys before it asks for them.
     described = {name: set(_keys(schema)) for name, schema in SCHEMAS.items()}
-    described["model"] -= {setting for recipe in RECIPES.values() for setting in recipe.settings}
+    described["model"] -= {setting for recipe in RECIPES for setting in settings_of(recipe)}
     assert described == asked
 
 
