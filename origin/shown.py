@@ -93,8 +93,8 @@ def _title(split: str, metrics: Mapping[str, float]) -> str:
     if not metrics:
         return f"{split}: nobody is in both parts, so nothing was measured"
     known, new = int(metrics["users"]), int(metrics["users_new"])
-    left_out = f"; the other {new:,} have no history there" if new else ""
-    return f"{split}; measured on {known:,} of {known + new:,} users{left_out}"
+    left_out = f"; the other {new:,} have none there" if new else ""
+    return f"{split}; measured on {known:,} of {known + new:,} users by their whole history{left_out}"
 
 
 def _metric(value: float | None) -> str:

@@ -68,7 +68,7 @@ def test_the_table_says_how_it_was_measured(workspace: Workspace, capsys: pytest
     title, header, taste, baseline = capsys.readouterr().out.splitlines()
     users = trained[0].model.card["metrics"]["users"]
     assert "75 % of each user's rows to train on" in title
-    assert title.rstrip().endswith(f"measured on {users} of {users} users")
+    assert title.rstrip().endswith(f"measured on {users} of {users} users by their whole history")
     assert header.split()[:5] == ["model", "recipe", "rows", "users", "ndcg@10"]
     assert (taste.split()[:2], baseline.split()[:2]) == (["taste", "ease"], ["(baseline)", "popularity"])
 
@@ -80,7 +80,10 @@ def test_the_table_counts_who_had_no_history(
     metrics = {**done.model.card["metrics"], "users": 48, "users_new": 253}
     timely = replace(done.model, card={**done.model.card, "metrics": metrics})
     shown.trained([replace(done, model=timely)])
-    assert "measured on 48 of 301 users; the other 253 have no history there" in capsys.readouterr().out
+    assert (
+        "measured on 48 of 301 users by their whole history; the other 253 have none"
+        in capsys.readouterr().out
+    )
 
 
 def test_lists_leave_out_what_was_seen_and_break_ties_by_position(workspace: Workspace) -> None:
