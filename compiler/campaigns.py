@@ -10,6 +10,7 @@ from compiler.conditions import Condition, ConditionError, parse
 from compiler.experiments import ExperimentReader, where
 from compiler.fields import Fields, check_id
 from compiler.holdouts import check_holdouts, read_holdouts
+from compiler.lint_conditions import note_doubts
 from compiler.lists import audiences_of
 from compiler.problems import Problems, nearest
 from compiler.schedule import read_schedule
@@ -170,6 +171,7 @@ class _Reader:
         id_ = fields.text("id", required=True)
         written, condition = self._audience(fields)
         schedule = read_schedule(fields.mapping("schedule"), (path, where_), self._problems)
+        alone = condition
         if schedule.written:
             written = {"$and": [written, schedule.written]}
             condition = condition.both(schedule.condition)
@@ -181,10 +183,14 @@ class _Reader:
         fields.close()
         if id_ is None or not check_id(id_, "a campaign", (path, fields.line_of("id")), self._problems):
             return None
-        if condition.impossible:
+        if condition.impossible and not alone.impossible:
             what = ", ".join(condition.contradictions)
             self._problems.warn(
-                path, node.line, "impossible", f"{where_} can never match: {what}", "see its audience"
+                path,
+                node.line,
+                "impossible",
+                f"{where_} can never match: {what}",
+                "see its audience and schedule",
             )
         show_ = (shown.content, shown.recommender, shown.card, shown.limit)
         named = (experiment, programme, exclusive, schedule.weekly)
@@ -217,7 +223,9 @@ class _Reader:
 
     def _condition(self, node: Node, path: str, where: str) -> Condition | None:
         try:
-            return parse(node.plain(), self._types)
+            condition = parse(node.plain(), self._types)
+            note_doubts(condition, node, (path, where), self._site.values, self._problems)
+            return condition
         except ConditionError as error:
             for problem in error.problems:
                 line = _line_at(node, problem.path)

@@ -7,6 +7,7 @@ from typing import Any, Final
 from compiler.behaviours import WINDOW
 from compiler.campaigns import DEFAULT_LIMIT, MAX_LIMIT, MAX_PRIORITY
 from compiler.conditions import ConditionError, parse
+from compiler.domains import MAX_VALUES
 from compiler.fields import ID, MAX_ID_CHARACTERS
 from compiler.lists import MAX_LISTS
 from compiler.operators import OPERATORS
@@ -179,6 +180,12 @@ def _attribute(*required: str) -> Schema:
                 "Where it comes from: header:NAME, query:NAME or cookie:NAME.",
                 pattern=_whole(SOURCE.pattern),
                 **{"not": {"pattern": f"^header:(?:{secret})$"}},
+            ),
+            "values": _one_or_more(
+                "The texts that it can be, so that others are told as mistakes.",
+                {"type": "string"},
+                minItems=1,
+                maxItems=MAX_VALUES,
             ),
         },
         required,

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Final
 
 from compiler.behaviours import attributes_of, read_behaviours
+from compiler.domains import read_values
 from compiler.fields import Fields, check_id
 from compiler.holdouts import read_holdouts
 from compiler.lists import attributes_of_lists, read_lists
@@ -88,6 +89,7 @@ def read_site(folder: Path, problems: Problems) -> Site | None:
     placements = _read_placements(fields, problems)
     front = _read_front(fields)
     attributes = _read_attributes(fields.mapping("attributes"), front, problems)
+    values = read_values(fields.mapping("attributes"), PATH, problems)
     item_path = _read_item_path(fields.mapping("items"), problems)
     cookie, default = _read_consent(fields.mapping("consent"), problems)
     holdouts = tuple(read_holdouts(fields, problems))
@@ -95,7 +97,7 @@ def read_site(folder: Path, problems: Problems) -> Site | None:
     lists = read_lists(fields, folder, attributes, problems)
     attributes = _sorted((*attributes, *attributes_of(behaviours), *attributes_of_lists(lists)))
     fields.close()
-    return Site(name, placements, attributes, item_path, cookie, default, holdouts, behaviours, lists)
+    return Site(name, placements, attributes, item_path, cookie, default, holdouts, behaviours, lists, values)
 
 
 def _sorted(attributes: Iterable[fmt.Attribute]) -> tuple[fmt.Attribute, ...]:
@@ -146,6 +148,7 @@ def _read_attribute(name: str, node: Node, problems: Problems) -> fmt.Attribute 
     fields = Fields(node, PATH, f"attribute {name!r}", problems)
     from_query = name.startswith(QUERY)
     type_, source = fields.text("type", required=True), fields.text("source", required=not from_query)
+    fields.node("values")  # is read with those of built-in attributes
     if source is None and from_query:
         source = f"query:{name.removeprefix(QUERY)}"
     fields.close()

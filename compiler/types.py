@@ -16,7 +16,10 @@ from edge.decide.holes import Hole
 
 @dataclass(frozen=True)
 class Site:
-    """site.yaml; `attributes` are all of them, the built-in ones too, sorted by name."""
+    """site.yaml; `attributes` are all of them, the built-in ones too, sorted by name.
+
+    `values` are those that an attribute can have, where that is known.
+    """
 
     name: str
     placements: tuple[str, ...]
@@ -27,6 +30,7 @@ class Site:
     holdouts: tuple["Holdout", ...] = ()
     behaviours: tuple["BehaviourConfig", ...] = ()
     lists: tuple["IdList", ...] = ()
+    values: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from compiler.catalog import read_cards, read_catalog
 from compiler.content import read_contents
 from compiler.fields import Fields, check_id
 from compiler.holes import check_holes
+from compiler.lint_campaigns import note_shadowed
 from compiler.problems import Problems, WorkspaceError, nearest
 from compiler.reads import check_sources
 from compiler.site import PATH as SITE_PATH
@@ -106,6 +107,7 @@ def read_workspace(folder: Path, check_settings: CheckSettings = _accept) -> Wor
     shown = found.shows()
     _note_unused(shown, contents, cards, problems)
     _note_unused_models(shown, models, problems)
+    note_shadowed(found, problems)
     return replace(found, warnings=problems.warnings)
 
 
