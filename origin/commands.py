@@ -4,6 +4,7 @@
 # A parameter is an option of the command line, which has more of them than a function should.
 # ruff: noqa: PLC0415, PLR0913, PLR0917
 
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -68,18 +69,25 @@ def schema(
 
 
 @app.command()
-def validate(workspace: Workspace, as_json: Json = False) -> None:
+def validate(
+    workspace: Workspace,
+    as_json: Json = False,
+    today: Annotated[
+        datetime | None, typer.Option(help="Tell what is over by then (UTC); now when left out.")
+    ] = None,
+) -> None:
     """Check a workspace: every problem at once, with file, line and remedy; nothing needs training."""
     from origin import shown
-    from origin.validation import read_checked, validation_document
+    from origin.validation import doubts, now_ms, read_checked, validation_document
 
+    today_ms = int(today.replace(tzinfo=UTC).timestamp() * 1000) if today else now_ms()
     if as_json:
-        document = validation_document(workspace)
+        document = validation_document(workspace, today_ms)
         shown.json_document(document)
         raise typer.Exit(1 if document["errors"] else 0)
     with shown.problems():
         found = read_checked(workspace)
-        shown.warnings(found.warnings)
+        shown.warnings(doubts(found, today_ms))
     typer.echo(f"{workspace} is fine: {len(found.campaigns)} campaigns, {len(found.catalog.items)} items")
 
 
@@ -102,6 +110,25 @@ def train(
         trained = list(train_workspace(found, models or [], progress.step, split=split.value))
         baseline = measure_baseline(found, models or [], split.value)
     shown.trained(trained, baseline)
+
+
+@app.command()
+def force(
+    experiment: Annotated[str, typer.Argument(help="An experiment's id.")],
+    variation: Annotated[str, typer.Argument(help="The key of one of its variations.")],
+    keys: Annotated[Path, typer.Option(help="The edge's keys file.")],
+    days: Annotated[int, typer.Option(min=1, max=365, help="For how long it shall hold.")] = 7,
+) -> None:
+    """Print a URL parameter by which a tester sees one variation."""
+    import time
+
+    from edge.events.forced import PARAMETER, Forced, ForcedBox
+    from edge.keys import load_keys
+
+    held = load_keys(keys)
+    box = ForcedBox(held.site, [(key.id, key.raw()) for key in held.event])
+    expires_s = int(time.time()) + days * 86_400
+    typer.echo(f"{PARAMETER}={box.sign(Forced(experiment, variation, expires_s))}")
 
 
 @app.command("compile")

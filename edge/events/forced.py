@@ -10,7 +10,7 @@ import msgspec
 
 from edge.errors import TokenError
 
-PARAMETER: Final = "nearside_force"
+PARAMETER: Final = "nearside-force"
 MAC_BYTES: Final = 16
 MAX_FORCED_CHARS: Final = 512
 
