@@ -6,6 +6,7 @@ from functools import lru_cache
 from typing import Final, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from edge.bundle import format as fmt
 from edge.bundle.reader import Bundle
@@ -160,11 +161,14 @@ class Chooser:
     def __init__(self, document: fmt.Choices, campaigns: Campaigns, shown: tuple[int, int]) -> None:
         check_choices(document, campaigns, shown)
         self.campaigns = campaigns
-        self._owned = _bits_by(campaigns.owners.tolist())
+        # The bits of each campaign, side by side.
+        self._bits = np.argsort(campaigns.owners, kind="stable")
+        self._starts = np.searchsorted(campaigns.owners[self._bits], np.arange(len(campaigns.ids) + 1))
         tested = np.asarray(campaigns.action) == EXPERIMENT
-        targets = np.where(tested, np.asarray(campaigns.target), len(document.experiments))
-        users = _bits_by(targets.tolist())
-        self.experiments = [_Experiment(e, users.get(n, [])) for n, e in enumerate(document.experiments)]
+        users: defaultdict[int, list[int]] = defaultdict(list)
+        for bit in np.flatnonzero(tested).tolist():
+            users[campaigns.target[bit]].append(bit)
+        self.experiments = [_Experiment(e, users[n]) for n, e in enumerate(document.experiments)]
         everyone = (1 << campaigns.size) - 1
         self.holdouts = [
             _Holdout(h.id, h.seed, h.share, everyone if h.campaigns is None else self.bits_of(h.campaigns))
@@ -176,41 +180,31 @@ class Chooser:
             for number, group in enumerate(document.groups)
             for rank, campaign in enumerate(group)
         }
-        self.special = self._special(tested.tolist())
+        self.special = self._special(tested)
         hashed = {experiment.hash for experiment in self.experiments}
         self.reads = tuple(sorted(hashed - {VISITOR_ID}))
         self.divides = bool(self.experiments or self.holdouts)
 
     def bits_of(self, campaigns: Iterable[int]) -> int:
         """The rule bits of campaigns, as a mask."""
-        flags = bytearray(self.campaigns.size)
+        flags = np.zeros(self.campaigns.size, np.uint8)
         for campaign in campaigns:
-            for bit in self._owned.get(campaign, ()):
-                flags[bit] = 1
-        return int.from_bytes(
-            np.packbits(np.frombuffer(flags, np.uint8), bitorder="little").tobytes(), "little"
-        )
+            flags[self._bits[self._starts[campaign] : self._starts[campaign + 1]]] = 1
+        return int.from_bytes(np.packbits(flags, bitorder="little").tobytes(), "little")
 
     def settle(self, matched: int, context: Context) -> Settled:
         """Who wins each placement of the context, of the campaigns whose conditions hold."""
         return _Page(self, matched, context).settle()
 
-    def _special(self, tested: list[bool]) -> bytes:
+    def _special(self, tested: NDArray[np.bool_]) -> bytes:
         mask = 0
-        for covered in (*[holdout.bits for holdout in self.holdouts], *self.groups):
-            mask |= covered
-        return (
-            bytes(is_tested or mask >> bit & 1 for bit, is_tested in enumerate(tested))
-            if mask
-            else bytes(tested)
-        )
-
-
-def _bits_by(keys: list[int]) -> dict[int, list[int]]:
-    found: defaultdict[int, list[int]] = defaultdict(list)
-    for bit, key in enumerate(keys):
-        found[key].append(bit)
-    return dict(found)
+        for bits in (*[holdout.bits for holdout in self.holdouts], *self.groups):
+            mask |= bits
+        size = self.campaigns.size
+        packed = np.frombuffer(mask.to_bytes(size // 8 + 1, "little"), np.uint8)
+        covered = np.unpackbits(packed, bitorder="little")[:size].astype(bool)
+        special: bytes = (tested | covered).tobytes()
+        return special
 
 
 class _Page:

@@ -153,3 +153,18 @@ PARTS = (b"nearside=", b"nearside", b"x=1", b"; ", b";", b" ", b"=", b"a")
 def test_what_is_found_never_reaches_the_site(parts: list[bytes]) -> None:
     header = b"".join(parts)
     assert find(without(header)) == b""
+
+
+def test_a_cookie_of_before_experiments_is_read() -> None:
+    plain = msgspec.msgpack.encode([1, b"v" * 16, 1_700_000_000, 1_700_000_100, 3, ["alien", "dune"]])
+    assert BOX.open(sealed(plain)) == STATE
+
+
+def test_the_longest_assignments_fit_with_items_dropped() -> None:
+    assigned = tuple((f"{number:064d}", 10**6, f"{number:064d}") for number in range(16))
+    state = msgspec.structs.replace(STATE, items=("x" * 64,) * MAX_ITEMS, assigned=assigned)
+    value = BOX.seal(state)
+    assert len(value) <= MAX_COOKIE_BYTES
+    kept = BOX.open(value)
+    assert kept.assigned == assigned[-len(kept.assigned) :] != ()
+    assert kept.visitor == STATE.visitor
