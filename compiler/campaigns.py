@@ -1,13 +1,12 @@
 """Reads rules/*.yaml: audiences and campaigns, with all that they refer to."""
 
-from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
 from compiler.conditions import Condition, ConditionError, parse
-from compiler.experiments import ExperimentReader, where
+from compiler.experiments import ExperimentReader, check_experiments, where
 from compiler.fields import Fields, check_id
 from compiler.holdouts import check_holdouts, read_holdouts
 from compiler.lint_conditions import note_doubts
@@ -56,7 +55,7 @@ def read_rules(folder: Path, site: Site, names: Names, problems: Problems) -> Ru
         reader.holdouts += read_holdouts(fields, problems)
         fields.close()
     reader.note_unused()
-    reader.note_unused_experiments()
+    check_experiments(_sorted(reader.experiments), _sorted(reader.campaigns), problems)
     if len(reader.campaigns) > MAX_CAMPAIGNS:
         problems.error(
             FOLDER, 0, "too-large", f"{len(reader.campaigns)} campaigns", f"at most {MAX_CAMPAIGNS}"
@@ -148,22 +147,6 @@ class _Reader:
                 message = f"no campaign is for the audience {name!r}"
                 hint = "use it in a campaign, or delete it"
                 self._problems.warn(audience.path, audience.line, "unused", message, hint)
-
-    def note_unused_experiments(self) -> None:
-        """Warn of experiments that no campaign shows, and of what they show where no campaign shows them."""
-        placed: defaultdict[str, set[str]] = defaultdict(set)
-        for campaign in self.campaigns.values():
-            placed[campaign.experiment].update(campaign.placements)
-        for experiment in self.experiments.values():
-            place = (experiment.path, experiment.line)
-            if experiment.id not in placed:
-                message = f"no campaign shows the experiment {experiment.id!r}"
-                self._problems.warn(*place, "unused", message, "show it in a campaign, or delete it")
-                continue
-            wanted = {name for variation in experiment.variations for name in variation.shows} - {""}
-            for name in sorted(wanted - placed[experiment.id]):
-                message = f"experiment {experiment.id!r} shows something in {name!r}, its campaigns do not"
-                self._problems.warn(*place, "unused", message, "add the placement to a campaign")
 
     def _campaign(self, node: Node, path: str, position: int) -> Campaign | None:
         where_ = where(node, "campaign", position)

@@ -1,12 +1,13 @@
 """Reads the experiments of rules/*.yaml: who is divided how, and what each part sees."""
 
+from collections import defaultdict
 from collections.abc import Sequence
 from typing import Final
 
 from compiler.fields import Fields, check_id
 from compiler.problems import Problems, nearest
 from compiler.show import KEYS, Names, read_show
-from compiler.types import Experiment, Show, Site, Variation
+from compiler.types import Campaign, Experiment, Show, Site, Variation
 from compiler.yaml_lines import Node
 from edge.bundle import format as fmt
 from edge.decide.choice import VISITOR_ID
@@ -153,6 +154,58 @@ class ExperimentReader:
                 message = f"has ranges that overlap: {list(one)} and {list(other)}"
                 fields.error(line, "bad-value", message, "the end of a range may be the start of the next")
         return found
+
+
+def check_experiments(
+    experiments: Sequence[Experiment], campaigns: Sequence[Campaign], problems: Problems
+) -> None:
+    """Note what is wrong between experiments and campaigns, and more of them than an engine takes."""
+    placed: defaultdict[str, set[str]] = defaultdict(set)
+    for campaign in campaigns:
+        placed[campaign.experiment].update(campaign.placements)
+    for experiment in experiments:
+        _note_unused(experiment, placed.get(experiment.id), problems)
+    _note_overlaps([experiment for experiment in experiments if experiment.id in placed], problems)
+    groups = {campaign.exclusive for campaign in campaigns} - {""}
+    for what, count, most in (
+        ("experiments", len(experiments), fmt.MAX_EXPERIMENTS),
+        ("exclusive groups", len(groups), fmt.MAX_GROUPS),
+    ):
+        if count > most:
+            problems.error("rules", 0, "too-large", f"{count} {what}", f"at most {most}")
+
+
+def _note_unused(experiment: Experiment, placements: set[str] | None, problems: Problems) -> None:
+    """What no campaign shows."""
+    place = (experiment.path, experiment.line)
+    if placements is None:
+        message = f"no campaign shows the experiment {experiment.id!r}"
+        problems.warn(*place, "unused", message, "show it in a campaign, or delete it")
+        return
+    wanted = {name for variation in experiment.variations for name in variation.shows} - {""}
+    for name in sorted(wanted - placements):
+        message = f"experiment {experiment.id!r} shows something in {name!r}, and no campaign of it is there"
+        problems.warn(*place, "unused", message, "add the placement to a campaign")
+
+
+def _note_overlaps(experiments: Sequence[Experiment], problems: Problems) -> None:
+    """Experiments of one namespace are meant not to meet."""
+    spaces: defaultdict[str, list[Experiment]] = defaultdict(list)
+    for experiment in experiments:
+        if experiment.namespace:
+            spaces[experiment.namespace[0]].append(experiment)
+    for name, members in spaces.items():
+        reach: tuple[float, str] = (0.0, "")
+        for start, end, experiment in sorted(
+            ((*e.namespace[1:], e) for e in members if e.namespace), key=lambda entry: (entry[0], entry[2].id)
+        ):
+            if start < reach[0] and start < end:
+                message = (
+                    f"experiment {experiment.id!r} shares visitors of namespace {name!r} with {reach[1]!r}"
+                )
+                hint = "give them parts that do not overlap, like [0, 0.5] and [0.5, 1]"
+                problems.warn(experiment.path, experiment.line, "overlap", message, hint)
+            reach = max(reach, (end, experiment.id))
 
 
 def read_range(node: Node, fields: Fields, key: str) -> Range | None:

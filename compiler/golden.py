@@ -2,14 +2,14 @@
 
 import hashlib
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
 from compiler.choices_artifact import used_experiments
 from compiler.conditions import Clause, Constraint
 from compiler.graph import RecommenderSpec, ScoreModel, reference_items
 from compiler.types import Campaign, Catalog, Workspace
-from compiler.walk import Walk
+from compiler.walk import Walk, holds, variation_of
 from edge.bundle import format as fmt
 from edge.rules.values import Value
 
@@ -20,9 +20,13 @@ MAX_EVALUATIONS: Final = 1_000_000
 MAX_CLAUSES: Final = 2
 """Alternatives of a campaign's condition that golden contexts aim at."""
 
-UNITS: Final = tuple(hashlib.sha256(b"unit %d" % n).hexdigest()[:32] for n in range(16))
-UNITS_EACH: Final = 4
+UNITS: Final = tuple(hashlib.sha256(b"unit %d" % n).hexdigest()[:32] for n in range(64))
+UNITS_EACH: Final = 2
 """Visitors whom experiments divide, and how many of them each context is decided for."""
+
+MAX_AIMED: Final = 64
+MAX_AIMED_VARIATIONS: Final = 8
+"""Experiments of which visitors in each variation are golden, too."""
 
 HISTORIES: Final = 32
 MAX_HISTORY: Final = 64
@@ -58,17 +62,31 @@ def golden_winners(workspace: Workspace) -> tuple[fmt.RulesGolden, ...]:
                 contexts.append({name: value for name, value in met.items() if name != missing})
     walk = Walk(workspace)
     golden = {}
-    for number, context in enumerate(contexts):
-        for unit in ("", *_some(units, number)):
-            case = _case(walk, workspace, context, unit)
-            golden[repr((sorted(case.attributes.items()), unit))] = case
+    cases = [
+        (context, unit) for number, context in enumerate(contexts) for unit in ("", *_some(units, number))
+    ]
+    for context, unit in (*cases, *_aimed(workspace)):
+        case = _case(walk, workspace, context, unit)
+        golden[repr((sorted(case.attributes.items()), unit))] = case
     return tuple(golden[key] for key in sorted(golden))
 
 
 def _some(units: Sequence[str], number: int) -> Sequence[str]:
-    """A few units for each context: over a bundle, they are in all variations and outside of them."""
+    """A few units for each context, others for the next."""
     start = number * UNITS_EACH % max(1, len(units))
     return units[start : start + UNITS_EACH]
+
+
+def _aimed(workspace: Workspace) -> Iterator[tuple[dict[str, Value], str]]:
+    """For each variation, and for who is in none, a context that meets a campaign, and a unit."""
+    types = {attribute.name: attribute.type for attribute in workspace.site.attributes}
+    users = {campaign.experiment: campaign for campaign in workspace.campaigns}
+    reached = [unit for unit in UNITS if not any(holds(holdout, unit) for holdout in workspace.holdouts)]
+    for experiment in used_experiments(workspace)[:MAX_AIMED]:
+        clauses = users[experiment.id].condition.clauses
+        context = meet(clauses[0], types) if clauses else {}
+        found = {variation_of(experiment, unit): unit for unit in reached}
+        yield from ((context, unit) for unit in list(found.values())[:MAX_AIMED_VARIATIONS])
 
 
 def _case(walk: Walk, workspace: Workspace, context: dict[str, Value], unit: str) -> fmt.RulesGolden:

@@ -33,6 +33,7 @@ CODES: Final[dict[str, str]] = {
     "unknown-value": "A condition names a value that its attribute never has (warning).",
     "missing-as-zero": "A comparison of numbers also holds where the number is missing (warning).",
     "shadowed": "A campaign never shows, as a stronger one always does (warning).",
+    "overlap": "Experiments of one namespace share visitors (warning).",
     "past": "The time of a campaign is over (warning).",
     "no-source": "A rule or content reads an attribute that nothing tells.",
     "untrained": "A model has not been trained.",
