@@ -153,11 +153,12 @@ def decide(
     bundle: Bundle,
     context: Annotated[Path, typer.Option(help="JSON file: attributes, history, tier, placements.")],
     kill: Annotated[list[str] | None, typer.Option(help="A campaign that is switched off.")] = None,
+    explain: Annotated[bool, typer.Option("--explain", help="Say in words why.")] = False,
 ) -> None:
     """Make one decision, and show it as JSON."""
     from origin.inspection import decide_file
 
-    typer.echo(decide_file(bundle, context, tuple(kill or ())))
+    typer.echo(decide_file(bundle, context, tuple(kill or ()), explained=explain))
 
 
 @app.command()

@@ -14,10 +14,11 @@ from edge.bundle.strings import Strings
 from edge.decide.campaigns import Campaigns
 from edge.decide.choice import load_choices
 from edge.decide.engine import Engine
-from edge.decide.types import CONSENT_TIERS, Context, Slot, Value
+from edge.decide.types import CONSENT_TIERS, Assigned, Context, Slot, Value
 from edge.errors import ConfigError
 from edge.worker.clock import local_time
 from edge.worker.facts import TIMEZONE
+from origin.explanation import explain
 from origin.replay import load_engine
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -28,6 +29,7 @@ class ContextFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     Left out placements mean all of the site's. `now` is a date and time with its zone; what an
     edge would take from it, from the history and from the tier need not be written again as attributes.
+    `unit` is the visitor's id, which there is in the tier `full` alone.
     """
 
     attributes: dict[str, Value] = {}
@@ -37,6 +39,9 @@ class ContextFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     now: datetime | None = None
     now_ms: int = 0
     seed: int = 0
+    unit: str = ""
+    assigned: tuple[Assigned, ...] = ()
+    forced: dict[str, str] = {}
 
     @property
     def instant_ms(self) -> int:
@@ -81,8 +86,8 @@ def inspect_bundle(folder: Path) -> dict[str, Any]:
     }
 
 
-def decide_file(folder: Path, context: Path, killed: tuple[str, ...] = ()) -> str:
-    """The decision of a bundle in the context of a JSON file, as JSON.
+def decide_file(folder: Path, context: Path, killed: tuple[str, ...] = (), *, explained: bool = False) -> str:
+    """The decision of a bundle in the context of a JSON file, as JSON, or explained in words.
 
     Raises
     ------
@@ -92,7 +97,12 @@ def decide_file(folder: Path, context: Path, killed: tuple[str, ...] = ()) -> st
     engine = load_engine(folder)
     asked = read_context(context, engine.schema)
     decision = engine.decide(asked, killed)
-    document = {"bundle": engine.id, "slots": [slot_document(slot) for slot in decision.slots]}
+    if explained:
+        return "\n".join(explain(engine, asked, decision))
+    document: dict[str, Any] = {"bundle": engine.id}
+    document["slots"] = [slot_document(slot) for slot in decision.slots]
+    if decision.excluded:
+        document["excluded"] = decision.excluded
     return msgspec.json.format(msgspec.json.encode(document), indent=2).decode()
 
 
@@ -114,9 +124,12 @@ def read_context(path: Path, schema: fmt.RulesSchema) -> Context:
         raise ConfigError("context", f"{path}: no placement {unknown[0]!r}; {', '.join(schema.placements)}")
     if given.now is not None and given.now.tzinfo is None:
         raise ConfigError("context", f"{path}: now has no zone; write it like 2026-05-01T09:00:00+02:00")
+    if given.unit and given.tier != "full":
+        raise ConfigError("context", f"{path}: in the tier {given.tier!r} there is no unit; use full")
     attributes = {**given.implied(), **given.attributes}
     placements = given.placements or schema.placements
-    return Context(given.instant_ms, given.seed, given.tier, attributes, given.history, placements)
+    divided = (given.unit, given.assigned, tuple(given.forced.items()))
+    return Context(given.instant_ms, given.seed, given.tier, attributes, given.history, placements, *divided)
 
 
 def slot_document(slot: Slot) -> dict[str, Any]:

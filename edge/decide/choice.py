@@ -77,7 +77,7 @@ def load_choices(bundle: Bundle) -> fmt.Choices | None:
     return fmt.decode(bundle.read(bundle.one("rules", "experiments")), fmt.Choices)
 
 
-class _Experiment:
+class Enrolment:
     """An experiment with its ranges and bits at hand."""
 
     def __init__(self, document: fmt.Experiment, bits: list[int]) -> None:
@@ -126,17 +126,21 @@ class _Experiment:
         return position if position >= 0 else OUTSIDE_COVERAGE
 
 
-class _Holdout(NamedTuple):
+class Held(NamedTuple):
+    """A holdout with its bits at hand."""
+
     id: str
     seed: str
     share: float
     bits: int
 
+    def place(self, context: Context) -> float | None:
+        """Where the visitor stands in [0, 1); None without an id."""
+        return _place(self.seed, context.unit, HOLDOUT_VERSION) if context.unit else None
+
     def holds(self, context: Context) -> bool:
         """Whether the visitor is held out; a tester never is."""
-        if not context.unit or context.forced:
-            return False
-        place = _place(self.seed, context.unit, HOLDOUT_VERSION)
+        place = None if context.forced else self.place(context)
         return place is not None and place < self.share
 
 
@@ -168,10 +172,10 @@ class Chooser:
         users: defaultdict[int, list[int]] = defaultdict(list)
         for bit in np.flatnonzero(tested).tolist():
             users[campaigns.target[bit]].append(bit)
-        self.experiments = [_Experiment(e, users[n]) for n, e in enumerate(document.experiments)]
+        self.experiments = [Enrolment(e, users[n]) for n, e in enumerate(document.experiments)]
         everyone = (1 << campaigns.size) - 1
         self.holdouts = [
-            _Holdout(h.id, h.seed, h.share, everyone if h.campaigns is None else self.bits_of(h.campaigns))
+            Held(h.id, h.seed, h.share, everyone if h.campaigns is None else self.bits_of(h.campaigns))
             for h in document.holdouts
         ]
         self.groups = [self.bits_of(group) for group in document.groups]

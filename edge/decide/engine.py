@@ -63,8 +63,8 @@ class Engine:
             len(choices.experiments) if choices else 0,
         )
         shown = (len(self._content_ids), len(self.schema.recommenders))
-        self._chooser = Chooser(choices, self._campaigns, shown) if choices else None
-        self._special = self._chooser.special if self._chooser else None
+        self.chooser = Chooser(choices, self._campaigns, shown) if choices else None
+        self._special = self.chooser.special if self.chooser else None
         if self._campaigns.size != self._index.size:
             raise BundleError("arrays", "index and campaigns differ in size")
         self.items = self._strings(bundle, bundle.one("catalog", "items"), "ids")
@@ -80,13 +80,13 @@ class Engine:
         self._recommender: Recommender = Recommender.load(bundle, held)
         self._check_recommenders()
         self.reads = self._index.attributes
-        if self._chooser:
-            self.reads = tuple(sorted({*self.reads, *self._chooser.reads}))
+        if self.chooser:
+            self.reads = tuple(sorted({*self.reads, *self.chooser.reads}))
         holes = load_holes(bundle, self._contents)
         self._holes = holes.of if holes else {}
         if holes:
             self.reads = tuple(sorted({*self.reads, *holes.reads}))
-        self.divides = self._chooser is not None and self._chooser.divides
+        self.divides = self.chooser is not None and self.chooser.divides
         self._everyone = self._index.everyone
         self._killed: tuple[str, ...] = ()
         self._alive = self._everyone
@@ -168,9 +168,9 @@ class Engine:
 
     def _settle(self, matched: int, context: Context) -> tuple[list[tuple[str, int]], Settled | None]:
         """Who wins where experiments, holdouts or groups have a say."""
-        if self._chooser is None:
+        if self.chooser is None:
             return self._winners(matched, context.placements), None
-        settled = self._chooser.settle(matched, context)
+        settled = self.chooser.settle(matched, context)
         return settled.winners, settled
 
     def _decision(self, winners: list[tuple[str, int]], lists: Lists, settled: Settled | None) -> Decision:

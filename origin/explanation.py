@@ -1,0 +1,74 @@
+"""Says in words why a decision is as it is: what wins where, and where the visitor stands in experiments."""
+
+from collections.abc import Iterator
+
+from edge.decide.choice import (
+    HELD_OUT,
+    NO_UNIT,
+    OUTSIDE_COVERAGE,
+    OUTSIDE_NAMESPACE,
+    VISITOR_ID,
+    Chooser,
+    Enrolment,
+    Held,
+)
+from edge.decide.engine import Engine
+from edge.decide.types import Context, Decision, Slot
+
+_WHY = {
+    NO_UNIT: "not enrolled, as {hash} is missing",
+    OUTSIDE_NAMESPACE: "not enrolled: outside of its part of the namespace",
+    OUTSIDE_COVERAGE: "not enrolled: in the part of no variation",
+}
+
+
+def explain(engine: Engine, context: Context, decision: Decision) -> Iterator[str]:
+    """Lines about a decision of this engine in this context."""
+    won = {slot.placement: slot for slot in decision.slots}
+    for placement in context.placements:
+        yield f"{placement}: {_what(won[placement]) if placement in won else 'the default'}"
+    yield from (f"kept away: {reason}" for reason in decision.excluded)
+    if engine.chooser is not None:
+        yield from _standing(engine.chooser, context)
+
+
+def _what(slot: Slot) -> str:
+    shown = f"content {slot.content}" if slot.content else f"{len(slot.items)} items of {slot.candidates}"
+    drawn = f" (experiment {slot.experiment}, variation {slot.variation})" if slot.experiment else ""
+    return f"campaign {slot.policy} shows {shown if slot.fills else 'the default'}{drawn}"
+
+
+def _standing(chooser: Chooser, context: Context) -> Iterator[str]:
+    for experiment in chooser.experiments:
+        yield f"experiment {experiment.id}: {_enrolment(experiment, context)}"
+    for holdout in chooser.holdouts:
+        yield f"holdout {holdout.id}: {_held(holdout, context)}"
+
+
+def _enrolment(experiment: Enrolment, context: Context) -> str:
+    drawn = experiment.draw(context)
+    place = experiment.place(context)
+    at = "" if place is None else f"; the bucket is {place:g}, of {_parts(experiment)}"
+    if experiment.forced(context) >= 0:
+        return f"variation {experiment.arms[experiment.forced(context)].variation}, as a tester demands{at}"
+    if isinstance(drawn, str):
+        return (
+            _WHY[drawn].format(hash="the visitor's id" if experiment.hash == VISITOR_ID else experiment.hash)
+            + at
+        )
+    arm = experiment.arms[drawn]
+    stuck = (experiment.id, experiment.sticky, arm.variation) in context.assigned
+    return f"variation {arm.variation}{', which sticks to the visitor' if stuck else ''}{at}"
+
+
+def _parts(experiment: Enrolment) -> str:
+    pairs = zip(experiment.arms, experiment.ranges, strict=True)
+    return ", ".join(f"{arm.variation} {start:g} to {end:g}" for arm, (start, end) in pairs)
+
+
+def _held(holdout: Held, context: Context) -> str:
+    place = holdout.place(context)
+    if place is None:
+        return "nobody without an id is held out"
+    verdict = HELD_OUT.replace("-", " ") if holdout.holds(context) else "not held out"
+    return f"{verdict}; the bucket is {place:g}, held out are 0 to {holdout.share:g}"
