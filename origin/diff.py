@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from edge.bundle import format as fmt
 from edge.bundle.reader import Bundle
+from origin.diff_experiments import experiment_changes
 from origin.rules_view import View
 
 NAMED: Final = 8
@@ -52,6 +53,7 @@ def diff(a: Bundle, b: Bundle) -> BundleDiff:
     changes = {
         "site": list(_site(before, after)),
         "campaigns": list(_campaigns(before, after)),
+        "experiments": list(experiment_changes(before, after)),
         "contents": list(_mapping("content", before.contents, after.contents)),
         "conditions": list(_conditions(before, after, moved)),
         "models": list(_models(before, after)),
@@ -146,8 +148,8 @@ def _contexts(before: View, after: View) -> tuple[int, int, Counter[tuple[str, s
     moved: Counter[tuple[str, str, str]] = Counter()
     changed = 0
     samples = _samples(before, after)
-    for attributes in samples:
-        old, new = before.winners(attributes), after.winners(attributes)
+    for attributes, unit in samples:
+        old, new = before.winners(attributes, unit), after.winners(attributes, unit)
         changed += old != new
         for name in {**old, **new}:
             if old.get(name) != new.get(name):
@@ -155,8 +157,9 @@ def _contexts(before: View, after: View) -> tuple[int, int, Counter[tuple[str, s
     return len(samples), changed, moved
 
 
-def _samples(before: View, after: View) -> list[dict[str, str | float | bool]]:
-    unique = {repr(sorted(g.attributes.items())): g.attributes for g in (*before.goldens, *after.goldens)}
+def _samples(before: View, after: View) -> list[tuple[dict[str, Any], str]]:
+    goldens = (*before.goldens, *after.goldens)
+    unique = {repr((sorted(g.attributes.items()), g.unit)): (dict(g.attributes), g.unit) for g in goldens}
     return list(unique.values())
 
 

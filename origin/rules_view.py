@@ -70,10 +70,11 @@ class View:
         for placement, (low, mask) in held.masks.items():
             shown = found.setdefault(placement, {})
             for bit in range(mask.bit_length() - 1, low - 1, -1):
-                shown[held.ids.text(held.owner[bit])] = self._what(held.action[bit], held.target[bit])
+                shown[held.ids.text(held.owner[bit])] = self.what(held.action[bit], held.target[bit])
         return found
 
-    def _what(self, action: int, target: int) -> str:
+    def what(self, action: int, target: int) -> str:
+        """What an action shows, in words."""
         if action == CONTENT:
             return f"content {self._content_ids[target]}"
         if action == EXPERIMENT:

@@ -13,7 +13,7 @@ from origin.diff import BundleDiff, diff
 from origin.download import download
 from origin.publish import publish
 from tests.origin.world import Keys
-from tests.workspaces.make import FILES, make_bundle
+from tests.workspaces.make import EXPERIMENTS, FILES, make_bundle
 
 CAMPAIGNS = FILES["rules/campaigns.yaml"]
 Changed = Callable[[dict[str, str]], BundleDiff]
@@ -129,3 +129,34 @@ def test_a_downloaded_bundle_is_verified(*, bundle: Path, served: str, keys: Key
             download(client, 1, tmp_path / "bad")
     with pytest.raises(ConfigError, match="the same"):
         compare("1", "1", Sources(tmp_path), None)
+
+
+def test_experiments_and_holdouts(bundle: Path, changed: Changed, tmp_path: Path) -> None:
+    added = changed(EXPERIMENTS)
+    assert (
+        "experiment added: hero-words (control 45.0%, warm 27.0%, cool 18.0%)" in added.changes["experiments"]
+    )
+    assert "holdout added: never (5.0%)" in added.changes["experiments"]
+    first = open_bundle(make_bundle(tmp_path / "first", EXPERIMENTS), "films")
+    rules = (
+        EXPERIMENTS["rules/experiments.yaml"]
+        .replace("weight: 0.3, show: {content: warm}", "weight: 0.4, show: {content: cool}")
+        .replace("weight: 0.5, show: nothing", "weight: 0.4, show: nothing")
+        .replace("sticky: 1", "sticky: 2")
+        .replace("seed: lists", "seed: lists-2")
+        .replace("share: 0.1", "share: 0.2")
+    )
+    site = EXPERIMENTS["site.yaml"].replace("id: never", "id: nobody")
+    files = {**EXPERIMENTS, "rules/experiments.yaml": rules, "site.yaml": site}
+    found = diff(first, open_bundle(make_bundle(tmp_path / "second", files), "films"))
+    assert found.changes["experiments"] == [
+        "experiment hero-words: control 45.0%, warm 27.0%, cool 18.0%"
+        " → control 36.0%, warm 36.0%, cool 18.0%",
+        "experiment hero-words: sticky 1 → 2",
+        "experiment hero-words, variation warm in hero: content warm → content cool",
+        "experiment rules-or-model divides visitors anew, by another seed, hash or namespace",
+        "holdout added: nobody (5.0%)",
+        "holdout removed: never",
+        "holdout quiet: 10.0% → 20.0%",
+    ]
+    assert diff(first, first).changes == {}
