@@ -26,6 +26,8 @@ app = typer.Typer(
 app.add_typer(keys_app, name="keys")
 app.add_typer(rollout_app, name="rollout")
 app.add_typer(pops_app, name="pops")
+import_app = typer.Typer(help="Rules of other systems.", no_args_is_help=True)
+app.add_typer(import_app, name="import")
 
 Workspace = Annotated[Path, typer.Argument(help="Workspace folder.")]
 Bundle = Annotated[Path, typer.Argument(help="Bundle folder.")]
@@ -129,6 +131,23 @@ def force(
     box = ForcedBox(held.site, [(key.id, key.raw()) for key in held.event])
     expires_s = int(time.time()) + days * 86_400
     typer.echo(f"{PARAMETER}={box.sign(Forced(experiment, variation, expires_s))}")
+
+
+@import_app.command("growthbook")
+def import_growthbook(
+    file: Annotated[Path, typer.Argument(help="JSON of GrowthBook's SDK endpoint.")],
+    out: Annotated[Path, typer.Option("-o", "--out", help="Workspace folder to write into.")],
+    site: Annotated[str, typer.Option(help="Id of the site, where the folder has no site.yaml.")] = "site",
+    identifier: Annotated[str, typer.Option("--id", help="The hash attribute that is the visitor.")] = "id",
+) -> None:
+    """Turn GrowthBook's features and experiments into rules and contents."""
+    from origin.importing import SITE_FILE, imported_lines
+    from origin.importing import import_growthbook as read
+
+    own_site = (out / SITE_FILE).exists()
+    found = read(file, out, site, identifier)
+    for line in imported_lines(found, out, own_site=own_site):
+        typer.echo(line)
 
 
 @app.command("compile")
