@@ -24,6 +24,8 @@ SLOT: Final = pa.struct(
         ("candidates", pa.string()),
         ("card", pa.string()),
         ("propensity", pa.float64()),
+        ("experiment", pa.string()),
+        ("variation", pa.string()),
     ]
 )
 
@@ -41,6 +43,7 @@ SCHEMAS: Final[dict[str, pa.Schema]] = {
             ("slots", pa.list_(SLOT)),
             ("missed", _STRINGS),
             ("teaches", pa.bool_()),
+            ("excluded", _STRINGS),
             ("record", pa.binary()),
         ]
     ),
@@ -102,6 +105,7 @@ def _decision(record: DecisionRecord, exact: bytes) -> dict[str, Any]:
         "slots": [_slot(slot) for slot in record.slots],
         "missed": record.missed,
         "teaches": record.teaches,
+        "excluded": record.excluded,
         "record": exact,
     }
 

@@ -7,6 +7,8 @@ from itertools import islice
 from pathlib import Path
 from typing import Final
 
+from msgspec.structs import replace
+
 from edge.bundle.reader import open_bundle, read_site
 from edge.decide.engine import Engine
 from edge.decide.types import DecisionRecord, Slot
@@ -82,11 +84,19 @@ def replay(engines: Mapping[str, Engine], records: Iterable[DecisionRecord], kee
 def compare(engine: Engine, records: Iterable[DecisionRecord], keep: int = 5) -> Replay:
     """Decide each record with one engine, whatever bundle it is of: whose page would be another."""
     result = Replay()
-    for chunk in _chunks(records):
+    divided = map(_with_unit, records) if engine.divides else records
+    for chunk in _chunks(divided):
         for record, slots in _again(chunk, dict.fromkeys(_bundles(chunk), engine)):
             assert slots is not None
             result.add(record, slots, keep)
     return result
+
+
+def _with_unit(record: DecisionRecord) -> DecisionRecord:
+    """The record as it were if its bundle had divided visitors: another one may."""
+    if record.context.unit or record.context.tier != "full" or not record.teaches:
+        return record
+    return replace(record, context=replace(record.context, unit=record.visitor))
 
 
 @dataclass(frozen=True)

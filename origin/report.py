@@ -19,7 +19,11 @@ class CampaignCounts:
 
 @dataclass
 class LakeReport:
-    """Totals, and counts by campaign id; `views` are item pages that visitors opened."""
+    """Totals, and counts by campaign id; `views` are item pages that visitors opened.
+
+    `variations` are by ``EXPERIMENT/VARIATION``, without what testers demanded; there `shown`
+    counts the pages, also where the variation shows nothing.
+    """
 
     decisions: int = 0
     visitors: int = 0
@@ -27,6 +31,7 @@ class LakeReport:
     impressions: int = 0
     clicks: int = 0
     campaigns: dict[str, CampaignCounts] = field(default_factory=dict)
+    variations: dict[str, CampaignCounts] = field(default_factory=dict)
 
 
 def report(root: Path, site: str) -> LakeReport:
@@ -34,16 +39,31 @@ def report(root: Path, site: str) -> LakeReport:
     result = LakeReport()
     happened = _events(root, site, result)
     visitors = set()
-    for row in lake.rows(root, site, DECISIONS, ["id", "visitor", "slots"]):
+    for row in lake.rows(root, site, DECISIONS, ["id", "visitor", "slots", "teaches"]):
         result.decisions += 1
         visitors.add(row["visitor"])
         for slot in row["slots"]:
-            counts = result.campaigns.setdefault(slot["policy"], CampaignCounts())
-            counts.shown += 1
-            counts.impressions += happened[row["id"], slot["placement"], "impression"]
-            counts.clicks += happened[row["id"], slot["placement"], "click"]
+            if slot["content"] or slot["items"]:
+                _count(result.campaigns, slot["policy"], happened, (row["id"], slot["placement"]))
+            # Files of before experiments have no such field.
+            if slot.get("experiment") and row["teaches"]:
+                name = f"{slot['experiment']}/{slot['variation']}"
+                _count(result.variations, name, happened, (row["id"], slot["placement"]))
     result.visitors = len(visitors - {""})
     return result
+
+
+def _count(
+    into: dict[str, CampaignCounts],
+    name: str,
+    happened: Counter[tuple[str, str, str]],
+    place: tuple[str, str],
+) -> None:
+    """Count a slot, by its decision and placement."""
+    counts = into.setdefault(name, CampaignCounts())
+    counts.shown += 1
+    counts.impressions += happened[*place, "impression"]
+    counts.clicks += happened[*place, "click"]
 
 
 def _events(root: Path, site: str, result: LakeReport) -> Counter[tuple[str, str, str]]:

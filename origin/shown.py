@@ -15,7 +15,7 @@ from compiler.problems import ERROR, Problem, WorkspaceError
 
 if TYPE_CHECKING:  # each command loads only what it needs
     from origin.replay import Difference, Findings, Replay
-    from origin.report import LakeReport
+    from origin.report import CampaignCounts, LakeReport
     from origin.train import TrainedModel
 
 PIPE_COLUMNS = 160
@@ -154,10 +154,16 @@ def report(found: "LakeReport", *, as_json: bool) -> None:
         f"{found.decisions:,} decisions, {found.visitors:,} known visitors,"
         f" {found.views:,} views, {found.impressions:,} impressions, {found.clicks:,} clicks"
     )
-    table = new_table("campaign", "shown", "impressions", "clicks", "clicks per impression")
-    for campaign, counts in sorted(found.campaigns.items(), key=lambda pair: -pair[1].shown):
+    _counts("campaign", found.campaigns)
+    if found.variations:
+        _counts("variation", found.variations)
+
+
+def _counts(what: str, counted: "dict[str, CampaignCounts]") -> None:
+    table = new_table(what, "shown", "impressions", "clicks", "clicks per impression")
+    for name, counts in sorted(counted.items(), key=lambda pair: -pair[1].shown):
         rate = f"{counts.clicks / counts.impressions:.2%}" if counts.impressions else ""
-        table.add_row(campaign, f"{counts.shown:,}", f"{counts.impressions:,}", f"{counts.clicks:,}", rate)
+        table.add_row(name, f"{counts.shown:,}", f"{counts.impressions:,}", f"{counts.clicks:,}", rate)
     out.print(table)
 
 
@@ -184,7 +190,18 @@ def _example(difference: "Difference") -> None:
 def new_table(*columns: str) -> Table:
     """A table with the words to the left and the numbers to the right."""
     table = Table(box=None, pad_edge=False, header_style="bold")
-    words = {"model", "recipe", "campaign", "placement", "role", "artifact", "kind", "sha256", "author"}
+    words = {
+        "model",
+        "recipe",
+        "campaign",
+        "variation",
+        "placement",
+        "role",
+        "artifact",
+        "kind",
+        "sha256",
+        "author",
+    }
     words |= {"reason", "bundle", "when (UTC)", "campaign before", "campaign after", "serves", "what", "pop"}
     words |= {"credential", "listens", "last heard (UTC)", "last events (UTC)"}
     for column in columns:

@@ -215,6 +215,7 @@ def test_replay_and_report_over_an_origins_lake(
         "impressions": 1,
         "clicks": 1,
         "campaigns": {"mobile-hero": {"shown": 1, "impressions": 1, "clicks": 1}},
+        "variations": {},
     }
     assert "mobile-hero" in run("report", data)[1]
 

@@ -70,6 +70,8 @@ async def test_one_batch_fills_both_tables(client: httpx.AsyncClient, keys: Keys
         "candidates": "ease",
         "card": "poster",
         "propensity": 1.0,
+        "experiment": "",
+        "variation": "",
     }
     assert row["decided"].timestamp is not None
     assert row["decided"].tzinfo is None
