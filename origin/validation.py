@@ -1,13 +1,25 @@
 """Reads a workspace with everything that can be said about it before its models are trained."""
 
+import time
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from compiler.lint_campaigns import past_campaigns
 from compiler.problems import ERROR, Problem
 from compiler.schema import schemas
 from compiler.workspace import Workspace, WorkspaceError, read_workspace
 from models.recipe import RECIPES, Recipe, check_settings, settings_of
+
+
+def now_ms() -> int:
+    """The instant by which a campaign is over, where nobody names another."""
+    return time.time_ns() // 1_000_000
+
+
+def doubts(workspace: Workspace, today_ms: int) -> tuple[Problem, ...]:
+    """All warnings, those too that depend on the day: what is compiled never does."""
+    return tuple(sorted((*workspace.warnings, *past_campaigns(workspace, today_ms))))
 
 
 def read_checked(folder: Path) -> Workspace:
@@ -21,11 +33,11 @@ def read_checked(folder: Path) -> Workspace:
     return read_workspace(folder, check_settings)
 
 
-def validation_document(folder: Path) -> dict[str, Any]:
+def validation_document(folder: Path, today_ms: int | None = None) -> dict[str, Any]:
     """Every problem of a workspace as JSON, for editors and continuous integration."""
     found: tuple[Problem, ...]
     try:
-        found = read_checked(folder).warnings
+        found = doubts(read_checked(folder), now_ms() if today_ms is None else today_ms)
     except WorkspaceError as error:
         found = error.problems
     errors = sum(problem.severity == ERROR for problem in found)
