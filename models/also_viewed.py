@@ -15,8 +15,7 @@ from models.neighbours import NEIGHBOURS, only_positive, positive_nodes, sum_nod
 from models.onnx_build import score_graph
 from models.settings import Number, Setting, Settings
 from models.trained import Progress, Scores, Trained
-
-MINUTE_S: Final = 60
+from models.visits import visits
 
 
 class AlsoViewed:
@@ -40,7 +39,7 @@ class AlsoViewed:
         self, interactions: Interactions, items: tuple[str, ...], settings: Settings, progress: Progress
     ) -> Trained:
         """See `models.trained.Recipe`."""
-        rows = visits(interactions, settings["pause_minutes"] * MINUTE_S)
+        rows = visits(interactions, settings["pause_minutes"])
         used = rows_matrix(rows, interactions.items, len(items))
         measure, shrinkage, width = (settings[key] for key in ("similarity", "shrinkage", "neighbours"))
         arrays = similar_items(used, measure, shrinkage, int(width), progress)
@@ -51,18 +50,6 @@ class AlsoViewed:
     ) -> Scores:
         """See `models.trained.Recipe`; an item never viewed with the last one is not listed."""
         return only_positive(sum_rows(arrays, history[:, :1], weight[:, :1]))
-
-
-def visits(interactions: Interactions, pause_s: float) -> NDArray[np.int64]:
-    """A number per row, the same for rows of one user without a pause longer than `pause_s` between."""
-    if not pause_s:
-        return interactions.users.astype(np.int64)
-    order = np.lexsort((interactions.timestamps, interactions.users))
-    users, times = interactions.users[order], interactions.timestamps[order]
-    begins = (np.diff(users) != 0) | (np.diff(times) > pause_s)
-    numbers = np.empty(len(order), np.int64)
-    numbers[order] = np.concatenate([[0], np.cumsum(begins)])
-    return numbers
 
 
 def _graph(n_items: int, arrays: Mapping[str, Array]) -> bytes:

@@ -11,13 +11,15 @@ from numpy.typing import NDArray
 from edge.errors import GivenError
 from models import recipe
 from models.cooccurrence import use_matrix
-from models.ease import solve
+from models.ease import count_together, solve
 from models.interactions import Interactions, from_rows
 from models.neighbours import exact_step, quantize, strongest
 from models.settings import COMMON, Choice, Number
 from models.trained import EXACT_STEPS, WEIGHT_STEPS, Trained
 
 ALL = sorted(recipe.RECIPES)
+PLAIN = {"regularization": 3.0, "user_power": 0.0, "item_power": 0.0, "nearness": 0.0, "pause_minutes": 1.0}
+"""EASE as in its first paper."""
 
 
 @pytest.fixture(scope="module", params=ALL)
@@ -115,7 +117,7 @@ def test_popularity_halves_with_age() -> None:
 
 
 def test_values_are_steps_whose_sums_are_exact(tastes: Interactions) -> None:
-    weights = solve(tastes, len(tastes.item_ids), 0.5)
+    weights = solve(tastes, len(tastes.item_ids), {**PLAIN, "regularization": 0.5})
     columns, kept = strongest(weights, 10)
     arrays = quantize(columns, kept, len(weights))
     step = exact_step(columns, kept, len(weights))
@@ -140,7 +142,7 @@ def test_without_powers_ease_is_the_papers(tastes: Interactions) -> None:
     inverse = np.linalg.inv(used.T @ used + 3.0 * np.eye(used.shape[1]))
     wanted = -inverse / np.diag(inverse)
     np.fill_diagonal(wanted, 0.0)
-    assert np.allclose(solve(tastes, used.shape[1], 3.0), wanted)
+    assert np.allclose(solve(tastes, used.shape[1], PLAIN), wanted)
 
 
 def test_powers_scale_users_and_items_and_are_taken_back(tastes: Interactions) -> None:
@@ -153,7 +155,23 @@ def test_powers_scale_users_and_items_and_are_taken_back(tastes: Interactions) -
     plain = -inverse / np.diag(inverse)
     np.fill_diagonal(plain, 0.0)
     wanted = of_items[:, np.newaxis] * plain / of_items
-    assert np.allclose(solve(tastes, used.shape[1], 3.0, (0.25, 0.5)), wanted)
+    assert np.allclose(solve(tastes, used.shape[1], {**PLAIN, "user_power": 0.25, "item_power": 0.5}), wanted)
+
+
+def test_what_one_visit_holds_counts_again() -> None:
+    rows = [
+        ("u", "a", 0, 1.0),
+        ("u", "b", 30, 1.0),
+        ("u", "c", 600, 1.0),
+        ("v", "a", 0, 1.0),
+        ("v", "c", 0, 1.0),
+    ]
+    data = from_rows(rows, ("a", "b", "c"))
+    plain, of_items = count_together(data, 3, PLAIN)
+    near, _ = count_together(data, 3, {**PLAIN, "nearness": 2.0})
+    assert of_items.tolist() == [1.0, 1.0, 1.0]
+    assert plain.tolist() == [[2, 1, 2], [1, 1, 1], [2, 1, 2]]
+    assert (near - plain).tolist() == [[4, 2, 2], [2, 2, 0], [2, 0, 4]]
 
 
 def test_item_item_lists_the_rest_of_the_taste(tastes: Interactions) -> None:
@@ -217,7 +235,7 @@ def test_one_item_and_repeated_rows_train(tmp_path: Path) -> None:
         assert model.score(*_padded([[], [0]], 1)).shape == (2, 1)
     twice = from_rows([("u", "a", 1, 1.0), ("u", "a", 2, 1.0), ("u", "b", 2, 1.0)], ("a", "b"))
     once = from_rows([("u", "a", 1, 1.0), ("u", "b", 2, 1.0)], ("a", "b"))
-    assert np.array_equal(solve(twice, 2, 1.0), solve(once, 2, 1.0))
+    assert np.array_equal(solve(twice, 2, PLAIN), solve(once, 2, PLAIN))
 
 
 @pytest.mark.parametrize(

@@ -56,12 +56,20 @@ def test_warnings_alone_are_exit_code_0(tmp_path: Path) -> None:
         "models/spare.yaml": "recipe: popularity\ninteractions: interactions.csv\n",
     }
     folder = make_workspace(tmp_path, changes)
-    done = _run("validate", folder)
+    day = ("--today", "2026-07-01")
+    done = _run("validate", folder, *day)
     assert done.exit_code == 0
     assert "models/spare.yaml: warning [unused] no campaign uses model 'spare'" in done.stderr
     assert "rules/more.yaml:2: warning [unused] no campaign is for the audience 'forgotten'" in done.stderr
-    document = json.loads(_run("validate", folder, "--json").stdout)
+    document = json.loads(_run("validate", folder, "--json", *day).stdout)
     assert (document["errors"], document["warnings"]) == (0, 2)
+
+
+def test_what_is_over_depends_on_the_day(tmp_path: Path) -> None:
+    folder = make_workspace(tmp_path)
+    before, after = (_run("validate", folder, "--today", day).stderr for day in ("2026-07-01", "2026-11-01"))
+    assert "[past]" not in before
+    assert "warning [past] campaign 'alpine-summer' is over" in after
 
 
 def test_no_folder_is_said_with_the_remedy(tmp_path: Path) -> None:
