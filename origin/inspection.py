@@ -1,12 +1,13 @@
 """Looks into a bundle, and asks it for one decision."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 
 import msgspec
 
+from compiler.problems import nearest
 from edge.bundle import format as fmt
 from edge.bundle.arrays import unpack
 from edge.bundle.reader import Bundle, open_bundle, read_site
@@ -93,9 +94,11 @@ def decide_file(folder: Path, context: Path, killed: tuple[str, ...] = (), *, ex
     ------
     ConfigError
         ``context``: the file can't be read, or is no context of this bundle.
+        ``campaign``: one that is killed is not in the bundle.
     """
     engine = load_engine(folder)
     asked = read_context(context, engine.schema)
+    _check_killed(killed, engine)
     decision = engine.decide(asked, killed)
     if explained:
         return "\n".join(explain(engine, asked, decision))
@@ -132,9 +135,21 @@ def read_context(path: Path, schema: fmt.RulesSchema) -> Context:
     return Context(given.instant_ms, given.seed, given.tier, attributes, given.history, placements, *divided)
 
 
+def _check_killed(killed: Iterable[str], engine: Engine) -> None:
+    """A misspelt campaign would stay on in silence."""
+    for name in killed:
+        if name not in engine.campaigns:
+            hint = nearest(name, engine.campaigns)
+            raise ConfigError("campaign", f"this bundle has no campaign {name!r}; {hint}")
+
+
+_WORDS: Final = {"policy": "campaign", "candidates": "recommender"}
+"""What records have other names for than people and `/_nearside/decide`."""
+
+
 def slot_document(slot: Slot) -> dict[str, Any]:
-    """A slot as a JSON object, without what does not apply to it."""
-    fields = {name: getattr(slot, name) for name in slot.__struct_fields__}
+    """A slot as a JSON object, in the words of `/_nearside/decide`, without what does not apply to it."""
+    fields = {_WORDS.get(name, name): getattr(slot, name) for name in slot.__struct_fields__}
     return {name: value for name, value in fields.items() if value not in ("", ())}
 
 

@@ -133,6 +133,12 @@ class Engine:
             if card not in self._cards or len(self._cards[card]) != len(self.items):
                 raise BundleError("interface", f"no card {card!r} for each item")
 
+    @property
+    def campaigns(self) -> tuple[str, ...]:
+        """The ids of all campaigns; read one by one, so not for a request."""
+        ids = self._campaigns.ids
+        return tuple(ids.text(position) for position in range(len(ids)))
+
     def decide(self, context: Context, killed: tuple[str, ...] = ()) -> Decision:
         """What to show in this context; the same answer at any time, in any batch."""
         return self.decide_batch([context], killed)[0]

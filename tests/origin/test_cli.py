@@ -158,9 +158,22 @@ def test_decide_shows_the_slots(run: Run, bundle: Path, tmp_path: Path) -> None:
     context = tmp_path / "context.json"
     context.write_text(json.dumps({"attributes": {"device.type": "mobile"}, "placements": ["hero"]}))
     slots = json.loads(run("decide", bundle, "--context", context)[1])["slots"]
-    assert [(slot["policy"], slot["content"]) for slot in slots] == [("mobile-hero", "app")]
+    assert [(slot["campaign"], slot["content"]) for slot in slots] == [("mobile-hero", "app")]
     slots = json.loads(run("decide", bundle, "--context", context, "--kill", "mobile-hero")[1])["slots"]
-    assert [slot["policy"] for slot in slots] == ["welcome"]
+    assert [slot["campaign"] for slot in slots] == ["welcome"]
+    context.write_text("{}")
+    slots = json.loads(run("decide", bundle, "--context", context)[1])["slots"]
+    assert [slot.get("recommender", "") for slot in slots] == ["", "taste", "popular"]
+
+
+def test_a_misspelt_killed_campaign_is_named(run: Run, bundle: Path, tmp_path: Path) -> None:
+    context = tmp_path / "context.json"
+    context.write_text("{}")
+    code, _, err = run("decide", bundle, "--context", context, "--kill", "mobil-hero")
+    assert (code, err) == (
+        1,
+        "error: campaign: this bundle has no campaign 'mobil-hero'; did you mean 'mobile-hero'?\n",
+    )
 
 
 @pytest.mark.parametrize(
