@@ -8,6 +8,7 @@ from typing import Any, Final, TypeVar
 from compiler.conditions import Condition, ConditionError, parse
 from compiler.experiments import ExperimentReader, check_experiments, where
 from compiler.fields import Fields, check_id
+from compiler.groups import Groups
 from compiler.holdouts import check_holdouts, read_holdouts
 from compiler.lint_conditions import note_doubts
 from compiler.lists import audiences_of
@@ -48,6 +49,8 @@ def read_rules(folder: Path, site: Site, names: Names, problems: Problems) -> Ru
         elif not file.name.startswith("."):
             problems.warn(path, 0, "unused", "is no .yaml", "rename or move it")
     for fields in files:
+        reader.groups.take(fields, problems)
+    for fields in files:
         reader.take_audiences(fields)
         reader.take_experiments(fields)
     for fields in files:
@@ -55,6 +58,7 @@ def read_rules(folder: Path, site: Site, names: Names, problems: Problems) -> Ru
         reader.holdouts += read_holdouts(fields, problems)
         fields.close()
     reader.note_unused()
+    reader.groups.note_unused(problems)
     check_experiments(_sorted(reader.experiments), _sorted(reader.campaigns), problems)
     if len(reader.campaigns) > MAX_CAMPAIGNS:
         problems.error(
@@ -84,6 +88,7 @@ class _Reader:
         self.campaigns: dict[str, Campaign] = {}
         self.experiments: dict[str, Experiment] = {}
         self.holdouts = list(site.holdouts)
+        self.groups = Groups()
         self._experiment = ExperimentReader(site, names, problems)
         self._broken_experiments: set[str] = set()
         self._broken: set[str] = set()
@@ -176,8 +181,21 @@ class _Reader:
                 "see its audience and schedule",
             )
         show_ = (shown.content, shown.recommender, shown.card, shown.limit)
-        named = (experiment, programme, exclusive, schedule.weekly)
-        return Campaign(id_, condition, written, placements, priority, *show_, path, node.line, *named)
+        return Campaign(
+            id_,
+            condition,
+            written,
+            placements,
+            priority,
+            *show_,
+            path=path,
+            line=node.line,
+            experiment=experiment,
+            programme=programme,
+            exclusive=exclusive,
+            weekly=schedule.weekly,
+            groups=self.groups.values,
+        )
 
     def _name(self, fields: Fields, key: str) -> str:
         """A name that needs no declaration: it means the campaigns that have it."""
@@ -205,8 +223,9 @@ class _Reader:
         return everyone
 
     def _condition(self, node: Node, path: str, where: str) -> Condition | None:
+        self.groups.ask(node)
         try:
-            condition = parse(node.plain(), self._types)
+            condition = parse(node.plain(), self._types, self.groups.values)
             note_doubts(condition, node, (path, where), self._site.values, self._problems)
             return condition
         except ConditionError as error:

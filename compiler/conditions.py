@@ -242,7 +242,7 @@ class _Reader:
         if not isinstance(operand, str):
             return self._refuse(path, "type", f"{target.operator} takes a group's name", "quote it")
         if operand not in self.groups:
-            hint = _nearest(operand, self.groups)
+            hint = _nearest(operand, self.groups) or "write its values under `groups` in rules/*.yaml"
             return self._refuse(path, "group", f"there is no group {shown(operand)}", hint)
         operator = "$in" if target.operator == "$inGroup" else "$nin"
         target = Target(target.name, target.kind, operator)

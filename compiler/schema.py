@@ -9,6 +9,7 @@ from compiler.campaigns import DEFAULT_LIMIT, MAX_LIMIT, MAX_PRIORITY
 from compiler.conditions import ConditionError, parse
 from compiler.domains import MAX_VALUES
 from compiler.fields import ID, MAX_ID_CHARACTERS
+from compiler.groups import MAX_GROUP_VALUES, MAX_GROUPS
 from compiler.lists import MAX_LISTS
 from compiler.operators import OPERATORS
 from compiler.schema_experiments import experiment_schema, holdout_schema
@@ -209,6 +210,17 @@ def _rules() -> Schema:
             "type": "array",
             "items": _campaign(),
         },
+        "groups": {
+            "description": "Values with a name, for $inGroup and $notInGroup.",
+            "type": "object",
+            "maxProperties": MAX_GROUPS,
+            "propertyNames": _id("A group's name."),
+            "additionalProperties": {
+                "type": "array",
+                "maxItems": MAX_GROUP_VALUES,
+                "items": {"type": list(TYPES)},
+            },
+        },
         "experiments": {
             "description": "How visitors are divided, and what each part sees.",
             "type": "array",
@@ -272,7 +284,7 @@ def _shown() -> list[Schema]:
 def _accepts(condition: object, kind: str = "string") -> bool:
     """Whether the reader takes a condition over one attribute `value`."""
     try:
-        parse(condition, {"value": kind})
+        parse(condition, {"value": kind}, {"group": ["a"]})
     except ConditionError:
         return False
     return True

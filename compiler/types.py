@@ -1,6 +1,6 @@
 """What a checked workspace holds, as plain values."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ from compiler.weekly import Weekly
 from compiler.yaml_lines import Node
 from edge.bundle import format as fmt
 from edge.decide.holes import Hole
+from edge.rules.values import Value
 
 
 @dataclass(frozen=True)
@@ -133,7 +134,8 @@ class Holdout:
 class Campaign:
     """Who sees what where; the condition joins audience and schedule.
 
-    `written` is the same as it was written, but for the hours of the week, which `weekly` has.
+    `written` is the same as it was written, but for the hours of the week, which `weekly` has; the saved
+    groups that it names are in `groups`.
 
     Shows either `content`, or the first `limit` items of `recommender`, each as `card`, or what
     `experiment` says. Of the campaigns of one group `exclusive` a page has one.
@@ -154,10 +156,11 @@ class Campaign:
     programme: str = ""
     exclusive: str = ""
     weekly: Weekly | None = None
+    groups: Mapping[str, Sequence[Value]] = field(default_factory=dict)
 
     def meets(self, attributes: Mapping[str, Any]) -> bool:
         """Whether its audience and schedule hold, by the plain evaluator and the clock on a wall."""
-        if not evaluate(self.written, attributes):
+        if not evaluate(self.written, attributes, self.groups):
             return False
         return self.weekly is None or self.weekly.open_at(int(attributes.get("time.now", 0)))
 

@@ -93,6 +93,8 @@ audiences:
 """
 """What the small workspace has no need of, with keys of its own."""
 
+GROUPED = {"rules/groups.yaml": "groups: {dach: [AT]}\naudiences: {near: {geo.country: {$inGroup: dach}}}\n"}
+
 
 def test_the_keys_are_those_that_the_readers_ask_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: dict[str, set[str]] = {}
@@ -104,7 +106,7 @@ def test_the_keys_are_those_that_the_readers_ask_for(tmp_path: Path, monkeypatch
 
     monkeypatch.setattr(Fields, "node", note)
     site = str(EXPERIMENTS.get("site.yaml", FILES["site.yaml"])) + MORE
-    changes = {**EXPERIMENTS, **WEEKENDS, "site.yaml": site}
+    changes = {**EXPERIMENTS, **WEEKENDS, **GROUPED, "site.yaml": site}
     assert read_workspace(make_workspace(tmp_path, changes)).campaigns
     # A campaign reads `show` by its keys before it asks for them.
     described = {name: set(_keys(schema)) for name, schema in SCHEMAS.items()}
