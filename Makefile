@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 ONCE ?=
 
-.PHONY: demo test check bench bench-rules bench-models bench-activation bench-footprint bench-install \
+.PHONY: demo test check bench bench-edge bench-rules bench-models bench-activation bench-footprint bench-install \
 	lock clean
 
 demo: $(VENV)/run.stamp
@@ -21,6 +21,9 @@ check: $(VENV)/dev.stamp
 
 bench: $(VENV)/dev.stamp
 	$(BIN)/python -m loadtest.bench_page
+
+bench-edge: $(VENV)/dev.stamp
+	$(BIN)/python -m loadtest.bench_edge
 
 bench-rules: $(VENV)/dev.stamp
 	$(BIN)/python -m loadtest.bench_rules

@@ -29,6 +29,7 @@ from tests.e2e.stack import Stack, running
 
 CONNECTIONS = 8
 PAUSE_S = 0.01
+SLICE_S = 4.0
 FILMS = 200
 WATCH_S = 0.1
 SWAP_TIMEOUT_S = 30.0
@@ -37,7 +38,10 @@ SERVING = re.compile(r"process=(worker-\d+) .*serving revision \d+, bundle (\w+)
 
 @dataclass
 class Slices:
-    """What the slices of one kind saw; `plain` are pages that were not personalized."""
+    """What the slices of one kind saw.
+
+    `plain` are pages that were not personalized, `growth_mb` is a worker's.
+    """
 
     p99_ms: list[float] = field(default_factory=list)
     p50_ms: list[float] = field(default_factory=list)
@@ -45,6 +49,7 @@ class Slices:
     plain: int = 0
     failed: int = 0
     swaps: int = 0
+    growth_mb: float = 0.0
 
     def add(self, tally: Tally) -> None:
         """Take the figures of one slice."""
@@ -92,22 +97,36 @@ def client(port: int) -> Iterator[Client]:
         yield Client(pool, port)
 
 
-def measure(stack: Stack, revisions: Sequence[int], slices: int, slice_s: float) -> tuple[Slices, Slices]:
-    """Quiet and swapping slices in turn; all revisions were published before."""
+def measure(
+    stack: Stack, revisions: Sequence[int], slices: int, slice_s: float, swaps: int = 0
+) -> tuple[Slices, Slices]:
+    """Quiet and swapping slices in turn, so many and on until there were as many swaps; all is published."""
     quiet, swapping = Slices(), Slices()
     turn = cycle(revisions)
     with client(stack.port) as browser:
         for _ in range(2):
-            _swap(stack, next(turn))
+            for _ in revisions:
+                _swap(stack, next(turn))
             browser.browse(slice_s).result()
-        for _ in range(slices):
+        before_mb = _workers_mb(stack)
+        while len(quiet.p99_ms) < slices or swapping.swaps < swaps:
             quiet.add(browser.browse(slice_s).result())
             tally = browser.browse(slice_s)
             while not tally.done():
                 _swap(stack, next(turn))
                 swapping.swaps += 1
             swapping.add(tally.result())
+        swapping.growth_mb = _workers_mb(stack) - before_mb
     return quiet, swapping
+
+
+def _workers_mb(stack: Stack) -> float:
+    """Resident memory of a worker, the mean, in megabytes."""
+    found = []
+    for pid in stack.worker_pids():
+        rows = dict(line.split(":", 1) for line in Path(f"/proc/{pid}/status").read_text().splitlines())
+        found.append(int(rows["VmRSS"].split()[0]) / 1024)
+    return statistics.mean(found)
 
 
 def _swap(stack: Stack, revision: int) -> None:
@@ -140,28 +159,35 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--campaigns", type=int, default=10_000)
     parser.add_argument("--slices", type=int, default=7)
-    parser.add_argument("--slice-s", type=float, default=4.0)
+    parser.add_argument("--swaps", type=int, default=0, help="go on until there were so many")
     parser.add_argument("--bundles", type=int, default=5)
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="nearside-swap-") as name:
-        folder = Path(name)
-        print(f"compiling {options.bundles} bundles of {options.campaigns} campaigns …", flush=True)
-        bundles = [build(folder / str(n), options.campaigns, seed=n) for n in range(1, options.bundles + 1)]
-        with running(folder / "pop", page=PAGE) as stack:
-            revisions = [stack.publish(bundle, activate=False).number for bundle in bundles]
-            quiet, swapping = measure(stack, revisions, options.slices, options.slice_s)
-            loads = activations_ms(stack)
+        found = figures(Path(name), options.campaigns, options.swaps, options.slices, options.bundles)
+    print(json.dumps({"bench": "activation", "figures": found}))
+
+
+def figures(
+    folder: Path, campaigns: int, swaps: int = 0, slices: int = 7, bundles: int = 5
+) -> dict[str, float]:
+    """What swapping costs the visitors of one PoP."""
+    print(f"compiling {bundles} bundles of {campaigns} campaigns …", flush=True)
+    built = [build(folder / str(n), campaigns, seed=n) for n in range(1, bundles + 1)]
+    with running(folder / "pop", page=PAGE) as stack:
+        revisions = [stack.publish(bundle, activate=False).number for bundle in built]
+        quiet, swapping = measure(stack, revisions, slices, SLICE_S, swaps)
+        loads = activations_ms(stack)
     print(quiet.told("quiet"), swapping.told("swapping"), sep="\n")
-    quiet_p99, swap_p99 = statistics.median(quiet.p99_ms), statistics.median(swapping.p99_ms)
     ratios = [s / q for s, q in zip(swapping.p99_ms, quiet.p99_ms, strict=True)]
-    figures = {
+    return {
         "swap_p99_over_quiet": round(statistics.median(ratios), 2),
         "swap_failed": swapping.failed + swapping.plain,
-        "quiet_p99_ms": round(quiet_p99, 2),
-        "swap_p99_ms": round(swap_p99, 2),
+        "swap_rss_growth_mb": round(swapping.growth_mb, 1),
+        "swaps": swapping.swaps,
+        "quiet_p99_ms": round(statistics.median(quiet.p99_ms), 2),
+        "swap_p99_ms": round(statistics.median(swapping.p99_ms), 2),
         "activate_ms_worker": round(statistics.median(loads), 2),
     }
-    print(json.dumps({"bench": "activation", "figures": figures}))
 
 
 if __name__ == "__main__":

@@ -38,25 +38,30 @@ def main() -> None:
         folder = Path(name)
         print(f"compiling {options.campaigns} campaigns …", flush=True)
         bundle = build(folder, options.campaigns)
-        with running(folder / "pop", page=PAGE) as stack:
-            stack.wait_revision(stack.publish(bundle).number)
-            stack.stop("edge")
-            stack.kill("origin")
-            starts_s = []
-            for number in range(options.starts):
-                if number:
-                    stack.stop("edge")
-                starts_s.append(cold_start(stack))
-            stack.wait_connected()
-            _browse(stack, options.pages)
-            memory = _memory(stack)
+        found = figures(folder / "pop", bundle, options.starts, options.pages)
+    print(json.dumps({"bench": "footprint", "figures": found}))
+
+
+def figures(folder: Path, bundle: Path, starts: int = 5, pages: int = 6_000) -> dict[str, float]:
+    """Cold start and memory of one PoP with this bundle."""
+    with running(folder, page=PAGE) as stack:
+        stack.wait_revision(stack.publish(bundle).number)
+        stack.stop("edge")
+        stack.kill("origin")
+        starts_s = []
+        for number in range(starts):
+            if number:
+                stack.stop("edge")
+            starts_s.append(cold_start(stack))
+        stack.wait_connected()
+        _browse(stack, pages)
+        memory = _memory(stack)
     print(f"cold starts: {', '.join(f'{spent:.2f}' for spent in starts_s)} s")
     for name, (rss, pss) in memory.items():
         print(f"  {name:11} rss {rss:6.1f} MB   proportional {pss:6.1f} MB")
-    figures = {"cold_start_s": round(statistics.median(starts_s), 2)}
-    figures |= {f"rss_mb_{name}": round(rss, 1) for name, (rss, _) in memory.items()}
-    figures["pss_mb_worker"] = round(memory["worker"][1], 1)
-    print(json.dumps({"bench": "footprint", "figures": figures}))
+    found = {"cold_start_s": round(statistics.median(starts_s), 2)}
+    found |= {f"rss_mb_{name}": round(rss, 1) for name, (rss, _) in memory.items()}
+    return found | {"pss_mb_worker": round(memory["worker"][1], 1)}
 
 
 def cold_start(stack: Stack) -> float:

@@ -17,7 +17,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -52,9 +52,21 @@ class Program:
     cpu_us: dict[int, list[float]] = field(default_factory=dict)
 
     def cpu_so_far_us(self) -> float:
-        """CPU time of all its threads, in microseconds."""
-        tasks = Path(f"/proc/{self.process.pid}/task").iterdir()
-        return sum(int((task / "schedstat").read_text().split()[0]) for task in tasks) / 1000
+        """CPU time of all threads of it and of its children, in microseconds."""
+        return sum(map(_cpu_ns, _with_children(self.process.pid))) / 1000
+
+
+def _with_children(pid: int) -> list[int]:
+    found = [pid]
+    for task in Path(f"/proc/{pid}/task").iterdir():
+        for child in (task / "children").read_text().split():
+            found += _with_children(int(child))
+    return found
+
+
+def _cpu_ns(pid: int) -> int:
+    tasks = Path(f"/proc/{pid}/task").iterdir()
+    return sum(int((task / "schedstat").read_text().split()[0]) for task in tasks)
 
 
 def main() -> None:
@@ -69,28 +81,42 @@ def main() -> None:
         folder = Path(name)
         print(f"compiling {options.campaigns} campaigns, {options.items} items …", flush=True)
         bundle = build(folder, options.campaigns, options.items)
-        figures = asyncio.run(_measure_pages(folder, bundle, options.slices, options.pages))
+        with _programs(folder, bundle) as programs:
+            figures = asyncio.run(_measure_pages(programs, options.slices, options.pages))
         figures |= _measure_engine(bundle, folder)
     print(json.dumps({"bench": "page", "figures": figures}))
 
 
-async def _measure_pages(folder: Path, bundle: Path, slices: int, pages: int) -> dict[str, float]:
-    with _programs(folder, bundle) as programs:
-        await _warm_up(programs)
-        for connections, requests in ((1, max(500, pages // 4)), (32, pages)):
-            for number in range(slices):
-                for name in PEERS:
-                    program = programs[name]
-                    before = program.cpu_so_far_us()
-                    tally = await _browse(program, connections, requests, number)
-                    spent = (program.cpu_so_far_us() - before) / tally.done
-                    program.cpu_us.setdefault(connections, []).append(spent)
-                    if name == "personalized" and tally.personalized < tally.done:
-                        raise SystemExit(f"only {tally.personalized} of {tally.done} were personalized")
-            _print_table(programs, connections)
+async def _measure_pages(programs: Mapping[str, Program], slices: int, pages: int) -> dict[str, float]:
+    peers = {name: programs[name] for name in PEERS}
+    await warm_up(peers)
+    for connections in (1, 32):
+        await measure(peers, connections, slices, pages)
+    return page_figures(peers)
+
+
+async def measure(peers: Mapping[str, Program], connections: int, slices: int, pages: int) -> Tally:
+    """CPU time of so many slices for each peer in turn; what the visitors of ours saw."""
+    seen = Tally()
+    for number in range(slices):
+        for name, program in peers.items():
+            before = program.cpu_so_far_us()
+            tally = await browse_some(program, connections, pages if connections > 1 else pages // 4, number)
+            spent = (program.cpu_so_far_us() - before) / tally.done
+            program.cpu_us.setdefault(connections, []).append(spent)
+            if name == "personalized":
+                seen.decided_ms += tally.decided_ms
+                if tally.personalized < tally.done:
+                    raise SystemExit(f"only {tally.personalized} of {tally.done} were personalized")
+    _print_table(peers, connections)
+    return seen
+
+
+def page_figures(peers: Mapping[str, Program]) -> dict[str, float]:
+    """The figures of 1 and of 32 connections: medians over the slices."""
     median = {
-        name: {count: statistics.median(spent) for count, spent in programs[name].cpu_us.items()}
-        for name in PEERS
+        name: {count: statistics.median(spent) for count, spent in program.cpu_us.items()}
+        for name, program in peers.items()
     }
     ours = median["personalized"]
     return {
@@ -101,8 +127,11 @@ async def _measure_pages(folder: Path, bundle: Path, slices: int, pages: int) ->
     }
 
 
-async def _browse(program: Program, connections: int, requests: int, seed: int) -> Tally:
-    visitors = [Visitor(1000 * seed + number, FILMS) for number in range(connections)]
+async def browse_some(
+    program: Program, connections: int, requests: int, seed: int, kind: type[Visitor] = Visitor
+) -> Tally:
+    """So many pages of one program, all of which must come."""
+    visitors = [kind(1000 * seed + number, FILMS) for number in range(connections)]
     tally = Tally()
     await browse(program.port, visitors, requests, tally)
     if tally.failed:
@@ -110,44 +139,60 @@ async def _browse(program: Program, connections: int, requests: int, seed: int) 
     return tally
 
 
-async def _warm_up(programs: dict[str, Program]) -> None:
+async def warm_up(peers: Mapping[str, Program]) -> None:
     """All film pages into the page cache, and every code path once."""
-    for name in PEERS:
+    for program in peers.values():
         for seed in range(90, 93):
-            await _browse(programs[name], 8, 1500, seed)
+            await browse_some(program, 8, 1500, seed)
 
 
-def _print_table(programs: dict[str, Program], connections: int) -> None:
+def _print_table(peers: Mapping[str, Program], connections: int) -> None:
     print(f"\nCPU µs per page at {connections} connections: median (min–max)")
-    for name in PEERS:
-        spent = programs[name].cpu_us[connections]
+    for name, program in peers.items():
+        spent = program.cpu_us[connections]
         print(f"  {name:13} {statistics.median(spent):7.1f}  ({min(spent):.1f}–{max(spent):.1f})", flush=True)
 
 
 @contextlib.contextmanager
 def _programs(folder: Path, bundle: Path) -> Iterator[dict[str, Program]]:
+    with contextlib.ExitStack() as stack:
+        yield start_peers(stack, folder, bundle)
+
+
+def start_peers(stack: contextlib.ExitStack, folder: Path, bundle: Path) -> dict[str, Program]:
+    """The edge's worker before a site, and peers that serve as many bytes as its page has."""
     state, keys = lay_down(folder, bundle)
-    page = folder / "page.html"
+    page, filled = folder / "page.html", folder / "filled.html"
     page.write_text(PAGE)
-    site = start([sys.executable, "-m", "loadtest.peers", "site", str(page)])
+    site = started(stack, peer("site", page))
+    ours = started(stack, worker(site.port, keys, state))
+    filled.write_bytes(fetch(ours.port))
+    others = {name: started(stack, peer(name, filled)) for name in PEERS[1:]}
+    return {"site": site, "personalized": ours, **others}
+
+
+def peer(kind: str, file: Path) -> list[str]:
+    """The command of one of `loadtest.peers`; its socket's number follows."""
+    return [sys.executable, "-m", "loadtest.peers", kind, str(file)]
+
+
+def worker(upstream_port: int, keys: Path, state: Path) -> list[str]:
+    """The command of a worker; its socket's number follows."""
     edge = [sys.executable, "-m", "edge.worker", "--origin", "http://127.0.0.1:1", "--log-level", "warning"]
-    edge += ["--upstream", f"http://127.0.0.1:{site.port}", "--keys", str(keys), "--state-dir", str(state)]
-    started = {"site": site, "personalized": start([*edge, "--fd"])}
-    try:
-        # The peers serve as many bytes as a personalized page has.
-        filled = folder / "filled.html"
-        filled.write_bytes(_fetch(started["personalized"].port))
-        for name in ("bare", "starlette"):
-            started[name] = start([sys.executable, "-m", "loadtest.peers", name, str(filled)])
-        yield started
-    finally:
-        for program in started.values():
-            program.process.terminate()
-        for program in started.values():
-            program.process.wait()
+    edge += ["--upstream", f"http://127.0.0.1:{upstream_port}"]
+    return [*edge, "--keys", str(keys), "--state-dir", str(state), "--fd"]
+
+
+def started(stack: contextlib.ExitStack, command: list[str]) -> Program:
+    """A program that ends with the stack."""
+    program = start(command)
+    stack.callback(program.process.wait)
+    stack.callback(program.process.terminate)
+    return program
 
 
 def start(command: list[str]) -> Program:
+    """Run a command with a listening socket, whose number is appended."""
     listener = socket.create_server(("127.0.0.1", 0), backlog=1024)
     descriptor = listener.fileno()
     process = subprocess.Popen([*command, str(descriptor)], pass_fds=[descriptor])
@@ -156,7 +201,8 @@ def start(command: list[str]) -> Program:
     return Program(process, port)
 
 
-def _fetch(port: int) -> bytes:
+def fetch(port: int) -> bytes:
+    """The home page, as a visitor with full consent sees it."""
     with socket.create_connection(("127.0.0.1", port), timeout=30) as connection:
         connection.sendall(
             b"GET / HTTP/1.1\r\nhost: films.test\r\ncookie: consent=full\r\nconnection: close\r\n\r\n"

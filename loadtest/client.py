@@ -5,6 +5,7 @@ import random
 import re
 import sys
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 AGENTS = (
@@ -18,16 +19,19 @@ LANGUAGES = ("de-DE,de;q=0.9,en;q=0.8", "en-US,en;q=0.9", "fr-FR,fr;q=0.9", "it"
 
 _LENGTH = re.compile(rb"content-length: (\d+)", re.I)
 _COOKIE = re.compile(rb"set-cookie: (nearside=[^;\r]+)", re.I)
+_DECIDED = re.compile(rb"decide;dur=([\d.]+)")
 
 
 @dataclass
 class Tally:
-    """What a run saw."""
+    """What a run saw; `decided_ms` is what the edge says of itself in Server-Timing."""
 
     done: int = 0
     failed: int = 0
     personalized: int = 0
     latencies_s: list[float] = field(default_factory=list)
+    first_byte_s: list[float] = field(default_factory=list)
+    decided_ms: list[float] = field(default_factory=list)
     errors: list[str] = field(default_factory=list)
 
 
@@ -74,7 +78,21 @@ class Visitor:
             self._cookie = b"consent=full; " + found[1]
 
 
-async def browse(port: int, visitors: list[Visitor], requests: int, tally: Tally) -> None:
+class Newcomer(Visitor):
+    """One for whom every page is another address: nothing that is kept answers them."""
+
+    def __init__(self, seed: int, films: int) -> None:
+        super().__init__(seed, films)
+        self._asked = seed * 1_000_000
+
+    def request(self) -> bytes:
+        """The next page view, of a page that nobody asked for before."""
+        self._asked += 1
+        line, end, rest = super().request().partition(b" HTTP/1.1\r\n")
+        return line + (b"&" if b"?" in line else b"?") + b"n=%d" % self._asked + end + rest
+
+
+async def browse(port: int, visitors: Sequence[Visitor], requests: int, tally: Tally) -> None:
     """All visitors at once, each on a connection of its own, until `requests` are done.
 
     The client never sleeps: on loopback, waking a sleeping peer is charged to
@@ -88,7 +106,7 @@ async def browse(port: int, visitors: list[Visitor], requests: int, tally: Tally
 
 
 async def browse_calmly(
-    port: int, visitors: list[Visitor], duration_s: float, pause_s: float, tally: Tally
+    port: int, visitors: Sequence[Visitor], duration_s: float, pause_s: float, tally: Tally
 ) -> None:
     """All visitors at once for so long, each pausing between its pages: for latencies, not for CPU time."""
     left = [sys.maxsize]
@@ -113,9 +131,10 @@ async def _visit(
             start = time.perf_counter()
             try:
                 writer.write(visitor.request())
-                head = await reader.readuntil(b"\r\n\r\n")
-                length = _LENGTH.search(head)
-                body = await reader.readexactly(int(length[1])) if length else b""
+                head = await reader.readuntil(b"\r\n")
+                tally.first_byte_s.append(time.perf_counter() - start)
+                head += await reader.readuntil(b"\r\n\r\n")
+                body = await _body(reader, head)
             except (OSError, asyncio.IncompleteReadError) as error:
                 tally.failed += 1
                 tally.errors.append(repr(error))
@@ -129,8 +148,22 @@ async def _visit(
             else:
                 tally.failed += 1
                 tally.errors.append(head[:40].decode("latin-1"))
+            if decided := _DECIDED.search(head):
+                tally.decided_ms.append(float(decided[1]))
             visitor.adopt(head)
             if pause_s is not None:
                 await asyncio.sleep(pause_s)
     finally:
         writer.close()
+
+
+async def _body(reader: asyncio.StreamReader, head: bytes) -> bytes:
+    if length := _LENGTH.search(head):
+        return await reader.readexactly(int(length[1]))
+    if b"chunked" not in head.lower():
+        return b""
+    body = b""
+    while size := int(await reader.readuntil(b"\r\n"), 16):
+        body += (await reader.readexactly(size + 2))[:-2]
+    await reader.readuntil(b"\r\n")
+    return body

@@ -1,12 +1,15 @@
 """The peers of the page benchmark: programs that serve the same bytes, under the same server."""
 
 import asyncio
+import json
 import signal
 import socket
 import sys
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
+import aiohttp
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
@@ -47,6 +50,52 @@ def site(body: bytes) -> App:
     return _always(headers, body)
 
 
+def changing(body: bytes) -> App:
+    """A site whose page nobody may keep."""
+    headers = [
+        (b"content-type", b"text/html; charset=utf-8"),
+        (b"cache-control", b"no-store"),
+        (b"content-length", b"%d" % len(body)),
+    ]
+    return _always(headers, body)
+
+
+def fragments(body: bytes) -> App:
+    """A service of ready fragments, one to a line of JSON strings: what ESI includes."""
+    bodies = [text.encode() for text in json.loads(body)]
+    programs = {f"/fragment/{number}": bare(text) for number, text in enumerate(bodies)}
+
+    async def program(scope: Scope, receive: Receive, send: Send) -> None:
+        await programs[scope["path"]](scope, receive, send)
+
+    return program
+
+
+class Proxy:
+    """The least that a proxy over aiohttp can be: the page of a site, passed on whole."""
+
+    def __init__(self, site: bytes) -> None:
+        self._site = site.decode().strip()
+        self._session: aiohttp.ClientSession | None = None
+
+    async def __call__(self, scope: Scope, _receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        if self._session is None:
+            self._session = aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0))
+        target = f"{self._site}{scope['path']}?{scope['query_string'].decode()}"
+        async with self._session.get(target, headers={"accept-encoding": "identity"}) as response:
+            body = await response.read()
+            kind = response.headers["content-type"].encode()
+        headers = [(b"content-type", kind), (b"content-length", b"%d" % len(body))]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        await send({"type": "http.response.body", "body": body})
+
+    async def close(self) -> None:
+        """Let go of the site."""
+        if self._session is not None:
+            await self._session.close()
+
+
 def starlette(body: bytes) -> Any:
     """A plain Starlette route."""
 
@@ -56,10 +105,20 @@ def starlette(body: bytes) -> Any:
     return Starlette(routes=[Route("/{path:path}", page)])
 
 
+KINDS: Final[dict[str, Callable[[bytes], Any]]] = {
+    "bare": bare,
+    "changing": changing,
+    "fragments": fragments,
+    "proxy": Proxy,
+    "site": site,
+    "starlette": starlette,
+}
+
+
 def main() -> None:
-    """`python -m loadtest.peers bare|site|starlette PAGE FD`."""
+    """`python -m loadtest.peers KIND FILE FD`: FILE is the page, or what that kind says."""
     kind, page, descriptor = sys.argv[1:]
-    program = {"bare": bare, "site": site, "starlette": starlette}[kind](Path(page).read_bytes())
+    program = KINDS[kind](Path(page).read_bytes())
     with asyncio.Runner(loop_factory=new_loop) as runner:
         runner.run(_serve(program, int(descriptor)))
 
@@ -68,6 +127,8 @@ async def _serve(program: App, descriptor: int) -> None:
     server = make_server(program)
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, server.drain)
     await server.serve(sockets=[socket.socket(fileno=descriptor)])
+    if isinstance(program, Proxy):
+        await program.close()
 
 
 if __name__ == "__main__":
