@@ -4,6 +4,7 @@ NearsideError
 ├── GivenError            what we were handed is wrong; asking again gives the same answer
 │   ├── BundleError       a manifest or artifact is malformed, foreign, or unsigned
 │   ├── ConfigError       settings or the keys file are wrong; the process does not start
+│   ├── ConsentError      a consent string can't be read; it grants nothing
 │   └── TokenError        a page token or cookie is forged, expired or of another site
 └── ReachError            something we depend on did not answer; trying later may work
     ├── OriginError       the origin
@@ -33,6 +34,10 @@ class BundleError(GivenError):
 
 class ConfigError(GivenError):
     """Settings or the keys file can't be used."""
+
+
+class ConsentError(GivenError):
+    """A consent string can't be read, so it grants nothing."""
 
 
 class TokenError(GivenError):
