@@ -1,6 +1,6 @@
 """Reads rules/*.yaml: audiences and campaigns, with all that they refer to."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, TypeVar
@@ -18,6 +18,7 @@ from compiler.show import DEFAULT_LIMIT, MAX_LIMIT, Names, read_show
 from compiler.site import PATH as SITE_PATH
 from compiler.types import Audience, Campaign, Experiment, Holdout, Show, Site
 from compiler.yaml_lines import Node, read_yaml
+from edge.rules.values import Value
 
 __all__ = ["DEFAULT_LIMIT", "MAX_LIMIT", "MAX_PRIORITY", "Names", "Rules", "read_rules"]
 
@@ -34,6 +35,7 @@ class Rules:
     campaigns: tuple[Campaign, ...]
     experiments: tuple[Experiment, ...]
     holdouts: tuple[Holdout, ...]
+    groups: Mapping[str, Sequence[Value]]
 
 
 def read_rules(folder: Path, site: Site, names: Names, problems: Problems) -> Rules:
@@ -70,6 +72,7 @@ def read_rules(folder: Path, site: Site, names: Names, problems: Problems) -> Ru
         _sorted(reader.campaigns),
         _sorted(reader.experiments),
         tuple(sorted(reader.holdouts, key=lambda holdout: holdout.id)),
+        reader.groups.values,
     )
 
 
@@ -157,11 +160,11 @@ class _Reader:
         where_ = where(node, "campaign", position)
         fields = Fields(node, path, where_, self._problems)
         id_ = fields.text("id", required=True)
-        written, condition = self._audience(fields)
+        audience, whom, condition = self._audience(fields)
         schedule = read_schedule(fields.mapping("schedule"), (path, where_), self._problems)
-        alone = condition
+        alone, written = condition, whom
         if schedule.written:
-            written = {"$and": [written, schedule.written]}
+            written = {"$and": [whom, schedule.written]}
             condition = condition.both(schedule.condition)
         placements = self._placements(fields)
         priority = fields.integer("priority", -MAX_PRIORITY, MAX_PRIORITY) or 0
@@ -193,7 +196,9 @@ class _Reader:
             experiment=experiment,
             programme=programme,
             exclusive=exclusive,
-            weekly=schedule.weekly,
+            schedule=schedule,
+            audience=audience,
+            whom=whom,
             groups=self.groups.values,
         )
 
@@ -204,19 +209,20 @@ class _Reader:
             check_id(name, f"a {key}", (fields.path, fields.line_of(key)), self._problems)
         return name
 
-    def _audience(self, fields: Fields) -> tuple[Mapping[str, Any], Condition]:
-        everyone: tuple[Mapping[str, Any], Condition] = ({}, Condition())
+    def _audience(self, fields: Fields) -> tuple[str, Mapping[str, Any], Condition]:
+        """Its name, where it has one, and its condition as written and as read."""
+        everyone: tuple[str, Mapping[str, Any], Condition] = ("", {}, Condition())
         node = fields.node("audience")
         if node is None:
             return everyone
         if isinstance(node.value, dict):
             condition = self._condition(node, fields.path, fields.where)
-            return everyone if condition is None else (node.plain(), condition)
+            return everyone if condition is None else ("", node.plain(), condition)
         name = fields.text("audience")
         self._named.add(name or "")
         audience = self.audiences.get(name or "")
         if audience is not None:
-            return audience.written, audience.condition
+            return audience.name, audience.written, audience.condition
         if name is not None and name not in self._broken:
             hint = nearest(name, {*self.audiences, *self._broken})
             fields.error(node.line, "unknown-name", f"has an unknown audience {name!r}", hint)

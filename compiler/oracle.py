@@ -19,7 +19,7 @@ def evaluate(
     It is of the dialect but for one thing: a mapping without operators is no object
     that an attribute must equal, but attributes whose names begin with what it stands for.
     """
-    return evaluate_flat(_flat(condition, ""), attributes, groups)
+    return evaluate_flat(flat(condition), attributes, groups)
 
 
 def conform(attributes: Mapping[str, Any], types: Mapping[str, str]) -> dict[str, Any]:
@@ -27,16 +27,16 @@ def conform(attributes: Mapping[str, Any], types: Mapping[str, str]) -> dict[str
     return {name: value for name, value in attributes.items() if typed(value, KINDS[types[name]]) is not None}
 
 
-def _flat(condition: Mapping[str, Any], prefix: str) -> dict[str, Any]:
-    """The same with dotted names."""
+def flat(condition: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """The same with dotted names, `prefix` before each."""
     parts: list[dict[str, Any]] = []
     for name, wanted in condition.items():
         if name in ("$and", "$or", "$nor"):
-            parts.append({name: [_flat(part, "") for part in wanted]})
+            parts.append({name: [flat(part) for part in wanted]})
         elif name == "$not":
-            parts.append({name: _flat(wanted, "")})
+            parts.append({name: flat(wanted)})
         elif isinstance(wanted, Mapping) and not any(str(key).startswith("$") for key in wanted):
-            parts.append(_flat(wanted, f"{prefix}{name}."))
+            parts.append(flat(wanted, f"{prefix}{name}."))
         else:
             parts.append({prefix + name: wanted})
     return parts[0] if len(parts) == 1 else {"$and": parts}

@@ -14,6 +14,7 @@ from compiler.holes import put_holes
 from compiler.index import build
 from compiler.lists import put_lists
 from compiler.types import Campaign, Show, Workspace
+from compiler.written import put_written
 from edge.bundle import format as fmt
 from edge.bundle.arrays import Array, pack
 from edge.bundle.strings import pack_strings
@@ -49,6 +50,7 @@ def draft_rules(workspace: Workspace, interfaces: Mapping[str, str]) -> Draft:
     put_holes(draft, workspace.contents)
     put_behaviours(draft, workspace.site.behaviours, workspace.catalog, interfaces)
     put_lists(draft, workspace.site.lists)
+    put_written(draft, workspace)
     golden = golden_winners(workspace)
     draft.put("golden", "golden", msgspec.msgpack.encode(golden, order="deterministic"))
     for recommender, card, _ in shown:

@@ -3,7 +3,7 @@
 import math
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
@@ -39,11 +39,14 @@ class Schedule:
     ----------
     written : Mapping
         From when and until when, as a condition; empty without both.
+    zone : str
+        The time zone that it is written in; empty where its instants bring their own.
     """
 
     written: Mapping[str, Any]
     condition: Condition
     weekly: Weekly | None = None
+    zone: str = ""
 
 
 ALWAYS: Final = Schedule({}, Condition())
@@ -72,7 +75,7 @@ def read_schedule(node: Node | None, place: tuple[str, str], problems: Problems)
         assert start is not None
         assert end is not None
         return _in_windows(fields, weekly, (start, end))
-    return _between(start, end)
+    return replace(_between(start, end), zone=zone.key if zone else "")
 
 
 def _between(start: int | None, end: int | None) -> Schedule:
@@ -98,7 +101,7 @@ def _in_windows(fields: Fields, weekly: Weekly, bounds: Interval) -> Schedule:
     absent = any(begin <= 0 < end for begin, end in intervals)
     (clause,) = around.condition.clauses
     windows = Constraint(absent=absent).within(pieces)
-    return Schedule(around.written, Condition((clause.both(Clause({NOW: windows})),)), weekly)
+    return Schedule(around.written, Condition((clause.both(Clause({NOW: windows})),)), weekly, weekly.zone)
 
 
 def _before(end: int | None) -> float:

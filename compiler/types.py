@@ -8,7 +8,7 @@ from typing import Any
 from compiler.conditions import Condition
 from compiler.oracle import evaluate
 from compiler.problems import Problem
-from compiler.weekly import Weekly
+from compiler.schedule import ALWAYS, Schedule
 from compiler.yaml_lines import Node
 from edge.bundle import format as fmt
 from edge.decide.holes import Hole
@@ -134,8 +134,9 @@ class Holdout:
 class Campaign:
     """Who sees what where; the condition joins audience and schedule.
 
-    `written` is the same as it was written, but for the hours of the week, which `weekly` has; the saved
-    groups that it names are in `groups`.
+    `written` is the same as it was written, but for the hours of the week, which `schedule` has; the saved
+    groups that it names are in `groups`. `audience` is the name of an audience, or empty; `whom` is its
+    condition, or one of the campaign's own.
 
     Shows either `content`, or the first `limit` items of `recommender`, each as `card`, or what
     `experiment` says. Of the campaigns of one group `exclusive` a page has one.
@@ -155,14 +156,17 @@ class Campaign:
     experiment: str = ""
     programme: str = ""
     exclusive: str = ""
-    weekly: Weekly | None = None
+    schedule: Schedule = ALWAYS
+    audience: str = ""
+    whom: Mapping[str, Any] = field(default_factory=dict)
     groups: Mapping[str, Sequence[Value]] = field(default_factory=dict)
 
     def meets(self, attributes: Mapping[str, Any]) -> bool:
         """Whether its audience and schedule hold, by the plain evaluator and the clock on a wall."""
         if not evaluate(self.written, attributes, self.groups):
             return False
-        return self.weekly is None or self.weekly.open_at(int(attributes.get("time.now", 0)))
+        weekly = self.schedule.weekly
+        return weekly is None or weekly.open_at(int(attributes.get("time.now", 0)))
 
     @property
     def show(self) -> Show:
@@ -240,6 +244,7 @@ class Workspace:
     warnings: tuple[Problem, ...] = field(default=())
     experiments: tuple[Experiment, ...] = ()
     holdouts: tuple[Holdout, ...] = ()
+    groups: Mapping[str, Sequence[Value]] = field(default_factory=dict)
 
     def shows(self) -> set[Show]:
         """All that campaigns may show, by themselves or by their experiments."""

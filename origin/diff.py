@@ -8,6 +8,7 @@ from typing import Any, Final
 from edge.bundle import format as fmt
 from edge.bundle.reader import Bundle
 from origin.diff_experiments import experiment_changes
+from origin.diff_written import audience_changes, campaign_changes
 from origin.rules_view import View
 
 NAMED: Final = 8
@@ -24,8 +25,7 @@ class BundleDiff:
         What an edge that holds the first bundle downloads for the second, by role.
     contexts, changed_contexts : int
         Contexts that the compilers put beside both bundles' rules, and those
-        of them where another campaign wins: the only witness of conditions,
-        which are no text in a bundle.
+        of them where another campaign wins.
     """
 
     a: str
@@ -52,6 +52,7 @@ def diff(a: Bundle, b: Bundle) -> BundleDiff:
     contexts, changed, moved = _contexts(before, after)
     changes = {
         "site": list(_site(before, after)),
+        "audiences": list(_audiences(before, after)),
         "campaigns": list(_campaigns(before, after)),
         "experiments": list(experiment_changes(before, after)),
         "contents": list(_mapping("content", before.contents, after.contents)),
@@ -83,8 +84,16 @@ def _site(before: View, after: View) -> Iterator[str]:
             yield f"{field.replace('_', ' ')}: {was or '(none)'} → {now or '(none)'}"
 
 
+def _audiences(before: View, after: View) -> Iterator[str]:
+    if before.written and after.written:
+        yield from audience_changes(before.written, after.written)
+    yield from _mapping("ids of list", _hashes(before, "rules", "lists"), _hashes(after, "rules", "lists"))
+
+
 def _campaigns(before: View, after: View) -> Iterator[str]:
     yield from _names("campaign", _owners(before), _owners(after))
+    if before.written and after.written:
+        yield from campaign_changes(before.written, after.written)
     common = _owners(before) & _owners(after)
     for placement in dict.fromkeys((*before.schema.placements, *after.schema.placements)):
         old, new = before.actions.get(placement, {}), after.actions.get(placement, {})

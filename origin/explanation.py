@@ -1,6 +1,7 @@
 """Says in words why a decision is as it is: what wins where, and where the visitor stands in experiments."""
 
 from collections.abc import Iterator
+from typing import Final
 
 from edge.decide.choice import (
     HELD_OUT,
@@ -12,24 +13,31 @@ from edge.decide.choice import (
     Enrolment,
     Held,
 )
-from edge.decide.engine import Engine
 from edge.decide.types import Context, Decision, Slot
+from origin.considered import considered
+from origin.race import Race
+from origin.rules_view import View
 
-_WHY = {
+_WHY: Final = {
     NO_UNIT: "not enrolled, as {hash} is missing",
     OUTSIDE_NAMESPACE: "not enrolled: outside of its part of the namespace",
     OUTSIDE_COVERAGE: "not enrolled: in the part of no variation",
 }
 
 
-def explain(engine: Engine, context: Context, decision: Decision) -> Iterator[str]:
-    """Lines about a decision of this engine in this context."""
+def explain(view: View, context: Context, decision: Decision, killed: tuple[str, ...] = ()) -> Iterator[str]:
+    """Lines about the decision of this bundle in this context: each placement, and all who wanted it."""
     won = {slot.placement: slot for slot in decision.slots}
+    race = Race(view, context, killed)
     for placement in context.placements:
-        yield f"{placement}: {_what(won[placement]) if placement in won else 'the default'}"
-    yield from (f"kept away: {reason}" for reason in decision.excluded)
-    if engine.chooser is not None:
-        yield from _standing(engine.chooser, context)
+        yield f"{placement}: {_what(won[placement]) if placement in won else _default(race, placement)}"
+        yield from (f"  {line}" for line in considered(race, placement, killed))
+    yield from _standing(view.chooser, context)
+
+
+def _default(race: Race, placement: str) -> str:
+    winner = race.winner(placement)
+    return f"the default, as campaign {winner} has nothing to list" if winner else "the default"
 
 
 def _what(slot: Slot) -> str:

@@ -117,7 +117,7 @@ def diff(found: "BundleDiff", pages: "Findings | None", *, as_json: bool) -> Non
     share = f"{found.changed_contexts} of {found.contexts} sample contexts"
     out.print(f"in {share} another campaign wins a placement", soft_wrap=True)
     if pages is None:
-        out.print("conditions are no text in a bundle: --log says for how many requests the page changes")
+        out.print("--log says for how many requests of a log the page changes")
     else:
         replayed(pages)
 

@@ -20,7 +20,7 @@ from edge.errors import ConfigError
 from edge.worker.clock import local_time
 from edge.worker.facts import TIMEZONE
 from origin.explanation import explain
-from origin.replay import load_engine
+from origin.rules_view import View
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -96,12 +96,13 @@ def decide_file(folder: Path, context: Path, killed: tuple[str, ...] = (), *, ex
         ``context``: the file can't be read, or is no context of this bundle.
         ``campaign``: one that is killed is not in the bundle.
     """
-    engine = load_engine(folder)
+    bundle = open_bundle(folder, read_site(folder))
+    engine = Engine.load(bundle)
     asked = read_context(context, engine.schema)
     _check_killed(killed, engine)
     decision = engine.decide(asked, killed)
     if explained:
-        return "\n".join(explain(engine, asked, decision))
+        return "\n".join(explain(View(bundle), asked, decision, killed))
     document: dict[str, Any] = {"bundle": engine.id}
     document["slots"] = [slot_document(slot) for slot in decision.slots]
     if decision.excluded:

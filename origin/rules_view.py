@@ -10,6 +10,7 @@ from edge.bundle.arrays import unpack
 from edge.bundle.format import Artifact, ModelsPlan, RulesGolden, RulesSchema
 from edge.bundle.reader import Bundle
 from edge.bundle.strings import Strings
+from edge.bundle.written import Written, load_written
 from edge.decide.campaigns import CONTENT, EXPERIMENT, Campaigns
 from edge.decide.choice import Chooser, load_choices
 from edge.decide.types import Context, Value
@@ -63,6 +64,11 @@ class View:
         return Chooser(self.choices, self.campaigns, (len(self.contents), len(self.schema.recommenders)))
 
     @cached_property
+    def written(self) -> Written | None:
+        """Audiences and campaigns in their own words; None where the bundle is older than that."""
+        return load_written(self.bundle)
+
+    @cached_property
     def actions(self) -> dict[str, dict[str, str]]:
         """What each campaign shows, in words, by placement; campaigns that win over others first."""
         held = self.campaigns
@@ -108,10 +114,13 @@ class View:
 
     def winners(self, attributes: Mapping[str, Value], unit: str = "") -> dict[str, str]:
         """The campaign that wins each placement in a context."""
-        held = self.campaigns
-        context = Context(0, 0, "full", dict(attributes), (), tuple(held.masks), unit)
+        context = Context(0, 0, "full", dict(attributes), (), tuple(self.campaigns.masks), unit)
         settled = self.chooser.settle(self.index.match(attributes, self.index.everyone), context)
-        return {placement: held.ids.text(held.owner[bit]) for placement, bit in settled.winners}
+        return {placement: self.owner(bit) for placement, bit in settled.winners}
+
+    def owner(self, bit: int) -> str:
+        """The campaign of a rule bit."""
+        return self.campaigns.ids.text(self.campaigns.owner[bit])
 
     def _strings(self, artifact: Artifact, name: str) -> list[bytes]:
         strings = Strings(unpack(self.bundle.read(artifact)), name)

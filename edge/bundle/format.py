@@ -33,6 +33,7 @@ ARTIFACT_KINDS: Final[dict[str, frozenset[str]]] = {
             "behaviours",
             "feeds",
             "lists",
+            "written",
             "golden",
         )
     ),

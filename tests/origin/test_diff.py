@@ -69,7 +69,58 @@ def test_conditions_show_by_who_wins_in_sample_contexts(changed: Changed) -> Non
         "attribute that decisions read: removed: device.type",
     ]
     assert any("mobile-hero" in line for line in found.changes["conditions"][2:])
+    assert found.changes["audiences"] == ['audience on-the-go: device.type is "mobile" → language is "fr"']
     assert "campaigns" not in found.changes
+
+
+def test_rewritten_rules_are_told_in_words(changed: Changed) -> None:
+    rules = (
+        CAMPAIGNS.replace("audience: on-the-go", "audience: {device.type: {$in: [mobile, tablet]}}")
+        .replace('end: "2026-09-01T00:00:00+02:00"', 'end: "2026-09-02T00:00:00+02:00"')
+        .replace("priority: 20", "priority: 21\n    exclusive: loud")
+        .replace("id: welcome\n", "id: welcome\n    audience: alpine\n")
+    )
+    found = changed(
+        {"rules/campaigns.yaml": rules, "rules/more.yaml": "audiences: {phones: {device.type: tv}}\n"}
+    )
+    assert found.changes["audiences"] == ['audience added: phones (device.type is "tv")']
+    assert found.changes["campaigns"] == [
+        "campaign alpine-summer runs from sun 2026-05-31 22:00 until mon 2026-08-31 22:00 UTC"
+        " → from sun 2026-05-31 22:00 until tue 2026-09-01 22:00 UTC",
+        "campaign alpine-summer is of the group (none) → loud",
+        "campaign mobile-hero is for audience on-the-go → device.type is one of mobile, tablet",
+        "campaign welcome is for everyone → audience alpine",
+    ]
+
+
+def test_a_change_that_is_too_long_to_show_is_told(tmp_path: Path) -> None:
+    many = ", ".join(f"c{n:02}" for n in range(30))
+    files = {"rules/more.yaml": f"audiences: {{many: {{geo.country: {{$in: [{many}]}}}}}}\n"}
+    first = make_bundle(tmp_path / "first", files)
+    other = {"rules/more.yaml": files["rules/more.yaml"].replace("c29", "c99")}
+    second = make_bundle(tmp_path / "second", other)
+    (line,) = diff(open_bundle(first, "films"), open_bundle(second, "films")).changes["audiences"]
+    assert line.startswith("audience many: geo.country is one of c00, c01")
+    assert line.endswith("and 22 more (it differs in what is too long to show)")
+
+
+def test_saved_groups(tmp_path: Path) -> None:
+    found = []
+    for name, values in (("first", "DE, AT"), ("second", "AT, CH, LI")):
+        audiences = "audiences: {speakers: {geo.country: {$inGroup: german}}}\n"
+        rules = f"groups: {{german: [{values}]}}\n{audiences}"
+        found.append(open_bundle(make_bundle(tmp_path / name, {"rules/more.yaml": rules}), "films"))
+    assert diff(*found).changes == {"audiences": ["group german: 2 values added, 1 removed"]}
+
+
+def test_the_ids_of_a_list(tmp_path: Path) -> None:
+    site = FILES["site.yaml"] + "audiences: {vip: {list: vip.csv, by: visitor.id}}\n"
+    bundles = [
+        make_bundle(tmp_path / name, {"site.yaml": site, "vip.csv": f"{digit * 32}\n"})
+        for name, digit in (("first", "0"), ("second", "1"))
+    ]
+    found = diff(*(open_bundle(one, "films") for one in bundles))
+    assert found.changes == {"audiences": ["ids of list changed: vip"]}
 
 
 def test_site_and_models_and_catalog(changed: Changed) -> None:

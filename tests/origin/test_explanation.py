@@ -1,14 +1,23 @@
 """`nearside decide --explain` tells where a visitor stands, in words that agree with the decision."""
 
 import json
+import shutil
 from pathlib import Path
 
+import msgspec
 import pytest
 from typer.testing import CliRunner
 
+from edge.bundle import format as fmt
+from edge.bundle.reader import open_bundle
+from edge.decide.types import Context
 from edge.errors import ConfigError
 from edge.rules.bucketing import bucket
 from origin.commands import app
+from origin.considered import Whom
+from origin.race import Race
+from origin.rules_view import View
+from origin.schedule_words import closed
 from tests.workspaces.make import EXPERIMENTS, make_bundle
 
 
@@ -48,12 +57,14 @@ def test_the_bucket_is_told(tested: Path, tmp_path: Path) -> None:
     parts = "control 0 to 0.45, warm 0.5 to 0.77, cool 0.8 to 0.98"
     assert f"experiment hero-words: variation warm; the bucket is {place:g}, of {parts}\n" in text
     assert f"holdout quiet: not held out; the bucket is {bucket('quiet-2026', visitor, 2):g}, held" in text
-    assert "kept away: lists:exclusive\n" in text
+    assert "  lists, priority 20: holds, but words of its group loud is on the page\n" in text
 
 
 def test_who_is_not_enrolled_is_told_why(tested: Path, tmp_path: Path) -> None:
     text = told(tested, tmp_path, options=("--explain",))
     assert "experiment hero-words: not enrolled, as the visitor's id is missing\n" in text
+    missing = "what it divides by is missing"
+    assert f"  words, priority 30: holds, but not in experiment hero-words: {missing}\n" in text
     assert "holdout never: nobody without an id is held out\n" in text
     text = told(tested, tmp_path, unit=unit(0.46, 0.49), options=("--explain",))
     assert "experiment hero-words: not enrolled: in the part of no variation; the bucket is 0.4" in text
@@ -80,3 +91,87 @@ def test_as_json_the_decision_has_them_too(tested: Path, tmp_path: Path) -> None
 def test_below_the_tier_full_there_is_no_unit(tested: Path, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="there is no unit"):
         told(tested, tmp_path, unit="a", tier="session")
+
+
+def held(holdout: str) -> str:
+    return next(
+        name for name in (f"{n:032x}" for n in range(10_000)) if (bucket(holdout, name, 2) or 1.0) < 0.05
+    )
+
+
+def test_each_placement_tells_all_who_wanted_it(tested: Path, tmp_path: Path) -> None:
+    attributes = {"geo.country": "FR", "device.type": "mobile", "visitor.visits": 1}
+    given = {"attributes": attributes, "placements": ["hero"], "now": "2026-05-31T23:59:00+02:00"}
+    text = told(tested, tmp_path, options=("--explain", "--kill", "mobile-hero"), **given)
+    assert text.split("experiment ")[0] == (
+        "hero: campaign welcome shows content welcome\n"
+        '  words, priority 30: no, geo.country is "FR", not "DE"\n'
+        "  alpine-summer, priority 20: no, starts sun 2026-05-31 22:00 UTC, and it is sun 2026-05-31 21:59"
+        ' there; and geo.country is "FR", not one of AT, CH\n'
+        "  mobile-hero, priority 10: no, it is killed\n"
+        "  welcome, priority 0: wins\n"
+    )
+
+
+def test_the_held_out_are_told_by_which_holdout(tested: Path, tmp_path: Path) -> None:
+    text = told(tested, tmp_path, unit=held("never"), placements=["trending"], options=("--explain",))
+    assert "trending: the default\n" in text
+    assert "  popular, priority 0: holds, but holdout never holds the visitor out\n" in text
+    assert "holdout never: held out; the bucket is 0.0" in text
+
+
+def test_saved_groups_are_told_by_name(tmp_path: Path) -> None:
+    rules = "groups: {germanic: [DE, AT]}\ncampaigns:\n" + "".join(
+        f"  - {{id: {name}, audience: {{geo.country: {{{operator}: germanic}}}}, placement: hero,"
+        " show: {content: app}}\n"
+        for name, operator in (("in-it", "$inGroup"), ("not-in-it", "$notInGroup"))
+    )
+    bundle = make_bundle(tmp_path, {"rules/groups.yaml": rules})
+    text = told(bundle, tmp_path, country="FR", placements=["hero"], options=("--explain",))
+    assert '  in-it, priority 0: no, geo.country is "FR", not of the group germanic\n' in text
+    text = told(bundle, tmp_path, country="DE", placements=["hero"], options=("--explain",))
+    assert '  not-in-it, priority 0: no, geo.country is "DE", and must not be of the group germanic\n' in text
+
+
+def test_of_very_many_the_first_that_hold_are_told(tmp_path: Path) -> None:
+    campaigns = "".join(
+        f"  - {{id: c{n:03}, audience: {{visitor.visits: {n}}}, placement: hero, show: {{content: app}}}}\n"
+        for n in range(2, 90)
+    )
+    bundle = make_bundle(tmp_path, {"rules/many.yaml": f"campaigns:\n{campaigns}"})
+    text = told(
+        bundle, tmp_path, attributes={"visitor.visits": 80}, placements=["hero"], options=("--explain",)
+    )
+    assert text.startswith("hero: campaign c080 shows content app\n")
+    assert "  c080, priority 0: wins\n" in text
+    assert "  welcome, priority 0: holds, and c080 is stronger\n" in text
+    assert text.endswith("  and 51 more, of which 0 hold, and are weaker\n")
+
+
+def test_an_older_bundle_says_so(tested: Path, tmp_path: Path) -> None:
+    bundle = shutil.copytree(tested, tmp_path / "older")
+    file = bundle / "rules.manifest"
+    manifest = fmt.decode(file.read_bytes(), fmt.Manifest)
+    kept = tuple(artifact for artifact in manifest.artifacts if artifact.kind != "written")
+    file.write_bytes(fmt.encode(msgspec.structs.replace(manifest, artifacts=kept)))
+    text = told(bundle, tmp_path, options=("--explain",))
+    assert "hero: campaign welcome shows content welcome\n  (this bundle was compiled before" in text
+
+
+def test_words_agree_with_the_index_in_every_sample_context(tested: Path) -> None:
+    view = View(open_bundle(tested, "films"))
+    assert view.written is not None
+    whom = Whom(view.written)
+    seen = {True: 0, False: 0}
+    for golden in view.goldens:
+        context = Context(0, 0, "full", dict(golden.attributes), (), view.schema.placements, golden.unit)
+        race = Race(view, context)
+        for campaign in view.written.campaigns:
+            now = golden.attributes.get("time.now")
+            why = closed(campaign.when, int(now) if isinstance(now, int | float) else None)
+            why = why or whom.failure(campaign, golden.attributes)
+            for position in campaign.placements:
+                holds = campaign.id in race.matched(view.schema.placements[position])
+                assert holds == (why == ""), (campaign.id, golden.attributes, why)
+                seen[holds] += 1
+    assert min(seen.values()) > 50

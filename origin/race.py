@@ -1,0 +1,84 @@
+"""The campaigns of a bundle in one context: whose rules hold, who wins, and to what the others lose."""
+
+from collections.abc import Iterator
+from typing import Final, NamedTuple
+
+from edge.decide.campaigns import EXPERIMENT
+from edge.decide.choice import HELD_OUT
+from edge.decide.types import Context
+from origin.rules_view import View
+
+CAMPAIGN: Final = "campaign"
+HOLDOUT: Final = "holdout"
+TEST: Final = "experiment"
+GROUP: Final = "exclusive"
+OTHER: Final = "other"
+"""To what a campaign may lose."""
+
+
+class Lost(NamedTuple):
+    """What kept a campaign whose rules hold from a placement.
+
+    `name` is of a stronger campaign, of the holdout, of the experiment (whose `reason` is one of
+    `edge.decide.choice`), or of the campaign of its group that is on the page.
+    """
+
+    kind: str
+    name: str
+    reason: str = ""
+
+
+class Race:
+    """One context, decided; `killed` campaigns take no part."""
+
+    def __init__(self, view: View, context: Context, killed: tuple[str, ...] = ()) -> None:
+        self.view = view
+        self.context = context
+        alive = view.index.everyone & ~view.campaigns.bits(killed) if killed else view.index.everyone
+        self._matched = view.index.match(context.attributes, alive)
+        settled = view.chooser.settle(self._matched, context)
+        self._winners = dict(settled.winners)
+        self._excluded = settled.excluded
+
+    def matched(self, placement: str) -> dict[str, int]:
+        """The campaigns whose rules hold there, the strongest first, each by its highest bit."""
+        _, mask = self.view.campaigns.masks.get(placement, (0, 0))
+        owner = self.view.campaigns.owner
+        # Alternatives of a campaign are neighbours: the first that is seen is its highest bit.
+        found: dict[int, int] = {}
+        for bit in _bits(self._matched & mask):
+            found.setdefault(owner[bit], bit)
+        return {self.view.campaigns.ids.text(position): bit for position, bit in found.items()}
+
+    def winner(self, placement: str) -> str:
+        """Who has the placement; empty for the default."""
+        bit = self._winners.get(placement)
+        return "" if bit is None else self.view.owner(bit)
+
+    def lost(self, bit: int, placement: str) -> Lost:
+        """To what the campaign of this bit, whose rules hold, and which does not win, lost the placement."""
+        campaigns, chooser = self.view.campaigns, self.view.chooser
+        winner = self._winners.get(placement, -1)
+        if winner > bit:
+            return Lost(CAMPAIGN, self.view.owner(winner))
+        for holdout in chooser.holdouts:
+            if holdout.bits >> bit & 1 and f"{holdout.id}:{HELD_OUT}" in self._excluded:
+                return Lost(HOLDOUT, holdout.id)
+        if campaigns.action[bit] == EXPERIMENT:
+            name = chooser.experiments[campaigns.target[bit]].id
+            for excluded in self._excluded:
+                if excluded.startswith(f"{name}:"):
+                    return Lost(TEST, name, excluded.removeprefix(f"{name}:"))
+        group, _ = chooser.ranks.get(campaigns.owner[bit], (-1, 0))
+        for other in self._winners.values():
+            if group >= 0 and chooser.ranks.get(campaigns.owner[other], (-1, 0))[0] == group:
+                return Lost(GROUP, self.view.owner(other))
+        return Lost(OTHER, ", ".join(self._excluded))
+
+
+def _bits(mask: int) -> Iterator[int]:
+    """The positions of the bits that are set, the highest first."""
+    while mask:
+        bit = mask.bit_length() - 1
+        yield bit
+        mask ^= 1 << bit
