@@ -4,8 +4,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 ONCE ?=
 
-.PHONY: demo test check bench bench-edge bench-rules bench-models bench-activation bench-footprint bench-install \
-	lock clean
+.PHONY: demo test check bench bench-edge bench-gzip bench-rules bench-models bench-activation bench-footprint \
+	bench-install lock clean
 
 demo: $(VENV)/run.stamp
 	$(BIN)/nearside demo $(if $(ONCE),--once)
@@ -24,6 +24,9 @@ bench: $(VENV)/dev.stamp
 
 bench-edge: $(VENV)/dev.stamp
 	$(BIN)/python -m loadtest.bench_edge
+
+bench-gzip: $(VENV)/dev.stamp
+	$(BIN)/python -m loadtest.bench_gzip
 
 bench-rules: $(VENV)/dev.stamp
 	$(BIN)/python -m loadtest.bench_rules

@@ -9,6 +9,7 @@ pages that nobody may keep against a bare proxy over aiohttp, then memory, cold 
 import argparse
 import asyncio
 import contextlib
+import gzip
 import json
 import shutil
 import statistics
@@ -67,7 +68,7 @@ def _varnish(stack: contextlib.ExitStack, folder: Path) -> dict[str, Program]:
     if shutil.which("varnishd") is None:
         print("varnish is not installed: it is left out", flush=True)
         return {}
-    plan = scan((folder / "filled.html").read_bytes())
+    plan = scan(gzip.decompress((folder / "filled.html").read_bytes()))
     bodies = [body.decode() for body in plan.defaults]
     includes = {
         name: f'<esi:include src="/fragment/{number}"/>'.encode()

@@ -144,7 +144,7 @@ async def _visit(
             tally.latencies_s.append(time.perf_counter() - start)
             if head.startswith(b"HTTP/1.1 200"):
                 tally.done += 1
-                tally.personalized += b"data-nearside=" in body
+                tally.personalized += b"data-nearside=" in body  # never squeezed, so it can be read
             else:
                 tally.failed += 1
                 tally.errors.append(head[:40].decode("latin-1"))

@@ -18,6 +18,8 @@ from starlette.routing import Route
 from edge.worker.app import App, Receive, Scope, Send
 from edge.worker.main import make_server, new_loop
 
+GZIP_MAGIC = b"\x1f\x8b"
+
 
 def bare(body: bytes) -> App:
     """The least that ASGI allows."""
@@ -26,6 +28,8 @@ def bare(body: bytes) -> App:
         (b"cache-control", b"private, no-store"),
         (b"content-length", b"%d" % len(body)),
     ]
+    if body.startswith(GZIP_MAGIC):
+        headers.append((b"content-encoding", b"gzip"))
     return _always(headers, body)
 
 
@@ -98,9 +102,12 @@ class Proxy:
 
 def starlette(body: bytes) -> Any:
     """A plain Starlette route."""
+    headers = {"cache-control": "private, no-store"}
+    if body.startswith(GZIP_MAGIC):
+        headers["content-encoding"] = "gzip"
 
     async def page(_request: Request) -> Response:
-        return Response(body, media_type="text/html", headers={"cache-control": "private, no-store"})
+        return Response(body, media_type="text/html", headers=headers)
 
     return Starlette(routes=[Route("/{path:path}", page)])
 

@@ -19,11 +19,13 @@ sub vcl_recv {{
     }}
     set req.url = regsub(req.url, "[?].*$", "");
     unset req.http.cookie;
-    unset req.http.accept-encoding;
     return (hash);
 }}
 sub vcl_backend_response {{
-    if (bereq.url !~ "^/fragment/") {{ set beresp.do_esi = true; }}
+    if (bereq.url !~ "^/fragment/") {{
+        set beresp.do_esi = true;
+        set beresp.do_gzip = true;
+    }}
 }}
 """
 START_TIMEOUT_S = 20.0

@@ -267,17 +267,23 @@ class Engine:
 
         Of a slot that fills nothing there is none.
         """
+        return b"".join(self.pieces(slot, attributes))
+
+    def pieces(self, slot: Slot, attributes: Mapping[str, Value] = _NO_ATTRIBUTES) -> list[bytes]:
+        """The slot's fragment in pieces: a content, or each card of a list."""
         if slot.content:
             position = self._content_ids.find(slot.content.encode())
             body = self._contents[position]
-            return fill(body, self._holes[position], attributes) if position in self._holes else body
-        if not slot.items:
-            return b""
-        rendered = self._rendered[slot.card]
+            return [fill(body, self._holes[position], attributes) if position in self._holes else body]
+        rendered = self._rendered[slot.card] if slot.items else {}
         try:
-            return b"".join(map(rendered.__getitem__, slot.items))
+            return list(map(rendered.__getitem__, slot.items))
         except KeyError:
-            return b"".join([self._render_card(slot.card, item) for item in slot.items])
+            return [self._render_card(slot.card, item) for item in slot.items]
+
+    def tells(self, slot: Slot) -> bool:
+        """Whether the slot's pieces hold values of the visitor, and are not the same for everybody."""
+        return bool(slot.content) and self._content_ids.find(slot.content.encode()) in self._holes
 
     def _render_card(self, card: str, item: str) -> bytes:
         rendered = self._rendered[card]

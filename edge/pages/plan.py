@@ -3,10 +3,12 @@
 import logging
 import re
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 import lolhtml
+
+from edge.pages.packing import Packing
 
 MAX_PLACEMENTS: Final = 64
 PLACEMENT_NAME: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
@@ -31,11 +33,14 @@ class PagePlan:
         Names, in the order of the page. A name may stand more than once.
     defaults : tuple[bytes, ...]
         What the site put inside each placement.
+    packing : Packing
+        The same, deflated.
     """
 
     chunks: tuple[bytes, ...]
     placements: tuple[str, ...]
     defaults: tuple[bytes, ...]
+    packing: Packing = field(default_factory=Packing, init=False, repr=False, compare=False)
 
     @property
     def page(self) -> bytes:

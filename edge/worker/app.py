@@ -12,6 +12,7 @@ import httpx
 
 from edge.errors import UpstreamError
 from edge.visitor import cookie
+from edge.worker.coding import DECODABLE, accepts_gzip, decoded, recoded
 from edge.worker.facts import Headers, Request
 from edge.worker.personalize import PageView
 from edge.worker.plain import PlainPage, PlainPages, shared_lifetime_s
@@ -106,12 +107,16 @@ class PageApp:
     async def _send_page(self, page: PlainPage, exchange: Exchange, timing: bytes) -> None:
         scope = exchange.scope
         request = Request(scope["path"], scope["query_string"], exchange.headers)
-        view = PageView(request, page.plan, page.body)
+        gzip = page.squeezes and accepts_gzip(exchange.headers.get(b"accept-encoding", b""))
+        view = PageView(request, page.plan, page.body, gzip)
         await self._turn.submit(view)
-        if view.private:
-            fields = [*page.private_headers, (b"content-length", b"%d" % len(view.body))]
-        else:
-            fields = page.headers_at(time.monotonic())
+        if gzip and not view.coded:
+            view.body, view.coded = page.plan.packing.fill(page.plan, {}), True
+        fields = [*page.private_headers] if view.private else page.headers_at(time.monotonic())
+        if view.coded:
+            fields = fields if view.private else recoded(fields)
+            fields.append((b"content-encoding", b"gzip"))
+        fields.append((b"content-length", b"%d" % len(view.body)))
         if view.set_cookie:
             fields.append((b"set-cookie", view.set_cookie))
         fields.append((b"server-timing", b"%s, decide;dur=%.2f" % (timing, view.decided_ms)))
@@ -138,8 +143,9 @@ class PageApp:
                 except UpstreamError as error:
                     await self._without_site(exchange, stale, error)
                     return
-                if sum(map(len, parts)) <= self._max_page_bytes:
-                    await self._answer_page(exchange, response, b"".join(parts))
+                page = self._decoded(response, parts)
+                if page is not None:
+                    await self._answer_page(exchange, response, page)
                     return
             watched = body is None or body.ended
             await self._pass(exchange, response, _chained(parts, stream), watched=watched)
@@ -174,9 +180,14 @@ class PageApp:
                 break
         return parts
 
+    def _decoded(self, response: httpx.Response, parts: list[bytes]) -> bytes | None:
+        """The page; None if it is longer than a page may be, or its coding is broken."""
+        if sum(map(len, parts)) > self._max_page_bytes:
+            return None
+        return decoded(b"".join(parts), _coding(response), self._max_page_bytes)
+
     async def _answer_page(self, exchange: Exchange, response: httpx.Response, body: bytes) -> None:
-        fields = end_to_end(response.headers.raw, frozenset((b"content-length",)))
-        fields.append((b"content-length", b"%d" % len(body)))
+        fields = end_to_end(response.headers.raw, _LENGTH)
         lifetime_s = 0
         if not _NOT_SHARED & exchange.headers.keys():
             lifetime_s = shared_lifetime_s(fields, known=self._is_known(exchange.headers))
@@ -195,7 +206,7 @@ class PageApp:
         """Pass a response on as it comes, until it ends or (`watched`) the client leaves."""
         self._counters.add('nearside_pages_total{kind="passed"}')
         status, send = response.status_code, exchange.send
-        dropped = frozenset((b"content-length",)) if status in _WITHOUT_BODY else frozenset()
+        dropped = _LENGTH if status in _WITHOUT_BODY else frozenset()
         fields = end_to_end(response.headers.raw, dropped)
         # No send tells that the client left, and some streams of a site never end.
         gone = asyncio.create_task(_left(exchange.receive)) if watched else None
@@ -217,7 +228,7 @@ class PageApp:
             exchange.is_page
             and response.status_code == 200
             and headers.get("content-type", "").lower().startswith("text/html")
-            and headers.get("content-encoding", "identity") == "identity"
+            and _coding(response) in DECODABLE
             and "no-transform" not in headers.get("cache-control", "").lower()
             and re.fullmatch(r"[0-9]{1,12}", length) is not None
             and int(length) <= self._max_page_bytes
@@ -226,6 +237,15 @@ class PageApp:
 
 # Whatever the site says of an answer to these, it is not for all.
 _NOT_SHARED: Final = frozenset((b"authorization", b"range", b"content-length", b"transfer-encoding"))
+
+
+_LENGTH: Final = frozenset((b"content-length",))
+
+
+def _coding(response: httpx.Response) -> bytes:
+    """The content codings of a response."""
+    coding: str = response.headers.get("content-encoding", "")
+    return coding.strip().lower().encode("ascii", "replace")
 
 
 def _has_body(headers: Headers) -> bool:
@@ -266,11 +286,11 @@ def _to_site(scope: Scope, headers: Headers) -> RawHeaders:
     if scope["method"] == "GET":
         dropped |= _REWRITES
     fields = end_to_end(scope["headers"], dropped)
-    # A page is cut as it is; what is asked for as anything else may come compressed.
-    plain = wants_page or headers.get(b"accept", b"*/*") == b"*/*"
-    fields.append(
-        (b"accept-encoding", b"identity" if plain else headers.get(b"accept-encoding", b"identity"))
-    )
+    accepted = headers.get(b"accept-encoding", b"identity")
+    # A page must be decoded to be cut; what is asked for as anything else may come in any coding.
+    if wants_page or headers.get(b"accept", b"*/*") == b"*/*":
+        accepted = b"gzip" if accepts_gzip(accepted) else b"identity"
+    fields.append((b"accept-encoding", accepted))
     if theirs := cookie.without(headers.get(b"cookie", b"")):
         fields.append((b"cookie", theirs))
     if scope.get("client"):

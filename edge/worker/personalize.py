@@ -1,19 +1,22 @@
 """Personalizes all page views of one turn together: short loops over all, one inference call."""
 
 import os
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Final
 
 from msgspec.structs import replace
 
 from edge.decide.engine import EmptyEngine, Engine
-from edge.decide.types import Context, Decision, DecisionRecord, Event, Record
+from edge.decide.types import Context, Decision, DecisionRecord, Event, Record, Slot, Value
 from edge.errors import TokenError
 from edge.events.forced import PARAMETER as FORCED_PARAMETER
 from edge.events.forced import ForcedBox
 from edge.events.spool import SpoolFullError, SpoolWriter
 from edge.events.token import TokenBox
+from edge.pages.packing import Fragments
 from edge.pages.plan import PagePlan
+from edge.pages.stitch import Part, stored
 from edge.visitor import cookie
 from edge.visitor.buckets import feed
 from edge.visitor.cookie import CookieBox
@@ -35,6 +38,10 @@ class PageView:
     ----------
     body : bytes
         The page to send; the plain one until it is personalized.
+    gzip : bool
+        Whether the page may leave compressed.
+    coded : bool
+        Whether the body is a gzip stream.
     set_cookie : bytes
         Our Set-Cookie header's value, or empty.
     private : bool
@@ -46,13 +53,15 @@ class PageView:
     request: Request
     plan: PagePlan
     body: bytes
+    gzip: bool = False
+    coded: bool = False
     set_cookie: bytes = b""
     private: bool = False
     decided_ms: float = 0.0
 
     def reset(self) -> None:
         """Back to the plain page."""
-        self.body, self.set_cookie, self.private = self.plan.page, b"", False
+        self.body, self.coded, self.set_cookie, self.private = self.plan.page, False, b"", False
 
 
 @dataclass(frozen=True)
@@ -68,6 +77,7 @@ class Desk:
     forced: ForcedBox
     token_lifetime_s: int
     cookie_lifetime_s: int
+    fragments: Fragments = field(default_factory=Fragments)
 
 
 @dataclass(slots=True)
@@ -100,10 +110,11 @@ def personalize(views: list[PageView], active: Active, desk: Desk, now_ms: int) 
     expires_s = now_ms // 1000 + desk.token_lifetime_s
     filled = 0
     for draft, decision in zip(asking, decisions, strict=True):
-        filled += any(slot.content or slot.items for slot in decision.slots)
+        slots = [slot for slot in decision.slots if slot.content or slot.items]
+        filled += bool(slots)
         if decision.assigned:
             draft.state = assign(draft.state, decision.assigned)
-        _compose(draft, decision, engine, desk.tokens.sign(draft.id, expires_s, decision.slots))
+        _compose(draft, slots, engine, desk, desk.tokens.sign(draft.id, expires_s, decision.slots))
         draft.view.private = True
         records.append(_record(draft, decision, active, desk))
     for draft in drafts:
@@ -234,14 +245,31 @@ def _forget(view_: PageView) -> None:
         view_.private = True
 
 
-def _compose(draft: _Draft, decision: Decision, engine: Engine, token: bytes) -> None:
-    attributes = draft.context.attributes
-    fragments = {s.placement: engine.render(s, attributes) for s in decision.slots if s.content or s.items}
-    first = next((name for name in draft.context.placements if name in fragments), None)
-    if first is not None:
-        # A <template> may stand wherever content may, shows nothing, and runs nothing.
-        fragments[first] = b'<template data-nearside="' + token + b'"></template>' + fragments[first]
-        draft.view.body = draft.view.plan.fill(fragments)
+def _compose(draft: _Draft, slots: Sequence[Slot], engine: Engine, desk: Desk, token: bytes) -> None:
+    attributes, view_ = draft.context.attributes, draft.view
+    shown = {slot.placement: slot for slot in slots}
+    first = next((name for name in draft.context.placements if name in shown), None)
+    if first is None:
+        return
+    # A <template> may stand wherever content may, shows nothing, and runs nothing.
+    mark = b'<template data-nearside="' + token + b'"></template>'
+    if view_.gzip:
+        parts = {name: _part(slot, attributes, engine, desk) for name, slot in shown.items()}
+        part = parts[first]
+        parts[first] = Part(mark + part.raw, stored(mark) + part.deflated)
+        view_.body, view_.coded = view_.plan.packing.fill(view_.plan, parts), True
+    else:
+        fragments = {name: engine.render(slot, attributes) for name, slot in shown.items()}
+        fragments[first] = mark + fragments[first]
+        view_.body = view_.plan.fill(fragments)
+
+
+def _part(slot: Slot, attributes: Mapping[str, Value], engine: Engine, desk: Desk) -> Part:
+    pieces = engine.pieces(slot, attributes)
+    if not engine.tells(slot):
+        return desk.fragments.part(pieces)
+    raw = b"".join(pieces)
+    return Part(raw, stored(raw))
 
 
 def _record(draft: _Draft, decision: Decision, active: Active, desk: Desk) -> DecisionRecord:

@@ -9,6 +9,7 @@ from typing import Final
 from cachetools import LRUCache
 
 from edge.pages.plan import PagePlan, scan
+from edge.worker.coding import MIN_CODED_BYTES, recoded, varying
 from edge.worker.upstream import RawHeaders, end_to_end
 
 OVERHEAD_BYTES: Final = 2048
@@ -17,7 +18,7 @@ MAX_PLANS_BYTES: Final = 16 << 20
 # What must not be said of a personalized page: they describe the plain one.
 _OF_PLAIN: Final = frozenset(
     (b"content-length", b"etag", b"last-modified", b"cache-control", b"expires", b"age", b"pragma",
-     b"accept-ranges", b"content-md5", b"digest", b"content-digest", b"repr-digest",
+     b"accept-ranges", b"content-encoding", b"content-md5", b"digest", b"content-digest", b"repr-digest",
      b"cdn-cache-control", b"cloudflare-cdn-cache-control", b"akamai-cache-control", b"edge-control",
      b"surrogate-control", b"x-accel-expires")
 )  # fmt: skip
@@ -30,13 +31,15 @@ class PlainPage:
     Attributes
     ----------
     headers : list
-        End-to-end headers of the plain page.
+        End-to-end headers of the plain page; of one that came compressed, without what tells of that.
     private_headers : list
         Those that may stand on a personalized one.
     fresh_until_s : float
         Monotonic seconds; 0 for a page that must not be kept.
     taken_s : float
         When it was received, monotonic seconds.
+    squeezes : bool
+        Whether it may leave compressed.
     """
 
     body: bytes
@@ -44,12 +47,20 @@ class PlainPage:
     plan: PagePlan
     fresh_until_s: float
     taken_s: float = 0.0
+    squeezes: bool = field(init=False)
     private_headers: RawHeaders = field(init=False)
 
     def __post_init__(self) -> None:
-        private = end_to_end(self.headers, _OF_PLAIN)
+        came_coded = _all(self.headers, b"content-encoding") not in (b"", b"identity")
+        headers = recoded(self.headers) if came_coded else self.headers
+        private = end_to_end(headers, _OF_PLAIN)
         private.append((b"cache-control", b"private, no-store"))
         object.__setattr__(self, "private_headers", private)
+        # A page for one visitor may hold a secret beside what an attacker made the site repeat: its length
+        # tells of both once it is compressed (BREACH), and that is for the site to decide.
+        squeezes = len(self.body) >= MIN_CODED_BYTES and bool(self.fresh_until_s or came_coded)
+        object.__setattr__(self, "squeezes", squeezes)
+        object.__setattr__(self, "headers", varying(headers) if squeezes else headers)
 
     def headers_at(self, now_s: float) -> RawHeaders:
         """The plain page's headers, with its age: who keeps it next must not begin to count anew."""
@@ -69,10 +80,10 @@ class PlainPages:
 
     def __init__(self, max_bytes: int) -> None:
         self._pages: LRUCache[bytes, PlainPage] = LRUCache(
-            max_bytes, getsizeof=lambda page: 2 * len(page.body) + OVERHEAD_BYTES
+            max_bytes, getsizeof=lambda page: _held_bytes(len(page.body))
         )
         self._plans: LRUCache[bytes, PagePlan] = LRUCache(
-            MAX_PLANS_BYTES, getsizeof=lambda plan: sum(map(len, plan.chunks)) + OVERHEAD_BYTES
+            MAX_PLANS_BYTES, getsizeof=lambda plan: _held_bytes(sum(map(len, plan.chunks)))
         )
 
     def get(self, key: bytes) -> PlainPage | None:
@@ -83,7 +94,7 @@ class PlainPages:
         """Cut a page and, if it has a lifetime, keep it."""
         fresh_until_s = now_s + lifetime_s if lifetime_s else 0
         page = PlainPage(body, headers, self._plan(body), fresh_until_s, now_s)
-        if lifetime_s and 2 * len(body) + OVERHEAD_BYTES <= self._pages.maxsize:
+        if lifetime_s and _held_bytes(len(body)) <= self._pages.maxsize:
             self._pages[key] = page
         else:
             self._pages.pop(key, None)
@@ -109,6 +120,11 @@ class PlainPages:
             with contextlib.suppress(ValueError):  # larger than all that is kept together
                 self._plans[digest] = plan
         return plan
+
+
+def _held_bytes(size: int) -> int:
+    """What a page of this size holds: its body, whole, cut, and deflated."""
+    return 5 * size // 2 + OVERHEAD_BYTES
 
 
 _AGE: Final = re.compile(rb"(?:^|,)\s*(s-maxage|max-age)\s*=\s*\"?(\d{1,9})", re.I)

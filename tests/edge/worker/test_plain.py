@@ -59,7 +59,7 @@ def test_what_shortens_a_lifetime(more: Pairs, lifetime_s: int) -> None:
 
 
 def test_pages_are_bounded_in_bytes() -> None:
-    pages = PlainPages(10 * (2 * 100 + OVERHEAD_BYTES))
+    pages = PlainPages(10 * (250 + OVERHEAD_BYTES))
     for number in range(50):
         pages.keep(b"/%d" % number, b"x" * 100, [], 0, 60)
     assert len(pages._pages) == 10
