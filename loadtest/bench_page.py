@@ -161,7 +161,7 @@ def _programs(folder: Path, bundle: Path) -> Iterator[dict[str, Program]]:
 
 
 def start_peers(stack: contextlib.ExitStack, folder: Path, bundle: Path) -> dict[str, Program]:
-    """The edge's worker before a site, and peers that serve as many bytes as its page has, as compressed as it is."""
+    """The edge's worker before a site, and peers that serve its page's bytes, compressed as they are."""
     state, keys = lay_down(folder, bundle)
     page, filled = folder / "page.html", folder / "filled.html"
     page.write_text(PAGE)
