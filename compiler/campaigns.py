@@ -48,6 +48,8 @@ def read_rules(folder: Path, site: Site, names: Names, problems: Problems) -> Ru
             node = read_yaml(folder, path, problems)
             if node is not None:
                 files.append(Fields(node, path, "the file", problems))
+            else:
+                reader.partial = True
         elif not file.name.startswith("."):
             problems.warn(path, 0, "unused", "is no .yaml", "rename or move it")
     for fields in files:
@@ -66,7 +68,7 @@ def read_rules(folder: Path, site: Site, names: Names, problems: Problems) -> Ru
         problems.error(
             FOLDER, 0, "too-large", f"{len(reader.campaigns)} campaigns", f"at most {MAX_CAMPAIGNS}"
         )
-    check_holdouts(reader.holdouts, reader.campaigns.values(), problems)
+    check_holdouts(reader.holdouts, reader.campaigns.values(), problems, partial=reader.partial)
     return Rules(
         _sorted(reader.audiences),
         _sorted(reader.campaigns),
@@ -84,7 +86,13 @@ def _sorted(named: Mapping[str, T]) -> tuple[T, ...]:
 
 
 class _Reader:
-    """Audiences and campaigns so far, over all files."""
+    """Audiences and campaigns so far, over all files.
+
+    Attributes
+    ----------
+    partial : bool
+        A part of the rules can't be read, which has been told: it may hold any name that seems to be missing.
+    """
 
     def __init__(self, site: Site, names: Names, problems: Problems) -> None:
         self.audiences: dict[str, Audience] = audiences_of(site.lists)
@@ -92,6 +100,7 @@ class _Reader:
         self.experiments: dict[str, Experiment] = {}
         self.holdouts = list(site.holdouts)
         self.groups = Groups()
+        self.partial = False
         self._experiment = ExperimentReader(site, names, problems)
         self._broken_experiments: set[str] = set()
         self._broken: set[str] = set()
@@ -104,6 +113,7 @@ class _Reader:
     def take_audiences(self, fields: Fields) -> None:
         node = fields.mapping("audiences")
         if node is None:
+            self.partial |= fields.node("audiences") is not None
             return
         assert isinstance(node.value, dict)
         for name, entry in node.value.items():
@@ -223,7 +233,7 @@ class _Reader:
         audience = self.audiences.get(name or "")
         if audience is not None:
             return audience.name, audience.written, audience.condition
-        if name is not None and name not in self._broken:
+        if name is not None and name not in self._broken and not self.partial:
             hint = nearest(name, {*self.audiences, *self._broken})
             fields.error(node.line, "unknown-name", f"has an unknown audience {name!r}", hint)
         return everyone
@@ -268,6 +278,8 @@ class _Reader:
         fields = Fields(node, path, f"{where_}: show", self._problems)
         name = fields.text("experiment")
         fields.close()
+        if self.partial:
+            return Show(), name or ""
         if name is not None and name not in self.experiments and name not in self._broken_experiments:
             message = f"has an unknown experiment {name!r}"
             known = {*self.experiments, *self._broken_experiments}

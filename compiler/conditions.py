@@ -1,5 +1,6 @@
 """What people may write as a condition, and everything that is wrong with it."""
 
+import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -211,6 +212,10 @@ class _Reader:
         if len(path) > MAX_DEPTH:
             return self._refuse(path, "depth", f"a condition is nested deeper than {MAX_DEPTH}")
         if not isinstance(value, Mapping):
+            operator = _begun(value)
+            if operator:
+                hint = f"write {{{operator}: …}}, with a space after the colon; the text itself is {{$eq: …}}"
+                return self._refuse(path, "operator", f"{shown(value)} is a text, not an operator", hint)
             return self._leaf(target, value, path, plain)
         if not value:
             message = f"{target.name} has an empty condition"
@@ -292,6 +297,12 @@ def _unknown(operator: object) -> tuple[str, str, str]:
         hint = "separate them with $and"
         return "shape", f"{shown(name)} stands among operators, where an attribute can't", hint
     return "operator", f"there is no operator {shown(name)}", _nearest(name, KNOWN | _LOGIC)
+
+
+def _begun(value: object) -> str:
+    """The operator that a text begins with, as if its colon had been forgotten; '' where there is none."""
+    word = re.match(r"\$\w+", value) if isinstance(value, str) else None
+    return word[0] if word is not None and word[0] in KNOWN else ""
 
 
 def _misplaced(name: str) -> tuple[str, str, str]:

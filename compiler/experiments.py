@@ -115,6 +115,8 @@ class ExperimentReader:
         found: dict[str, Show] = {}
         for placement, entry in node.value.items():
             if placement not in self._placements:
+                if not self._placements:  # a problem of its own, in site.yaml
+                    continue
                 hint = nearest(placement, self._placements)
                 fields.error(
                     entry.line, "unknown-name", f"shows something in an unknown placement {placement!r}", hint

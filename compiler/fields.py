@@ -36,6 +36,7 @@ class Fields:
         self._problems = problems
         self._known: set[str] = set()
         self._nodes: dict[str, Node] = {}
+        self._is_mapping = isinstance(node.value, dict)
         if isinstance(node.value, dict):
             self._nodes = node.value
         else:
@@ -51,7 +52,8 @@ class Fields:
         """The value under the key, of any type."""
         self._known.add(key)
         node = self._nodes.get(key)
-        if node is None and required:
+        # Of what is no mapping, that has been told, and no key of it is missed.
+        if node is None and required and self._is_mapping:
             self.error(self.line, "missing-key", f"has no {key!r}", f"add `{key}:`")
         return node
 

@@ -30,14 +30,22 @@ def _holdout(node: Node, path: str, position: int, problems: Problems) -> Holdou
     fields.close()
     if id_ is None or not check_id(id_, "a holdout", (path, fields.line_of("id")), problems):
         return None
+    lines = dict(reversed(of))
     names = tuple(dict.fromkeys(name for name, _ in of))
     covered = None if names == (SITE,) else names
     # A seed of its own: who is held out must say nothing of an experiment of the same name.
-    return Holdout(id_, seed or _SEED + id_, share or 0.0, covered, path, node.line)
+    return Holdout(
+        id_, seed or _SEED + id_, share or 0.0, covered, path, node.line, tuple(map(lines.__getitem__, names))
+    )
 
 
-def check_holdouts(found: Iterable[Holdout], campaigns: Iterable[Campaign], problems: Problems) -> None:
-    """Note names that are neither a campaign nor a programme, doubles, and too many."""
+def check_holdouts(
+    found: Iterable[Holdout], campaigns: Iterable[Campaign], problems: Problems, *, partial: bool = False
+) -> None:
+    """Note names that are neither a campaign nor a programme, doubles, and too many.
+
+    `partial`: not all campaigns could be read, so a name that is not there may be one of theirs.
+    """
     campaigns = list(campaigns)
     known = {c.id for c in campaigns} | {c.programme for c in campaigns} - {""}
     seen: dict[str, Holdout] = {}
@@ -47,10 +55,10 @@ def check_holdouts(found: Iterable[Holdout], campaigns: Iterable[Campaign], prob
         if before is not holdout:
             message = f"holdout {holdout.id!r} is also on {before.path}:{before.line}"
             problems.error(*place, "duplicate-id", message, "keep one of them")
-        for name in holdout.of or ():
-            if name not in known:
+        for name, line in zip(holdout.of or (), holdout.of_lines, strict=False):
+            if name not in known and not partial:
                 message = f"holdout {holdout.id!r} covers {name!r}, neither a campaign nor a programme"
-                problems.error(*place, "unknown-name", message, nearest(name, {*known, SITE}))
+                problems.error(holdout.path, line, "unknown-name", message, nearest(name, {*known, SITE}))
     if len(seen) > fmt.MAX_HOLDOUTS:
         last = list(seen.values())[-1]
         message = f"{len(seen)} holdouts"

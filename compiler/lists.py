@@ -9,7 +9,7 @@ from compiler.draft import Draft
 from compiler.fields import Fields, check_id
 from compiler.fuse import build_fuse
 from compiler.problems import Problems, nearest
-from compiler.text_files import read_text
+from compiler.text_files import is_file, read_text
 from compiler.types import Audience, IdList
 from edge.bundle import format as fmt
 from edge.bundle.arrays import pack
@@ -45,7 +45,10 @@ def read_lists(
             texts = [VISITOR_ID, *(known for known, type_ in types.items() if type_ == "string")]
             message = f"goes by {by!r}, which is no attribute of type string"
             inner.error(inner.line_of("by"), "unknown-name", message, nearest(by, texts))
-        if file is not None and by is not None:
+        if file is not None and not is_file(folder / file):
+            hint = "paths are relative to the workspace"
+            inner.error(inner.line_of("list"), "missing", f"has no file {file!r}", hint)
+        elif file is not None and by is not None:
             ids = _read_ids(folder, file, problems)
             # Ours are hexadecimal, however a table program wrote them.
             ids = tuple(map(str.lower, ids)) if by == VISITOR_ID else ids

@@ -16,8 +16,17 @@ from edge.rules.values import Value, number
 MAX_SHOWN: Final = 60
 """Characters of a value that a message repeats."""
 
+MAX_DIGITS: Final = 18
+"""Of a number without quotes."""
+
 MAX_VALUES: Final = 100_000
 """Of one list."""
+
+MAX_TEXT_CHARACTERS: Final = 2_048
+"""Of one value: no attribute of a request that is worth a rule is longer."""
+
+MAX_PATTERNS: Final = 1_000
+"""Networks or URL patterns of one list, which are tried one after the other."""
 
 SCALARS: Final = {"string", "number", "boolean"}
 LISTS: Final[dict[str, str]] = {"strings": "string", "numbers": "number"}
@@ -52,6 +61,9 @@ class Target:
         """The operand as a value of the attribute's type."""
         if not self.fits(operand):
             self._mismatch(operand)
+        if isinstance(operand, str) and len(operand) > MAX_TEXT_CHARACTERS:
+            message = f"a value of {len(operand)} characters; {MAX_TEXT_CHARACTERS} are the limit"
+            raise RefusedError("size", f"{self.name} is compared with {message}", "compare with a part of it")
         if isinstance(operand, str | bool):
             return operand
         assert isinstance(operand, int | float)
@@ -72,7 +84,12 @@ class Target:
             hint = f"write `{self.name}: {{$in: […]}}`"
         elif self.kind == "string" and not isinstance(operand, Mapping):
             hint = f"quote it: '{shown(operand)}'"
-        elif self.kind == "number" and isinstance(operand, str) and _reads_as_number(operand):
+        elif (
+            self.kind == "number"
+            and isinstance(operand, str)
+            and len(operand) <= MAX_DIGITS
+            and _reads_as_number(operand)
+        ):
             hint = f"take the quotes away: {operand}"
         elif self.kind == "boolean":
             hint = "write true or false"
@@ -233,6 +250,9 @@ def _checked(kinds: set[str], check: Callable[[str], object], many: bool = False
 
     def read(operand: object, target: Target) -> None:
         target.demand(kinds)
+        if many and isinstance(operand, list) and len(operand) > MAX_PATTERNS:
+            message = f"{target.operator} lists {len(operand)} values; {MAX_PATTERNS} are the limit"
+            raise RefusedError("size", message, "join some of them to wider ones")
         for one in operand if many and isinstance(operand, list) and operand else [operand]:
             if not isinstance(one, str):
                 raise RefusedError("type", f"{target.operator} takes text, not {type_name(one)}", "quote it")

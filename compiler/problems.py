@@ -1,6 +1,7 @@
 """What is wrong with a workspace: every problem at once, with file, line and remedy."""
 
 import difflib
+from bisect import bisect
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Final
@@ -44,6 +45,8 @@ CODES: Final[dict[str, str]] = {
 """Each code and what it means; stable names, for scripts and documentation."""
 
 MAX_MESSAGE_CHARACTERS: Final = 400
+MAX_ALIKE: Final = 400
+"""Names that a misspelt one is compared with."""
 
 ERROR: Final = "error"
 WARNING: Final = "warning"
@@ -129,7 +132,10 @@ def _printable(text: str) -> str:
 def nearest(name: str, known: Iterable[str]) -> str:
     """A hint that names what was probably meant, else what there is to choose from."""
     names = sorted(known)
-    near = difflib.get_close_matches(name, names, n=1)
+    # Of very many, those that begin most alike: who mistypes thousands of names shall not wait for hints.
+    middle = bisect(names, name)
+    alike = names[max(0, middle - MAX_ALIKE // 2) : middle + MAX_ALIKE // 2]
+    near = difflib.get_close_matches(name, alike, n=1)
     if near:
         return f"did you mean {near[0]!r}?"
     if not names:

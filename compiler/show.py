@@ -36,6 +36,9 @@ def read_show(node: Node, place: tuple[str, str], names: Names, problems: Proble
     if ("content" in node.value) == ("recommender" in node.value):
         hint = "write `content: ID`, or `recommender: NAME` and `card: CARD`"
         fields.error(node.line, "missing-key", "needs either content or recommender", hint)
+        for key in KEYS:
+            fields.node(key)
+        fields.close()
         return None
     if "content" in node.value:
         content = reference(fields, "content", names.contents)

@@ -106,15 +106,17 @@ def _sorted(attributes: Iterable[fmt.Attribute]) -> tuple[fmt.Attribute, ...]:
 
 def _read_placements(fields: Fields, problems: Problems) -> tuple[str, ...]:
     found: list[str] = []
-    for name, line in fields.texts("placements", required=True):
+    given = fields.texts("placements", required=True)
+    if len(given) > MAX_PLACEMENTS:
+        message = f"has {len(given)} placements"
+        fields.error(fields.line_of("placements"), "too-large", message, f"at most {MAX_PLACEMENTS}")
+        return ()
+    for name, line in given:
         if check_id(name, "a placement", (PATH, line), problems):
             if name in found:
                 fields.error(line, "duplicate-id", f"has the placement {name!r} twice", "keep one of them")
             else:
                 found.append(name)
-    if len(found) > MAX_PLACEMENTS:
-        message = f"has {len(found)} placements"
-        fields.error(fields.line_of("placements"), "too-large", message, f"at most {MAX_PLACEMENTS}")
     return tuple(found)
 
 

@@ -120,7 +120,13 @@ class Experiment:
 
 @dataclass(frozen=True)
 class Holdout:
-    """Visitors whom campaigns do not reach; `of` names campaigns and programmes, None means all."""
+    """Visitors whom campaigns do not reach; `of` names campaigns and programmes, None means all.
+
+    Attributes
+    ----------
+    of_lines : tuple[int, ...]
+        Where each name of `of` stands.
+    """
 
     id: str
     seed: str
@@ -128,6 +134,7 @@ class Holdout:
     of: tuple[str, ...] | None
     path: str
     line: int
+    of_lines: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)

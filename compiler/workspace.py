@@ -175,9 +175,19 @@ def _read_model(
     settings = {key: entry.plain() for key, entry in fields.rest().items()}
     if recipe is not None:
         _check_settings(fields, recipe, settings, check_settings)
+    else:
+        _note_misspelt(fields)
     if recipe is None or interactions is None:
         return None
     return ModelConfig(name, recipe, folder / interactions, fallback, settings, path, node.line)
+
+
+def _note_misspelt(fields: Fields) -> None:
+    """Without a recipe any key may be a setting, but for those that look like one of ours."""
+    for key, node in fields.rest().items():
+        near = nearest(key, ("recipe", "interactions", "fallback"))
+        if near.startswith("did you mean"):
+            fields.error(node.line, "unknown-key", f"has an unknown key {key!r}", near)
 
 
 _RECIPE_CODES: Final = {"unknown-recipe": "unknown-name", "unknown-setting": "unknown-key"}

@@ -11,6 +11,7 @@ import yaml
 
 from compiler.problems import Problems
 from compiler.text_files import find_control, read_text
+from compiler.yaml_errors import explain
 
 MAX_FILE_BYTES: Final = 1 << 20
 MAX_DEPTH: Final = 32
@@ -75,21 +76,12 @@ def read_yaml(folder: Path, path: str, problems: Problems) -> Node | None:
         problems.error(path, *stop.args)
         return None
     except yaml.YAMLError as error:
-        problems.error(path, *_explain(error, text))
+        line, message, hint = explain(error, text)
+        problems.error(path, line, "yaml", message, hint)
         return None
     if node is None:
         problems.error(path, 0, "empty", "the file holds only comments", "write its content, or delete it")
     return node
-
-
-def _explain(error: yaml.YAMLError, text: str) -> tuple[int, str, str, str]:
-    mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
-    last = text.count("\n") + (not text.endswith("\n"))
-    line = min(mark.line + 1, last) if mark else 1
-    said = str(getattr(error, "problem", None) or getattr(error, "reason", None) or "not YAML")
-    tab = any(row.lstrip(" ").startswith("\t") for row in text.split("\n")[line - 1 : line])
-    hint = "indent with spaces, not with tabs" if tab else "check indentation, colons and quotes near here"
-    return line, "yaml", said, hint
 
 
 def _build(events: Iterator[Any], path: str, problems: Problems) -> Node | None:

@@ -94,7 +94,7 @@ CASES: Mapping[str, tuple[Changes, tuple[str, int, str]]] = {
     "too many behaviours": (_site("consent:", "behaviours: {" + ", ".join(f"b{n}: {{window: 7d}}" for n in range(33)) + "}\nconsent:"), ("site.yaml", 7, "too-large")),
     "behaviours of too many bytes": (_site("consent:", "behaviours: {" + ", ".join(f"b{n}: {{window: 7d, measure: rate}}" for n in range(18)) + "}\nconsent:"), ("site.yaml", 7, "too-large")),
     # Lists
-    "list is gone": (_list("{list: vip.csv, by: visitor.id}"), ("vip.csv", 0, "missing")),
+    "list is gone": (_list("{list: vip.csv, by: visitor.id}"), ("site.yaml", 10, "missing")),
     "list without by": (_list("{list: site.yaml}"), ("site.yaml", 10, "missing-key")),
     "list by a number": (_list("{list: site.yaml, by: visitor.visits}"), ("site.yaml", 10, "unknown-name")),
     "list of rows": (_list("{list: catalogs/films.csv, by: visitor.id}"), ("catalogs/films.csv", 1, "csv")),
