@@ -102,6 +102,8 @@ def _counts(workspace: Workspace) -> dict[str, int]:
         "attributes": len(workspace.site.attributes),
         "audiences": len(workspace.audiences),
         "campaigns": len(workspace.campaigns),
+        "experiments": len(workspace.experiments),
+        "bandits": len(workspace.bandits),
         "contents": len(workspace.contents),
         "items": len(workspace.catalog.items),
         "cards": len(workspace.cards),

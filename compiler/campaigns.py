@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
+from compiler.bandits import BanditReader, check_bandits
 from compiler.conditions import Condition, ConditionError, parse
 from compiler.experiments import ExperimentReader, check_experiments, where
 from compiler.fields import Fields, check_id
@@ -16,7 +17,7 @@ from compiler.problems import Problems, nearest
 from compiler.schedule import read_schedule
 from compiler.show import DEFAULT_LIMIT, MAX_LIMIT, Names, read_show
 from compiler.site import PATH as SITE_PATH
-from compiler.types import Audience, Campaign, Experiment, Holdout, Show, Site
+from compiler.types import Audience, Bandit, Campaign, Experiment, Holdout, Show, Site
 from compiler.yaml_lines import Node, read_yaml
 from edge.rules.values import Value
 
@@ -36,10 +37,11 @@ class Rules:
     experiments: tuple[Experiment, ...]
     holdouts: tuple[Holdout, ...]
     groups: Mapping[str, Sequence[Value]]
+    bandits: tuple[Bandit, ...]
 
 
 def read_rules(folder: Path, site: Site, names: Names, problems: Problems) -> Rules:
-    """All audiences, experiments, campaigns and holdouts."""
+    """All audiences, experiments, bandits, campaigns and holdouts."""
     reader = _Reader(site, names, problems)
     files = []
     for file in sorted((folder / FOLDER).glob("*")):
@@ -57,6 +59,7 @@ def read_rules(folder: Path, site: Site, names: Names, problems: Problems) -> Ru
     for fields in files:
         reader.take_audiences(fields)
         reader.take_experiments(fields)
+        reader.take_bandits(fields)
     for fields in files:
         reader.take_campaigns(fields)
         reader.holdouts += read_holdouts(fields, problems)
@@ -64,6 +67,7 @@ def read_rules(folder: Path, site: Site, names: Names, problems: Problems) -> Ru
     reader.note_unused()
     reader.groups.note_unused(problems)
     check_experiments(_sorted(reader.experiments), _sorted(reader.campaigns), problems)
+    check_bandits(_sorted(reader.bandits), reader.experiments.values(), reader.campaigns.values(), problems)
     if len(reader.campaigns) > MAX_CAMPAIGNS:
         problems.error(
             FOLDER, 0, "too-large", f"{len(reader.campaigns)} campaigns", f"at most {MAX_CAMPAIGNS}"
@@ -75,6 +79,7 @@ def read_rules(folder: Path, site: Site, names: Names, problems: Problems) -> Ru
         _sorted(reader.experiments),
         tuple(sorted(reader.holdouts, key=lambda holdout: holdout.id)),
         reader.groups.values,
+        _sorted(reader.bandits),
     )
 
 
@@ -101,8 +106,11 @@ class _Reader:
         self.holdouts = list(site.holdouts)
         self.groups = Groups()
         self.partial = False
+        self.bandits: dict[str, Bandit] = {}
         self._experiment = ExperimentReader(site, names, problems)
+        self._bandit = BanditReader(self._experiment, problems)
         self._broken_experiments: set[str] = set()
+        self._broken_bandits: set[str] = set()
         self._broken: set[str] = set()
         self._named: set[str] = set()
         self._types = {attribute.name: attribute.type for attribute in site.attributes}
@@ -143,6 +151,20 @@ class _Reader:
                 continue
             self.experiments[experiment.id] = experiment
 
+    def take_bandits(self, fields: Fields) -> None:
+        for position, node in enumerate(fields.items("bandits"), 1):
+            bandit = self._bandit.read(node, fields.path, position)
+            if bandit is None:
+                found = node.value.get("id") if isinstance(node.value, dict) else None
+                self._broken_bandits.add(str(found.value) if found is not None else "")
+                continue
+            known = self.bandits.get(bandit.id)
+            if known is not None:
+                message = f"bandit {bandit.id!r} is also on {known.path}:{known.line}"
+                self._problems.error(fields.path, node.line, "duplicate-id", message, "keep one of them")
+                continue
+            self.bandits[bandit.id] = bandit
+
     def take_campaigns(self, fields: Fields) -> None:
         for position, node in enumerate(fields.items("campaigns"), 1):
             campaign = self._campaign(node, fields.path, position)
@@ -179,7 +201,7 @@ class _Reader:
         placements = self._placements(fields)
         priority = fields.integer("priority", -MAX_PRIORITY, MAX_PRIORITY) or 0
         show = fields.mapping("show", required=True)
-        shown, experiment = self._show(show, path, where_)
+        shown, experiment, bandit = self._show(show, path, where_)
         programme, exclusive = self._name(fields, "programme"), self._name(fields, "exclusive")
         fields.close()
         if id_ is None or not check_id(id_, "a campaign", (path, fields.line_of("id")), self._problems):
@@ -204,6 +226,7 @@ class _Reader:
             path=path,
             line=node.line,
             experiment=experiment,
+            bandit=bandit,
             programme=programme,
             exclusive=exclusive,
             schedule=schedule,
@@ -268,23 +291,28 @@ class _Reader:
             fields.error(node.line, "empty", "has no placement", nearest("", self._site.placements))
         return tuple(found)
 
-    def _show(self, node: Node | None, path: str, where_: str) -> tuple[Show, str]:
-        """What it shows, or the experiment that says so."""
+    def _show(self, node: Node | None, path: str, where_: str) -> tuple[Show, str, str]:
+        """What it shows, or the experiment or the bandit that says so."""
         if node is None:
-            return Show(), ""
+            return Show(), "", ""
         assert isinstance(node.value, dict)
-        if "experiment" not in node.value:
-            return read_show(node, (path, f"{where_}: show"), self._names, self._problems) or Show(), ""
-        fields = Fields(node, path, f"{where_}: show", self._problems)
-        name = fields.text("experiment")
-        fields.close()
-        if self.partial:
-            return Show(), name or ""
-        if name is not None and name not in self.experiments and name not in self._broken_experiments:
-            message = f"has an unknown experiment {name!r}"
+        place = (path, f"{where_}: show")
+        if "experiment" in node.value:
             known = {*self.experiments, *self._broken_experiments}
-            fields.error(fields.line_of("experiment"), "unknown-name", message, nearest(name, known))
-        return Show(), name or ""
+            return Show(), self._tested(node, place, "experiment", known), ""
+        if "bandit" in node.value:
+            return Show(), "", self._tested(node, place, "bandit", {*self.bandits, *self._broken_bandits})
+        return read_show(node, place, self._names, self._problems) or Show(), "", ""
+
+    def _tested(self, node: Node, place: tuple[str, str], key: str, known: set[str]) -> str:
+        """The experiment or bandit that is named; '' stands for any that can't be read."""
+        fields = Fields(node, *place, self._problems)
+        name = fields.text(key)
+        fields.close()
+        if name is not None and name not in known and not self.partial:
+            message = f"has an unknown {key} {name!r}"
+            fields.error(fields.line_of(key), "unknown-name", message, nearest(name, known))
+        return name or ""
 
 
 def _line_at(node: Node, path: tuple[str | int, ...]) -> int:

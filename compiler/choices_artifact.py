@@ -1,9 +1,9 @@
-"""Compiles experiments, holdouts and exclusive groups into what the engine chooses by."""
+"""Compiles experiments, bandits, holdouts and exclusive groups into what the engine chooses by."""
 
 from collections import defaultdict
 from collections.abc import Callable
 
-from compiler.types import Experiment, Holdout, Show, Variation, Workspace
+from compiler.types import Arm, Bandit, Experiment, Holdout, Show, Variation, Workspace
 from compiler.walk import covers, strongest_first
 from edge.bundle import format as fmt
 
@@ -17,12 +17,19 @@ def used_experiments(workspace: Workspace) -> tuple[Experiment, ...]:
     return tuple(experiment for experiment in workspace.experiments if experiment.id in used)
 
 
+def used_bandits(workspace: Workspace) -> tuple[Bandit, ...]:
+    """The bandits that a campaign shows, sorted by id: their positions are the targets of rule bits."""
+    used = {campaign.bandit for campaign in workspace.campaigns}
+    return tuple(bandit for bandit in workspace.bandits if bandit.id in used)
+
+
 def choices(workspace: Workspace, find: Find) -> fmt.Choices | None:
     """What the engine chooses by; None where there is nothing to choose."""
     found = fmt.Choices(
         tuple(_experiment(experiment, workspace, find) for experiment in used_experiments(workspace)),
         tuple(_holdout(holdout, workspace) for holdout in workspace.holdouts),
         _groups(workspace),
+        tuple(_bandit(bandit, workspace, find) for bandit in used_bandits(workspace)),
     )
     return found if found != fmt.Choices() else None
 
@@ -31,9 +38,7 @@ def _experiment(experiment: Experiment, workspace: Workspace, find: Find) -> fmt
     placements = {p for c in workspace.campaigns if c.experiment == experiment.id for p in c.placements}
 
     def variation(one: Variation) -> fmt.Variation:
-        shows = {placement: show for placement in sorted(placements) if (show := one.at(placement))}
-        found = {placement: find(show) for placement, show in shows.items()}
-        return fmt.Variation(one.key, one.start, one.end, found)
+        return fmt.Variation(one.key, one.start, one.end, _shown(one, placements, find))
 
     return fmt.Experiment(
         experiment.id,
@@ -44,6 +49,18 @@ def _experiment(experiment: Experiment, workspace: Workspace, find: Find) -> fmt
         experiment.namespace,
         tuple(map(variation, experiment.variations)),
     )
+
+
+def _bandit(bandit: Bandit, workspace: Workspace, find: Find) -> fmt.Bandit:
+    placements = {p for c in workspace.campaigns if c.bandit == bandit.id for p in c.placements}
+    arms = [fmt.BanditArm(arm.key, arm.weight, _shown(arm, placements, find)) for arm in bandit.arms]
+    return fmt.Bandit(bandit.id, bandit.floor, tuple(arms))
+
+
+def _shown(part: Variation | Arm, placements: set[str], find: Find) -> dict[str, tuple[int, int]]:
+    """What a variation or an arm shows in each of these placements, where it shows anything."""
+    shows = {placement: show for placement in sorted(placements) if (show := part.at(placement))}
+    return {placement: find(show) for placement, show in shows.items()}
 
 
 def _holdout(holdout: Holdout, workspace: Workspace) -> fmt.Holdout:

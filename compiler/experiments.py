@@ -88,14 +88,14 @@ class ExperimentReader:
         inner = Fields(node, fields.path, f"{fields.where}: variation {number}", self._problems)
         key = inner.text("key", required=True) or ""
         weight = inner.number("weight", 0, 1)
-        shows = self._shows(inner)
+        shows = self.shows(inner)
         inner.close()
         place = (fields.path, inner.line_of("key"))
         if key and not check_id(key, "a variation", place, self._problems):
             key = ""
         return key, weight, shows
 
-    def _shows(self, fields: Fields) -> dict[str, Show]:
+    def shows(self, fields: Fields) -> dict[str, Show]:
         """What each placement shows, or all of them (the empty name); none keeps the site's default."""
         node = fields.node("show", required=True)
         if node is None or node.value == NOTHING:

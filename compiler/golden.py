@@ -5,11 +5,11 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
-from compiler.choices_artifact import used_experiments
+from compiler.choices_artifact import used_bandits, used_experiments
 from compiler.conditions import Clause, Constraint
 from compiler.graph import RecommenderSpec, ScoreModel, reference_items
 from compiler.types import Campaign, Catalog, Workspace
-from compiler.walk import Walk, holds, variation_of
+from compiler.walk import Walk, arm_of, holds, variation_of
 from edge.bundle import format as fmt
 from edge.rules.values import Value
 
@@ -24,9 +24,12 @@ UNITS: Final = tuple(hashlib.sha256(b"unit %d" % n).hexdigest()[:32] for n in ra
 UNITS_EACH: Final = 2
 """Visitors whom experiments divide, and how many of them each context is decided for."""
 
+SEEDS: Final = 64
+"""Among these seeds is one for each arm of a bandit, unless it is drawn very seldom."""
+
 MAX_AIMED: Final = 64
 MAX_AIMED_VARIATIONS: Final = 8
-"""Experiments of which visitors in each variation are golden, too."""
+"""Experiments and bandits of which visitors in each variation are golden, too, and seeds of each arm."""
 
 HISTORIES: Final = 32
 MAX_HISTORY: Final = 64
@@ -65,9 +68,10 @@ def golden_winners(workspace: Workspace) -> tuple[fmt.RulesGolden, ...]:
     cases = [
         (context, unit) for number, context in enumerate(contexts) for unit in ("", *_some(units, number))
     ]
-    for context, unit in (*cases, *_aimed(workspace)):
-        case = _case(walk, workspace, context, unit)
-        golden[repr((sorted(case.attributes.items()), unit))] = case
+    aimed = [(context, unit, 0) for context, unit in (*cases, *_aimed(workspace))]
+    for context, unit, seed in (*aimed, *_drawn(workspace)):
+        case = _case(walk, workspace, context, (unit, seed))
+        golden[repr((sorted(case.attributes.items()), unit, seed))] = case
     return tuple(golden[key] for key in sorted(golden))
 
 
@@ -89,14 +93,28 @@ def _aimed(workspace: Workspace) -> Iterator[tuple[dict[str, Value], str]]:
         yield from ((context, unit) for unit in list(found.values())[:MAX_AIMED_VARIATIONS])
 
 
-def _case(walk: Walk, workspace: Workspace, context: dict[str, Value], unit: str) -> fmt.RulesGolden:
+def _drawn(workspace: Workspace) -> Iterator[tuple[dict[str, Value], str, int]]:
+    """For each arm of a bandit, a context that meets a campaign, and a seed that draws it."""
+    types = {attribute.name: attribute.type for attribute in workspace.site.attributes}
+    users = {campaign.bandit: campaign for campaign in workspace.campaigns}
+    for bandit in used_bandits(workspace)[:MAX_AIMED]:
+        campaign = users[bandit.id]
+        context = meet(campaign.condition.clauses[0], types) if campaign.condition.clauses else {}
+        found = {arm_of(bandit, campaign.placements[0], seed): seed for seed in reversed(range(SEEDS))}
+        yield from ((context, "", seed) for seed in sorted(found.values())[:MAX_AIMED_VARIATIONS])
+
+
+def _case(
+    walk: Walk, workspace: Workspace, context: dict[str, Value], drawn: tuple[str, int]
+) -> fmt.RulesGolden:
+    unit, seed = drawn
     types = {attribute.name: attribute.type for attribute in workspace.site.attributes}
     hashed = [e.hash for e in used_experiments(workspace) if types.get(e.hash) == "string"]
     attributes = {**dict.fromkeys(hashed if unit else (), unit), **context}
-    won = walk.won(attributes, unit)
+    won = walk.won(attributes, unit, seed)
     variations = tuple(variation for _, variation in won)
     winners = tuple(campaign for campaign, _ in won)
-    return fmt.RulesGolden(attributes, winners, unit, variations if any(variations) else ())
+    return fmt.RulesGolden(attributes, winners, unit, variations if any(variations) else (), seed)
 
 
 def _spread(campaigns: Sequence[Campaign], count: int) -> list[Campaign]:

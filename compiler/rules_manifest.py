@@ -7,7 +7,7 @@ import numpy as np
 
 from compiler.behaviours import put_behaviours
 from compiler.catalog_manifest import card_interface
-from compiler.choices_artifact import Find, choices, used_experiments
+from compiler.choices_artifact import Find, choices, used_bandits, used_experiments
 from compiler.draft import Draft
 from compiler.golden import golden_winners
 from compiler.holes import put_holes
@@ -18,7 +18,7 @@ from compiler.written import put_written
 from edge.bundle import format as fmt
 from edge.bundle.arrays import Array, pack
 from edge.bundle.strings import pack_strings
-from edge.decide.campaigns import CONTENT, EXPERIMENT, RECOMMENDER
+from edge.decide.campaigns import BANDIT, CONTENT, EXPERIMENT, RECOMMENDER
 
 Shown = tuple[str, str, int]
 
@@ -91,7 +91,14 @@ def _finder(workspace: Workspace, shown: list[Shown]) -> Find:
 def _campaigns(workspace: Workspace, bits: list[Campaign], find: Find) -> dict[str, Array]:
     owners = {campaign.id: position for position, campaign in enumerate(workspace.campaigns)}
     tested = {experiment.id: position for position, experiment in enumerate(used_experiments(workspace))}
-    actions = [(EXPERIMENT, tested[c.experiment]) if c.experiment else find(c.show) for c in bits]
+    drawn = {bandit.id: position for position, bandit in enumerate(used_bandits(workspace))}
+
+    def action(campaign: Campaign) -> tuple[int, int]:
+        if campaign.experiment:
+            return EXPERIMENT, tested[campaign.experiment]
+        return (BANDIT, drawn[campaign.bandit]) if campaign.bandit else find(campaign.show)
+
+    actions = [action(campaign) for campaign in bits]
     return {
         "campaign": np.array([owners[c.id] for c in bits], np.uint32),
         "action": np.array([action for action, _ in actions], np.uint8),

@@ -1,18 +1,17 @@
 """The workspace's files as JSON Schema, for editors: made from what the readers accept."""
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, Final
 
 from compiler.behaviours import WINDOW
 from compiler.campaigns import DEFAULT_LIMIT, MAX_LIMIT, MAX_PRIORITY
-from compiler.conditions import ConditionError, parse
 from compiler.domains import MAX_VALUES
 from compiler.fields import ID, MAX_ID_CHARACTERS
 from compiler.groups import MAX_GROUP_VALUES, MAX_GROUPS
 from compiler.lists import MAX_LISTS
-from compiler.operators import OPERATORS
-from compiler.schema_experiments import experiment_schema, holdout_schema
+from compiler.schema_conditions import condition_definitions
+from compiler.schema_experiments import bandit_schema, experiment_schema, holdout_schema
 from compiler.schema_schedule import schedule_schema
 from compiler.site import (
     ATTRIBUTE,
@@ -226,14 +225,18 @@ def _rules() -> Schema:
             "type": "array",
             "items": experiment_schema(_shown()),
         },
+        "bandits": {
+            "description": "Arms of which each decision draws one, and how often.",
+            "type": "array",
+            "items": bandit_schema(_shown()),
+        },
         "holdouts": {
             "description": "Visitors whom campaigns do not reach.",
             "type": "array",
             "items": holdout_schema(),
         },
     }
-    definitions = {"condition": _condition(), "nested": _nested(), "attribute": _any_attribute()}
-    definitions |= {kind: _compared(kind) for kind in TYPES}
+    definitions = condition_definitions()
     about = "Audiences, experiments and campaigns."
     return _document("rules/*.yaml", about, {**_mapping(keys), "definitions": definitions})
 
@@ -262,8 +265,9 @@ def _campaign() -> Schema:
 
 def _show() -> Schema:
     tested = _mapping({"experiment": _text("An experiment's id.")}, ("experiment",))
-    about = "What: one content, a recommender's items as cards, or an experiment."
-    return {"description": about, "oneOf": [*_shown(), tested]}
+    drawn = _mapping({"bandit": _text("A bandit's id.")}, ("bandit",))
+    about = "What: one content, a recommender's items as cards, an experiment, or a bandit."
+    return {"description": about, "oneOf": [*_shown(), tested, drawn]}
 
 
 def _shown() -> list[Schema]:
@@ -279,108 +283,6 @@ def _shown() -> list[Schema]:
         },
     }
     return [_mapping(content, ("content",)), _mapping(listed, ("recommender", "card"))]
-
-
-def _accepts(condition: object, kind: str = "string") -> bool:
-    """Whether the reader takes a condition over one attribute `value`."""
-    try:
-        parse(condition, {"value": kind}, {"group": ["a"]})
-    except ConditionError:
-        return False
-    return True
-
-
-_PART: Final = {"$ref": "#/definitions/condition"}
-_JOINS: Final = {
-    **{name: {"type": "array", "items": _PART} for name in ("$and", "$or", "$nor")},
-    "$not": _PART,
-}
-"""Joins conditions, and how each of them takes them; those that the reader knows are offered."""
-
-_NESTED: Final = {
-    "$not": {"$gt": 1},
-    "$size": {"$gt": 1},
-    "$elemMatch": {"$gt": 1},
-    "$inGroup": "group",
-    "$notInGroup": "group",
-}
-"""Operators that take operators or a name, and an operand of each."""
-
-
-def _condition() -> Schema:
-    joins = {}
-    for name, schema in _JOINS.items():
-        inner = {"value": "a"}
-        if _accepts({name: [inner] if schema is not _PART else inner}):
-            joins[name] = schema
-    properties = {name: {"$ref": f"#/definitions/{kind}"} for name, kind in BUILT_IN.items()}
-    return {
-        "description": "All lines must hold: `attribute: value`, or `attribute: {$operator: value}`.",
-        "type": "object",
-        "properties": {**properties, **joins},
-        "patternProperties": {rf"^(?!\$({_names(joins)})$)\$": False},
-        "additionalProperties": {"$ref": "#/definitions/attribute"},
-    }
-
-
-def _names(operators: Mapping[str, object]) -> str:
-    return "|".join(name.removeprefix("$") for name in operators)
-
-
-def _nested() -> Schema:
-    """What stands under ``device:`` for ``device.type``."""
-    return {
-        "type": "object",
-        "minProperties": 1,
-        "propertyNames": {"pattern": r"^[^$]"},
-        "additionalProperties": {"$ref": "#/definitions/attribute"},
-    }
-
-
-def _any_attribute() -> Schema:
-    kinds = [{"$ref": f"#/definitions/{kind}"} for kind in TYPES]
-    return {"anyOf": [*kinds, {"$ref": "#/definitions/nested"}]}
-
-
-_SAMPLES: Final[dict[str, tuple[object, ...]]] = {
-    "string": ("a", "1.0.0", "10.0.0.0/8", "/a", "2026-05-01T09:00:00Z", "string"),
-    "number": (1,),
-    "boolean": (True, False),
-    "null": (None,),
-    "object": ({"$eq": "a"}, {"$gt": 1}, {"$eq": True}),
-}
-"""Operands by their type in JSON: an operator takes a type if it takes one of these."""
-
-
-def _compared(kind: str) -> Schema:
-    """What may be compared with an attribute of a type; the reader is asked about each operator."""
-    simple = [name for name in _types(lambda operand: operand, kind) if name != "object"]
-    operators: dict[str, Schema | bool]
-    operators = {name: schema for name in OPERATORS if (schema := _operand(name, kind)) is not None}
-    # What a nested operator takes is for the reader to say: it is a language of its own.
-    operators |= {
-        name: True for name, operand in _NESTED.items() if _accepts({"value": {name: operand}}, kind)
-    }
-    return {"anyOf": [{"type": simple}, _mapping(operators, minProperties=1)]}
-
-
-def _operand(operator: str, kind: str) -> Schema | None:
-    """What an operator takes; None where it does not fit the type of the attribute."""
-    single = _types(lambda operand: {operator: operand}, kind)
-    within = _types(lambda operand: {operator: [operand]}, kind)
-    choices: list[Schema] = [{"type": single}] if single else []
-    if within:
-        choices.append({"type": "array", "items": {"type": within}})
-    return {"anyOf": choices} if choices else None
-
-
-def _types(write: Callable[[object], object], kind: str) -> list[str]:
-    """The types of operands that the reader takes, each written into a condition."""
-
-    def takes(sample: object) -> bool:
-        return _accepts({"value": write(sample)}, kind)
-
-    return [name for name, samples in _SAMPLES.items() if any(map(takes, samples))]
 
 
 def _model(recipes: Recipes) -> Schema:

@@ -1,7 +1,8 @@
-"""Experiments and holdouts as JSON Schema, for editors."""
+"""Experiments, bandits and holdouts as JSON Schema, for editors."""
 
 from typing import Any, Final
 
+from compiler.bandits import DEFAULT_FLOOR, MAX_FLOOR, MIN_ARMS, MIN_FLOOR
 from compiler.experiments import MAX_SEED_CHARACTERS, MAX_STICKY, NOTHING
 from compiler.fields import ID, MAX_ID_CHARACTERS
 from compiler.holdouts import SITE
@@ -28,21 +29,7 @@ def id_schema(about: str) -> Schema:
 
 def experiment_schema(shown: list[Schema]) -> Schema:
     """One of the list `experiments`; `shown` are the forms of what a campaign shows by itself."""
-    nothing = {"const": NOTHING}
-    either = {"anyOf": [nothing, *shown]}
-    by_placement = {"type": "object", "minProperties": 1, "additionalProperties": either}
-    variation = _mapping(
-        {
-            "key": id_schema("The variation's name, in reports and logs."),
-            "weight": {"description": "Its share. Left out of all: equal shares.", **_SHARE},
-            "show": {
-                "description": f"What: as in a campaign, {NOTHING} (the default), or these by placement.",
-                "anyOf": [nothing, *shown, by_placement],
-            },
-        },
-        "key",
-        "show",
-    )
+    variation = _part("The variation's name, in reports and logs.", shown)
     keys = {
         "id": id_schema("The experiment's id. Campaigns show it by this name."),
         "hash": _text(f"The attribute that divides visitors. Left out: {VISITOR_ID}."),
@@ -64,6 +51,42 @@ def experiment_schema(shown: list[Schema]) -> Schema:
         "variations": {"type": "array", "minItems": 1, "maxItems": fmt.MAX_VARIATIONS, "items": variation},
     }
     return _mapping(keys, "id", "variations")
+
+
+def bandit_schema(shown: list[Schema]) -> Schema:
+    """One of the list `bandits`; `shown` are the forms of what a campaign shows by itself."""
+    keys = {
+        "id": id_schema("The bandit's id. Campaigns show it by this name."),
+        "floor": {
+            "description": f"The smallest share of an arm, whatever is learned. Left out: {DEFAULT_FLOOR}.",
+            "type": "number",
+            "minimum": MIN_FLOOR,
+            "maximum": MAX_FLOOR,
+        },
+        "arms": {
+            "type": "array",
+            "minItems": MIN_ARMS,
+            "maxItems": fmt.MAX_VARIATIONS,
+            "items": _part("The arm's name, in reports and logs.", shown),
+        },
+    }
+    return _mapping(keys, "id", "arms")
+
+
+def _part(key: str, shown: list[Schema]) -> Schema:
+    """A variation or an arm."""
+    nothing = {"const": NOTHING}
+    either = {"anyOf": [nothing, *shown]}
+    by_placement = {"type": "object", "minProperties": 1, "additionalProperties": either}
+    keys = {
+        "key": id_schema(key),
+        "weight": {"description": "Its share. Left out of all: equal shares.", **_SHARE},
+        "show": {
+            "description": f"What: as in a campaign, {NOTHING} (the default), or these by placement.",
+            "anyOf": [nothing, *shown, by_placement],
+        },
+    }
+    return _mapping(keys, "key", "show")
 
 
 def holdout_schema() -> Schema:

@@ -104,6 +104,30 @@ class Variation:
 
 
 @dataclass(frozen=True)
+class Arm:
+    """One arm of a bandit: its share of the decisions, and what it shows, as of a variation."""
+
+    key: str
+    weight: float
+    shows: Mapping[str, Show]
+
+    def at(self, placement: str) -> Show | None:
+        """What it shows there; None keeps the site's default."""
+        return self.shows.get(placement) or self.shows.get("")
+
+
+@dataclass(frozen=True)
+class Bandit:
+    """Arms that decisions draw from; as `edge.bundle.format.Bandit`."""
+
+    id: str
+    floor: float
+    arms: tuple[Arm, ...]
+    path: str
+    line: int
+
+
+@dataclass(frozen=True)
 class Experiment:
     """Visitors divided by a hash of `seed` and the attribute `hash`; as `edge.bundle.format.Experiment`."""
 
@@ -146,7 +170,7 @@ class Campaign:
     condition, or one of the campaign's own.
 
     Shows either `content`, or the first `limit` items of `recommender`, each as `card`, or what
-    `experiment` says. Of the campaigns of one group `exclusive` a page has one.
+    `experiment` or `bandit` says. Of the campaigns of one group `exclusive` a page has one.
     """
 
     id: str
@@ -161,6 +185,7 @@ class Campaign:
     path: str
     line: int
     experiment: str = ""
+    bandit: str = ""
     programme: str = ""
     exclusive: str = ""
     schedule: Schedule = ALWAYS
@@ -177,7 +202,7 @@ class Campaign:
 
     @property
     def show(self) -> Show:
-        """What it shows, where that is no experiment."""
+        """What it shows, where that is no experiment and no bandit."""
         return Show(self.content, self.recommender, self.card, self.limit)
 
 
@@ -252,9 +277,13 @@ class Workspace:
     experiments: tuple[Experiment, ...] = ()
     holdouts: tuple[Holdout, ...] = ()
     groups: Mapping[str, Sequence[Value]] = field(default_factory=dict)
+    bandits: tuple[Bandit, ...] = ()
 
     def shows(self) -> set[Show]:
-        """All that campaigns may show, by themselves or by their experiments."""
-        used = {campaign.experiment for campaign in self.campaigns}
-        tested = [v.shows.values() for e in self.experiments if e.id in used for v in e.variations]
-        return {c.show for c in self.campaigns if not c.experiment} | {s for shows in tested for s in shows}
+        """All that campaigns may show, by themselves or by their experiments and bandits."""
+        tested = {campaign.experiment for campaign in self.campaigns}
+        drawn = {campaign.bandit for campaign in self.campaigns}
+        parts = [v.shows.values() for e in self.experiments if e.id in tested for v in e.variations]
+        parts += [arm.shows.values() for b in self.bandits if b.id in drawn for arm in b.arms]
+        alone = {c.show for c in self.campaigns if not c.experiment and not c.bandit}
+        return alone | {show for shows in parts for show in shows}

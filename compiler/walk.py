@@ -3,14 +3,15 @@
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from compiler.types import Campaign, Experiment, Holdout, Workspace
+from compiler.types import Bandit, Campaign, Experiment, Holdout, Workspace
+from edge.decide.bandit import draw
 from edge.decide.choice import HOLDOUT_VERSION, VISITOR_ID
 from edge.decide.types import Value
 from edge.rules.bucketing import bucket, choose_variation, in_namespace
 from edge.rules.coercion import to_string
 
 Won = tuple[str, str]
-"""A campaign, and its variation or ''."""
+"""A campaign, and its variation or arm, or ''."""
 
 NOBODY: Final = ("", "")
 
@@ -21,10 +22,11 @@ class Walk:
     def __init__(self, workspace: Workspace) -> None:
         self._placements = workspace.site.placements
         self._experiments = {experiment.id: experiment for experiment in workspace.experiments}
+        self._bandits = {bandit.id: bandit for bandit in workspace.bandits}
         self._holdouts = workspace.holdouts
         self._strongest = strongest_first(workspace.campaigns)
 
-    def won(self, attributes: Mapping[str, Value], unit: str = "") -> tuple[Won, ...]:
+    def won(self, attributes: Mapping[str, Value], unit: str = "", seed: int = 0) -> tuple[Won, ...]:
         """Who has each placement of the site."""
         found: dict[str, Won] = {}
         groups: dict[str, str] = {}
@@ -38,7 +40,7 @@ class Walk:
                 continue
             if campaign.exclusive and groups.setdefault(campaign.exclusive, campaign.id) != campaign.id:
                 continue
-            found |= dict.fromkeys(free, (campaign.id, variation))
+            found |= {name: (campaign.id, variation or self._arm(campaign, name, seed)) for name in free}
         return tuple(found.get(placement, NOBODY) for placement in self._placements)
 
     def _variation(self, campaign: Campaign, attributes: Mapping[str, Value], unit: str) -> str | None:
@@ -48,6 +50,21 @@ class Walk:
         experiment = self._experiments[campaign.experiment]
         value = unit if experiment.hash == VISITOR_ID else attributes.get(experiment.hash)
         return variation_of(experiment, to_string(value)) if value else None
+
+    def _arm(self, campaign: Campaign, placement: str, seed: int) -> str:
+        """The arm that a bandit's campaign shows there; '' where the campaign is none's."""
+        return arm_of(self._bandits[campaign.bandit], placement, seed) if campaign.bandit else ""
+
+
+def arm_of(bandit: Bandit, placement: str, seed: int) -> str:
+    """The arm that a decision of this seed draws for a placement."""
+    place, end = draw(seed, bandit.id, placement), 0.0
+    total = sum(arm.weight for arm in bandit.arms)
+    for arm in bandit.arms:
+        end += arm.weight / total
+        if place < end:
+            return arm.key
+    return bandit.arms[-1].key
 
 
 def strongest_first(campaigns: Sequence[Campaign]) -> list[Campaign]:

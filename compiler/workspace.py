@@ -84,7 +84,7 @@ def read_workspace(folder: Path, check_settings: CheckSettings = _accept) -> Wor
     cards = read_cards(folder, catalog, problems)
     models = _read_models(folder, check_settings, problems)
     _check_items(folder, models, catalog, problems)
-    rules = Rules((), (), (), (), {})
+    rules = Rules((), (), (), (), {}, ())
     # Without the site's attributes and placements, every rule would look wrong.
     if site is not None:
         names = Names(
@@ -101,7 +101,7 @@ def read_workspace(folder: Path, check_settings: CheckSettings = _accept) -> Wor
     assert site is not None
     found = Workspace(
         folder, site, rules.audiences, rules.campaigns, contents, catalog, cards, models,
-        experiments=rules.experiments, holdouts=rules.holdouts, groups=rules.groups,
+        experiments=rules.experiments, holdouts=rules.holdouts, groups=rules.groups, bandits=rules.bandits,
     )  # fmt: skip
     # Only now: what a broken campaign would use looks unused.
     shown = found.shows()

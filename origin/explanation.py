@@ -1,8 +1,9 @@
-"""Says in words why a decision is as it is: what wins where, and where the visitor stands in experiments."""
+"""Says in words why a decision is as it is: what wins where, the visitor's place in experiments, draws."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Final
 
+from edge.decide.bandit import Bandit
 from edge.decide.choice import (
     HELD_OUT,
     NO_UNIT,
@@ -29,10 +30,14 @@ def explain(view: View, context: Context, decision: Decision, killed: tuple[str,
     """Lines about the decision of this bundle in this context: each placement, and all who wanted it."""
     won = {slot.placement: slot for slot in decision.slots}
     race = Race(view, context, killed)
+    bandits = [bandit.id for bandit in view.chooser.bandits]
     for placement in context.placements:
-        yield f"{placement}: {_what(won[placement]) if placement in won else _default(race, placement)}"
+        shown = _what(won[placement], bandits) if placement in won else _default(race, placement)
+        yield f"{placement}: {shown}"
         yield from (f"  {line}" for line in considered(race, placement, killed))
     yield from _standing(view.chooser, context)
+    for bandit in view.chooser.bandits:
+        yield f"bandit {bandit.id}: {_drawn(bandit, context, decision)}"
 
 
 def _default(race: Race, placement: str) -> str:
@@ -40,10 +45,15 @@ def _default(race: Race, placement: str) -> str:
     return f"the default, as campaign {winner} has nothing to list" if winner else "the default"
 
 
-def _what(slot: Slot) -> str:
+def _what(slot: Slot, bandits: Collection[str]) -> str:
     shown = f"content {slot.content}" if slot.content else f"{len(slot.items)} items of {slot.candidates}"
-    drawn = f" (experiment {slot.experiment}, variation {slot.variation})" if slot.experiment else ""
-    return f"campaign {slot.policy} shows {shown if slot.fills else 'the default'}{drawn}"
+    return f"campaign {slot.policy} shows {shown if slot.fills else 'the default'}{_part(slot, bandits)}"
+
+
+def _part(slot: Slot, bandits: Collection[str]) -> str:
+    if slot.experiment in bandits:
+        return f" (bandit {slot.experiment}, arm {slot.variation}, of probability {slot.propensity:g})"
+    return f" (experiment {slot.experiment}, variation {slot.variation})" if slot.experiment else ""
 
 
 def _standing(chooser: Chooser, context: Context) -> Iterator[str]:
@@ -67,6 +77,21 @@ def _enrolment(experiment: Enrolment, context: Context) -> str:
     arm = experiment.arms[drawn]
     stuck = (experiment.id, experiment.sticky, arm.variation) in context.assigned
     return f"variation {arm.variation}{', which sticks to the visitor' if stuck else ''}{at}"
+
+
+def _drawn(bandit: Bandit, context: Context, decision: Decision) -> str:
+    """The draw of each placement that the bandit has, which goes by the seed alone."""
+    slots = [slot for slot in decision.slots if slot.experiment == bandit.id]
+    if not slots:
+        return "not drawn, as none of its campaigns wins a placement"
+    if any(name == bandit.id and key in bandit.positions for name, key in context.forced):
+        return f"arm {slots[0].variation}, as a tester demands"
+    draws = [f"{s.placement} drew {bandit.place(context, s.placement):.6f}: arm {s.variation}" for s in slots]
+    end, parts = 0.0, []
+    for arm in bandit.arms():
+        parts.append(f"{arm.variation} {end:g} to {end + arm.propensity:g}")
+        end = round(end + arm.propensity, 9)
+    return f"{'; '.join(draws)}; by the seed {context.seed}, of {', '.join(parts)}"
 
 
 def _parts(experiment: Enrolment) -> str:

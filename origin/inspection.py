@@ -78,6 +78,7 @@ def inspect_bundle(folder: Path) -> dict[str, Any]:
         "site": bundle.site,
         "manifests": {role: msgspec.to_builtins(m) for role, m in bundle.manifests.items()},
         "placements": _campaigns(bundle, engine),
+        "experiments": _parts(engine),
         "attributes": {a.name: {"type": a.type, "source": a.source} for a in engine.schema.attributes},
         "reads": list(engine.reads),
         "recommenders": [
@@ -163,12 +164,21 @@ def _check(path: Path, types: Mapping[str, str], name: str, value: Value) -> Non
         raise ConfigError("context", f"{path}: {name} is a {types[name]}, not the {found} {value!r}")
 
 
+def _parts(engine: Engine) -> dict[str, dict[str, float]]:
+    """The variations of each experiment and the arms of each bandit, with their shares."""
+    chooser = engine.chooser
+    if chooser is None:
+        return {}
+    parts = {experiment.id: experiment.arms for experiment in chooser.experiments}
+    parts |= {bandit.id: bandit.arms() for bandit in chooser.bandits}
+    return {name: {arm.variation: arm.propensity for arm in arms} for name, arms in sorted(parts.items())}
+
+
 def _campaigns(bundle: Bundle, engine: Engine) -> dict[str, list[str]]:
     """Campaigns by placement, those that win over others first."""
     contents = Strings(unpack(bundle.read(bundle.one("rules", "contents"))), "ids")
     owners = unpack(bundle.read(bundle.one("rules", "campaigns")))
-    choices = load_choices(bundle)
-    campaigns = Campaigns(owners, engine.schema, len(contents), len(choices.experiments) if choices else 0)
+    campaigns = Campaigns(owners, engine.schema, len(contents), load_choices(bundle) or fmt.Choices())
     found = {}
     for placement, (low, mask) in campaigns.masks.items():
         bits = range(mask.bit_length() - 1, low - 1, -1)

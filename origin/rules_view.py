@@ -11,7 +11,7 @@ from edge.bundle.format import Artifact, ModelsPlan, RulesGolden, RulesSchema
 from edge.bundle.reader import Bundle
 from edge.bundle.strings import Strings
 from edge.bundle.written import Written, load_written
-from edge.decide.campaigns import CONTENT, EXPERIMENT, Campaigns
+from edge.decide.campaigns import BANDIT, CONTENT, EXPERIMENT, Campaigns
 from edge.decide.choice import Chooser, load_choices
 from edge.decide.types import Context, Value
 from edge.rules.index import Index
@@ -51,11 +51,11 @@ class View:
     def campaigns(self) -> Campaigns:
         """Who owns each rule bit, and what it shows."""
         arrays = unpack(self.bundle.read(self.bundle.one("rules", "campaigns")))
-        return Campaigns(arrays, self.schema, len(self.contents), len(self.choices.experiments))
+        return Campaigns(arrays, self.schema, len(self.contents), self.choices)
 
     @cached_property
     def choices(self) -> fmt.Choices:
-        """Experiments, holdouts and groups."""
+        """Experiments, bandits, holdouts and groups."""
         return load_choices(self.bundle) or fmt.Choices()
 
     @cached_property
@@ -85,6 +85,8 @@ class View:
             return f"content {self._content_ids[target]}"
         if action == EXPERIMENT:
             return f"experiment {self.choices.experiments[target].id}"
+        if action == BANDIT:
+            return f"bandit {self.choices.bandits[target].id}"
         name, card, limit = self.schema.recommenders[target]
         return f"{limit} items of {name} as {card}"
 

@@ -118,6 +118,8 @@ def bundle(document: dict[str, Any], *, as_json: bool) -> None:
     for placement, campaigns in document["placements"].items():
         shown = ", ".join(campaigns[:8]) + (f", … ({len(campaigns):,})" if len(campaigns) > 8 else "")
         out.print(f"{placement}: {shown or 'no campaign'}")
+    for experiment, arms in document["experiments"].items():
+        out.print(f"{experiment}: " + ", ".join(f"{name} {share:.1%}" for name, share in arms.items()))
     for recommender in document["recommenders"]:
         out.print("recommender {name}: {limit} items as {card}".format(**recommender))
 

@@ -18,6 +18,7 @@ MAX_DOCUMENT_BYTES: Final = 16 << 20
 MAX_KILLED: Final = 10_000
 MAX_EXPERIMENTS: Final = 4_096
 MAX_VARIATIONS: Final = 64
+MAX_BANDITS: Final = 1_024
 MAX_HOLDOUTS: Final = 64
 MAX_GROUPS: Final = 1_024
 
@@ -212,6 +213,25 @@ class Experiment(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     variations: tuple[Variation, ...]
 
 
+class BanditArm(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One arm of a bandit: its weight beside the others', and what each placement shows then."""
+
+    key: str
+    weight: float
+    shows: dict[str, tuple[int, int]]
+
+
+class Bandit(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Arms of which each decision draws one for each placement, by its seed; see `edge.decide.bandit`.
+
+    `floor` is the smallest share that an arm may have, whatever its weight becomes.
+    """
+
+    id: str
+    floor: float
+    arms: tuple[BanditArm, ...]
+
+
 class Holdout(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Visitors for whom campaigns do not exist: the first `share` of all, by a hash of `seed`.
 
@@ -224,7 +244,7 @@ class Holdout(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     campaigns: tuple[int, ...] | None
 
 
-class Choices(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class Choices(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """What decides between campaigns whose conditions hold, and inside of them.
 
     Attributes
@@ -236,19 +256,21 @@ class Choices(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     experiments: tuple[Experiment, ...] = ()
     holdouts: tuple[Holdout, ...] = ()
     groups: tuple[tuple[int, ...], ...] = ()
+    bandits: tuple[Bandit, ...] = ()
 
 
 class RulesGolden(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """A context's attributes and the campaign id that wins each placement ('' for none).
 
-    `unit` is what experiments divide by; `variations` has the variation of each placement ('' for
-    none), and is empty where there are none in the bundle.
+    `unit` is what experiments divide by, and `seed` what bandits draw by; `variations` has the variation
+    or arm of each placement ('' for none), and is empty where there are none in the bundle.
     """
 
     attributes: dict[str, str | float | bool]
     winners: tuple[str, ...]
     unit: str = ""
     variations: tuple[str, ...] = ()
+    seed: int = 0
 
 
 class ModelsGolden(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -6,14 +6,18 @@ from typing import Final
 import numpy as np
 
 from edge.bundle.arrays import Array
-from edge.bundle.format import RulesSchema
+from edge.bundle.format import Choices, RulesSchema
 from edge.bundle.strings import Strings
 from edge.errors import BundleError
 
 CONTENT: Final = 0
 RECOMMENDER: Final = 1
 EXPERIMENT: Final = 2
+BANDIT: Final = 3
 """Actions: what a target is a position of."""
+
+
+_NO_CHOICES: Final = Choices()
 
 
 class Campaigns:
@@ -31,15 +35,16 @@ class Campaigns:
     """
 
     def __init__(
-        self, arrays: dict[str, Array], schema: RulesSchema, contents: int, experiments: int = 0
+        self, arrays: dict[str, Array], schema: RulesSchema, contents: int, choices: Choices = _NO_CHOICES
     ) -> None:
         self.ids = Strings(arrays, "ids")
         self.ids.check_texts()
         starts, owner = _vector(arrays, "starts", "<u4"), _vector(arrays, "campaign", "<u4")
         action, target = _vector(arrays, "action", "|u1"), _vector(arrays, "target", "<u4")
         _check_campaigns(starts, owner, action, target, (len(schema.placements), len(self.ids)))
-        held = np.array([contents, len(schema.recommenders), experiments], np.int64)
-        if np.any(action > EXPERIMENT) or np.any(target >= held[np.minimum(action, EXPERIMENT)]):
+        counts = (contents, len(schema.recommenders), len(choices.experiments), len(choices.bandits))
+        held = np.array(counts, np.int64)
+        if np.any(action > BANDIT) or np.any(target >= held[np.minimum(action, BANDIT)]):
             raise BundleError("arrays", "a campaign shows what the bundle does not hold")
         self.size = len(owner)
         self.owners = owner

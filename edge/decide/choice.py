@@ -1,7 +1,7 @@
-"""Chooses among campaigns whose conditions hold: holdouts, mutual exclusion, variations of experiments."""
+"""Chooses among campaigns whose conditions hold: holdouts, exclusion, variations, arms."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from typing import Final, NamedTuple
 
@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from edge.bundle import format as fmt
 from edge.bundle.reader import Bundle
-from edge.decide.campaigns import EXPERIMENT, Campaigns
+from edge.decide.bandit import OWN, Arm, Bandit, Weights
+from edge.decide.campaigns import BANDIT, EXPERIMENT, RECOMMENDER, Campaigns
 from edge.decide.choice_check import check_choices
 from edge.decide.types import Assigned, Context
 from edge.rules.bucketing import bucket, choose_variation, in_namespace
@@ -33,15 +34,6 @@ EXCLUSIVE: Final = "exclusive"
 _place = lru_cache(_MAX_PLACES)(bucket)
 
 
-class Arm(NamedTuple):
-    """The variation of an experiment that a visitor is in."""
-
-    experiment: str
-    variation: str
-    propensity: float
-    shows: Mapping[str, tuple[int, int]]
-
-
 class Settled(NamedTuple):
     """Who wins, and why others do not.
 
@@ -49,8 +41,8 @@ class Settled(NamedTuple):
     ----------
     winners : list[tuple[str, int]]
         Placement and rule bit.
-    arms : dict[int, Arm]
-        By an experiment's position.
+    arms : dict[str, Arm]
+        What placements have of experiments and bandits.
     lists : bool
         Whether an arm may show a recommender's list.
     excluded, assigned
@@ -58,14 +50,14 @@ class Settled(NamedTuple):
     """
 
     winners: list[tuple[str, int]]
-    arms: dict[int, Arm]
+    arms: dict[str, Arm]
     lists: bool
     excluded: tuple[str, ...]
     assigned: tuple[Assigned, ...]
 
 
 def load_choices(bundle: Bundle) -> fmt.Choices | None:
-    """What the bundle says of experiments, holdouts and groups; None where it has none.
+    """What the bundle says of experiments, bandits, holdouts and groups; None where it has none.
 
     Raises
     ------
@@ -88,10 +80,9 @@ class Enrolment:
         self.namespace = document.namespace
         self.ranges = [(variation.start, variation.end) for variation in document.variations]
         self.positions = {variation.key: n for n, variation in enumerate(document.variations)}
-        self.arms = [Arm(document.id, v.key, round(v.end - v.start, 9), v.shows) for v in document.variations]
-        self.lists = any(
-            action != 0 for variation in document.variations for action, _ in variation.shows.values()
-        )
+        self.arms: Sequence[Arm] = [
+            Arm(document.id, v.key, round(v.end - v.start, 9), v.shows) for v in document.variations
+        ]
         self.bits = bits
 
     def value(self, context: Context) -> str:
@@ -145,7 +136,7 @@ class Held(NamedTuple):
 
 
 class Chooser:
-    """The experiments, holdouts and groups of a bundle, over its campaigns' bits.
+    """The experiments, bandits, holdouts and groups of a bundle, over its campaigns' bits.
 
     Attributes
     ----------
@@ -154,7 +145,7 @@ class Chooser:
     reads : tuple[str, ...]
         The attributes that are hashed.
     divides : bool
-        Whether visitors are divided, by the context's unit or by an attribute.
+        Whether visitors are divided, by the context's unit or by an attribute, or testers may demand an arm.
 
     Raises
     ------
@@ -168,11 +159,13 @@ class Chooser:
         # The bits of each campaign, side by side.
         self._bits = np.argsort(campaigns.owners, kind="stable")
         self._starts = np.searchsorted(campaigns.owners[self._bits], np.arange(len(campaigns.ids) + 1))
-        tested = np.asarray(campaigns.action) == EXPERIMENT
+        actions = np.asarray(campaigns.action)
+        tested = actions == EXPERIMENT
         users: defaultdict[int, list[int]] = defaultdict(list)
         for bit in np.flatnonzero(tested).tolist():
             users[campaigns.target[bit]].append(bit)
         self.experiments = [Enrolment(e, users[n]) for n, e in enumerate(document.experiments)]
+        self.bandits = [Bandit(bandit) for bandit in document.bandits]
         everyone = (1 << campaigns.size) - 1
         self.holdouts = [
             Held(h.id, h.seed, h.share, everyone if h.campaigns is None else self.bits_of(h.campaigns))
@@ -184,10 +177,10 @@ class Chooser:
             for number, group in enumerate(document.groups)
             for rank, campaign in enumerate(group)
         }
-        self.special = self._special(tested)
+        self.special = self._special(tested | (actions == BANDIT))
         hashed = {experiment.hash for experiment in self.experiments}
         self.reads = tuple(sorted(hashed - {VISITOR_ID}))
-        self.divides = bool(self.experiments or self.holdouts)
+        self.divides = bool(self.experiments or self.holdouts or self.bandits)
 
     def bits_of(self, campaigns: Iterable[int]) -> int:
         """The rule bits of campaigns, as a mask."""
@@ -196,29 +189,31 @@ class Chooser:
             flags[self._bits[self._starts[campaign] : self._starts[campaign + 1]]] = 1
         return int.from_bytes(np.packbits(flags, bitorder="little").tobytes(), "little")
 
-    def settle(self, matched: int, context: Context) -> Settled:
+    def settle(self, matched: int, context: Context, weights: Weights = OWN) -> Settled:
         """Who wins each placement of the context, of the campaigns whose conditions hold."""
-        return _Page(self, matched, context).settle()
+        return _Page(self, matched, context, weights).settle()
 
-    def _special(self, tested: NDArray[np.bool_]) -> bytes:
+    def _special(self, drawn: NDArray[np.bool_]) -> bytes:
         mask = 0
         for bits in (*[holdout.bits for holdout in self.holdouts], *self.groups):
             mask |= bits
         size = self.campaigns.size
         packed = np.frombuffer(mask.to_bytes(size // 8 + 1, "little"), np.uint8)
         covered = np.unpackbits(packed, bitorder="little")[:size].astype(bool)
-        special: bytes = (tested | covered).tobytes()
+        special: bytes = (drawn | covered).tobytes()
         return special
 
 
 class _Page:
     """One page while it is settled: `alive` are the bits that may still win."""
 
-    def __init__(self, chooser: Chooser, matched: int, context: Context) -> None:
+    def __init__(self, chooser: Chooser, matched: int, context: Context, weights: Weights) -> None:
         self.chooser = chooser
         self.alive = matched
         self.context = context
-        self.arms: dict[int, Arm] = {}
+        self.weights = weights
+        # By an experiment's position.
+        self.variations: dict[int, Arm] = {}
         self.excluded: dict[str, None] = {}
 
     def settle(self) -> Settled:
@@ -226,9 +221,23 @@ class _Page:
         while self._resolve(heads):
             heads = self._heads()
         used = {self.chooser.campaigns.target[bit] for _, bit in heads if self._tests(bit)}
-        arms = {position: self.arms[position] for position in sorted(used)}
-        lists = any(self.chooser.experiments[position].lists for position in arms)
-        return Settled(heads, arms, lists, tuple(self.excluded), self._assigned(arms))
+        arms = {placement: arm for placement, bit in heads if (arm := self._arm(placement, bit)) is not None}
+        lists = any(
+            placement in arm.shows and arm.shows[placement][0] == RECOMMENDER
+            for placement, arm in arms.items()
+        )
+        return Settled(heads, arms, lists, tuple(self.excluded), self._assigned(sorted(used)))
+
+    def _arm(self, placement: str, bit: int) -> Arm | None:
+        """The variation or arm that a placement's winner has there."""
+        action, target = self.chooser.campaigns.action[bit], self.chooser.campaigns.target[bit]
+        if action == EXPERIMENT:
+            return self.variations[target]
+        return (
+            self.chooser.bandits[target].draw(self.context, placement, self.weights)
+            if action == BANDIT
+            else None
+        )
 
     def _tests(self, bit: int) -> bool:
         return self.chooser.campaigns.action[bit] == EXPERIMENT
@@ -258,7 +267,7 @@ class _Page:
         return not self._tests(bit) or self._enrolled(self.chooser.campaigns.target[bit])
 
     def _enrolled(self, position: int) -> bool:
-        if position in self.arms:
+        if position in self.variations:
             return True
         experiment = self.chooser.experiments[position]
         forced = experiment.forced(self.context)
@@ -269,7 +278,7 @@ class _Page:
                 self.alive &= ~(1 << bit)
             return False
         arm = experiment.arms[drawn]
-        self.arms[position] = arm if forced < 0 else arm._replace(propensity=1.0)
+        self.variations[position] = arm if forced < 0 else arm._replace(propensity=1.0)
         return True
 
     def _resolve(self, heads: list[tuple[str, int]]) -> bool:
@@ -290,12 +299,12 @@ class _Page:
             self.excluded[f"{campaigns.ids.text(campaign)}:{EXCLUSIVE}"] = None
         return bool(beaten)
 
-    def _assigned(self, arms: Mapping[int, Arm]) -> tuple[Assigned, ...]:
+    def _assigned(self, used: Sequence[int]) -> tuple[Assigned, ...]:
         """What sticks from now on, and did not yet; what a tester demanded does not."""
         found = []
-        for position, arm in arms.items():
+        for position in used:
             experiment = self.chooser.experiments[position]
-            assigned = (experiment.id, experiment.sticky, arm.variation)
+            assigned = (experiment.id, experiment.sticky, self.variations[position].variation)
             if experiment.sticky and assigned not in self.context.assigned and not self.context.forced:
                 found.append(assigned)
         return tuple(found)

@@ -1,7 +1,7 @@
 """Refuses experiments, holdouts and groups that are malformed, or that do not fit their campaigns."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from edge.bundle import format as fmt
 from edge.decide.campaigns import CONTENT, RECOMMENDER, Campaigns
@@ -19,10 +19,14 @@ def check_choices(document: fmt.Choices, campaigns: Campaigns, shown: tuple[int,
     _demand(len(document.experiments) <= fmt.MAX_EXPERIMENTS, "too many experiments")
     _demand(len(document.holdouts) <= fmt.MAX_HOLDOUTS, "too many holdouts")
     _demand(len(document.groups) <= fmt.MAX_GROUPS, "too many groups")
-    _demand(_distinct([e.id for e in document.experiments]), "two experiments of one name")
+    named = [e.id for e in document.experiments] + [b.id for b in document.bandits]
+    _demand(len(document.bandits) <= fmt.MAX_BANDITS, "too many bandits")
+    _demand(_distinct(named), "two experiments of one name")
     _demand(_distinct([h.id for h in document.holdouts]), "two holdouts of one name")
     for experiment in document.experiments:
         _check_experiment(experiment, shown)
+    for bandit in document.bandits:
+        _check_bandit(bandit, shown)
     known = range(len(campaigns.ids))
     for holdout in document.holdouts:
         _demand(0 <= holdout.share <= 1, f"holdout {holdout.id!r} has share {holdout.share}")
@@ -39,9 +43,23 @@ def _check_experiment(experiment: fmt.Experiment, shown: tuple[int, int]) -> Non
     _demand(experiment.namespace is None or _part(*experiment.namespace[1:]), f"{name!r}: namespace")
     for variation in experiment.variations:
         _demand(_part(variation.start, variation.end), f"{name!r} has a range that is none")
-        for action, target in variation.shows.values():
-            held = action in {CONTENT, RECOMMENDER} and 0 <= target < shown[action]
-            _demand(held, f"{name!r} shows what the bundle does not hold")
+        _check_shows(name, variation.shows, shown)
+
+
+def _check_bandit(bandit: fmt.Bandit, shown: tuple[int, int]) -> None:
+    name, count = bandit.id, len(bandit.arms)
+    _demand(0 < count <= fmt.MAX_VARIATIONS, f"{name!r} has no fit arms")
+    _demand(_distinct([arm.key for arm in bandit.arms]), f"{name!r} has two arms of one name")
+    _demand(0 <= bandit.floor * count <= 1 + 1e-9, f"{name!r} has floor {bandit.floor}")
+    for arm in bandit.arms:
+        _demand(0 <= arm.weight < math.inf, f"{name!r} has weight {arm.weight}")
+        _check_shows(name, arm.shows, shown)
+
+
+def _check_shows(name: str, shows: Mapping[str, tuple[int, int]], shown: tuple[int, int]) -> None:
+    for action, target in shows.values():
+        held = action in {CONTENT, RECOMMENDER} and 0 <= target < shown[action]
+        _demand(held, f"{name!r} shows what the bundle does not hold")
 
 
 def _part(start: float, end: float) -> bool:

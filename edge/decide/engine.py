@@ -8,10 +8,11 @@ from edge.bundle.arrays import unpack
 from edge.bundle.format import Artifact, RulesSchema
 from edge.bundle.reader import Bundle
 from edge.bundle.strings import MAX_REMEMBERED, Strings
+from edge.decide.bandit import OWN, Arm, Weights
 from edge.decide.behaviours import NONE, Behaviours
 from edge.decide.behaviours import load as load_behaviours
 from edge.decide.campaigns import CONTENT, EXPERIMENT, RECOMMENDER, Campaigns
-from edge.decide.choice import Arm, Chooser, Settled, load_choices
+from edge.decide.choice import Chooser, Settled, load_choices
 from edge.decide.fuse import Fuse, load_lists
 from edge.decide.holes import fill, load_holes
 from edge.decide.recommender import Recommender
@@ -60,7 +61,7 @@ class Engine:
             unpack(bundle.read(bundle.one("rules", "campaigns"))),
             self.schema,
             len(self._content_ids),
-            len(choices.experiments) if choices else 0,
+            choices or fmt.Choices(),
         )
         shown = (len(self._content_ids), len(self.schema.recommenders))
         self.chooser = Chooser(choices, self._campaigns, shown) if choices else None
@@ -143,8 +144,10 @@ class Engine:
         """What to show in this context; the same answer at any time, in any batch."""
         return self.decide_batch([context], killed)[0]
 
-    def decide_batch(self, contexts: Sequence[Context], killed: tuple[str, ...] = ()) -> list[Decision]:
-        """Decide all contexts with at most one inference call."""
+    def decide_batch(
+        self, contexts: Sequence[Context], killed: tuple[str, ...] = (), weights: Weights = OWN
+    ) -> list[Decision]:
+        """Decide all contexts with at most one inference call; `weights` are of bandits."""
         alive = self._alive_without(killed)
         match, action, special = self._index.match, self._campaigns.action, self._special
         chosen = []
@@ -154,7 +157,7 @@ class Engine:
             winners = self._winners(matched, context.placements)
             settled = None
             if special is not None and any(special[bit] for _, bit in winners):
-                winners, settled = self._settle(matched, context)
+                winners, settled = self._settle(matched, context, weights)
             chosen.append((winners, context.history, settled))
             if any(action[bit] == RECOMMENDER for _, bit in winners) or (settled and settled.lists):
                 wanted[context.history] = {}
@@ -172,11 +175,13 @@ class Engine:
         found, _ = self._settle(self._index.match(context.attributes, alive), context)
         return {placement: self._campaign(bit) for placement, bit in found}
 
-    def _settle(self, matched: int, context: Context) -> tuple[list[tuple[str, int]], Settled | None]:
-        """Who wins where experiments, holdouts or groups have a say."""
+    def _settle(
+        self, matched: int, context: Context, weights: Weights = OWN
+    ) -> tuple[list[tuple[str, int]], Settled | None]:
+        """Who wins where experiments, bandits, holdouts or groups have a say."""
         if self.chooser is None:
             return self._winners(matched, context.placements), None
-        settled = self.chooser.settle(matched, context)
+        settled = self.chooser.settle(matched, context, weights)
         return settled.winners, settled
 
     def _decision(self, winners: list[tuple[str, int]], lists: Lists, settled: Settled | None) -> Decision:
@@ -223,13 +228,13 @@ class Engine:
         return winners
 
     def _slots(
-        self, winners: list[tuple[str, int]], lists: Lists, arms: Mapping[int, Arm]
+        self, winners: list[tuple[str, int]], lists: Lists, arms: Mapping[str, Arm]
     ) -> tuple[Slot, ...]:
         slots = []
         for placement, bit in winners:
             action, target = self._campaigns.action[bit], self._campaigns.target[bit]
-            if action == EXPERIMENT:
-                slots.append(self._slot_of(arms[target], placement, bit, lists))
+            if placement in arms:
+                slots.append(self._slot_of(arms[placement], placement, bit, lists))
             elif action == CONTENT:
                 content = self._content_ids[target].decode()
                 slots.append(Slot(placement, self._campaign(bit), content=content))
@@ -241,7 +246,7 @@ class Engine:
         return tuple(slots)
 
     def _slot_of(self, arm: Arm, placement: str, bit: int, lists: Lists) -> Slot:
-        """The slot of an experiment's variation: one that shows nothing stands in the record, too."""
+        """The slot of a variation or an arm: one that shows nothing stands in the record, too."""
         action, target = arm.shows.get(placement, (EXPERIMENT, 0))
         content, name, card = "", "", ""
         items: tuple[str, ...] = ()

@@ -7,7 +7,7 @@ from edge.bundle import format as fmt
 from edge.bundle.arrays import unpack
 from edge.bundle.reader import Bundle
 from edge.bundle.strings import Strings
-from edge.decide.campaigns import EXPERIMENT, Campaigns
+from edge.decide.campaigns import Campaigns
 from edge.decide.choice import Chooser, Settled, load_choices
 from edge.decide.engine import Engine
 from edge.decide.recommender import Recommender
@@ -49,10 +49,10 @@ def run_golden(bundle: Bundle, index: Index, recommender: Recommender) -> tuple[
     winners = _bounded(
         "rules", fmt.decode(bundle.read(bundle.one("rules", "golden")), tuple[fmt.RulesGolden, ...])
     )
-    choices = load_choices(bundle)
-    campaigns = Campaigns(arrays, schema, len(contents), len(choices.experiments) if choices else 0)
+    choices = load_choices(bundle) or fmt.Choices()
+    campaigns = Campaigns(arrays, schema, len(contents), choices)
     shown = (len(contents), len(schema.recommenders))
-    _check_winners(winners, index, campaigns, Chooser(choices or fmt.Choices(), campaigns, shown))
+    _check_winners(winners, index, campaigns, Chooser(choices, campaigns, shown))
     lists = _bounded(
         "models", fmt.decode(bundle.read(bundle.one("models", "golden")), tuple[fmt.ModelsGolden, ...])
     )
@@ -74,7 +74,7 @@ def _check_winners(
     for case in golden:
         if len(case.winners) != len(placements):
             raise BundleError("golden", f"{len(case.winners)} winners for {len(placements)} placements")
-        context = Context(0, 0, "full", {**case.attributes}, (), placements, case.unit)
+        context = Context(0, case.seed, "full", {**case.attributes}, (), placements, case.unit)
         settled = chooser.settle(index.match(case.attributes, index.everyone), context)
         winners, variations = _shown(settled, campaigns, placements)
         for placement, found, wanted in zip(placements, winners, case.winners, strict=True):
@@ -90,12 +90,8 @@ def _shown(
     settled: Settled, campaigns: Campaigns, placements: Sequence[str]
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """The campaign and the variation of each placement."""
-    winners = dict(settled.winners)
-    owners, arms = {}, {}
-    for placement, bit in winners.items():
-        owners[placement] = campaigns.ids[campaigns.owner[bit]].decode()
-        if campaigns.action[bit] == EXPERIMENT:
-            arms[placement] = settled.arms[campaigns.target[bit]].variation
+    owners = {p: campaigns.ids[campaigns.owner[bit]].decode() for p, bit in settled.winners}
+    arms = {placement: arm.variation for placement, arm in settled.arms.items()}
     return tuple(owners.get(p, "") for p in placements), tuple(arms.get(p, "") for p in placements)
 
 

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 
+from edge.decide.bandit import OWN, Weights
 from edge.decide.engine import EmptyEngine, Engine
 from edge.worker.facts import AttributeReader
 
@@ -18,11 +19,14 @@ class Active:
         The number that it was published as; 0 before the first.
     killed : tuple[str, ...]
         Campaigns that are switched off.
+    weights : Weights
+        What bandits draw by, beside their bundle's own weights.
     """
 
     engine: Engine | EmptyEngine
     revision: int = 0
     killed: tuple[str, ...] = ()
+    weights: Weights = OWN
     reader: AttributeReader = field(init=False)
 
     def __post_init__(self) -> None:

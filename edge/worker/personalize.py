@@ -105,7 +105,7 @@ def personalize(views: list[PageView], active: Active, desk: Desk, now_ms: int) 
         return
     drafts = _draft_all(views, active, desk, now_ms)
     asking = [draft for draft in drafts if draft.context.placements]
-    decisions = engine.decide_batch([draft.context for draft in asking], active.killed)
+    decisions = engine.decide_batch([draft.context for draft in asking], active.killed, active.weights)
     records: list[Record] = []
     expires_s = now_ms // 1000 + desk.token_lifetime_s
     filled = 0
@@ -279,7 +279,7 @@ def _record(draft: _Draft, decision: Decision, active: Active, desk: Desk) -> De
         desk.pop,
         active.engine.id,
         active.revision,
-        "",
+        active.weights.id,
         active.killed,
         draft.state.visitor.hex(),
         draft.context,

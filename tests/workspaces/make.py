@@ -149,6 +149,36 @@ campaigns:
 }
 """Files that add experiments, a holdout and an exclusive group."""
 
+BANDITS: Mapping[str, str] = {
+    "rules/bandits.yaml": """\
+bandits:
+  - id: greeting
+    floor: 0.05
+    arms:
+      - {key: warm, weight: 0.62, show: {content: warm}}
+      - {key: cool, weight: 0.33, show: {content: cool}}
+      - {key: quiet, weight: 0.05, show: nothing}
+  - id: lists
+    arms:
+      - key: words
+        show:
+          trending: {content: warm}
+          recommended: nothing
+      - key: items
+        show:
+          trending: {recommender: popular, card: film, limit: 2}
+          recommended: {recommender: taste, card: film, limit: 3}
+holdouts:
+  - {id: none-of-it, share: 0.2, of: loud, seed: none-of-it}
+campaigns:
+  - {id: greet, placement: hero, priority: 50, programme: loud, show: {bandit: greeting}}
+  - {id: listed, placement: [trending, recommended], priority: 50, show: {bandit: lists}}
+""",
+    "content/warm.txt": "Come in\n",
+    "content/cool.txt": "Chill\n",
+}
+"""Files that add bandits, and a holdout of one of them."""
+
 
 def make_workspace(folder: Path, changes: Mapping[str, str | bytes | None] | None = None) -> Path:
     """Write the workspace into `folder`; `changes` add or replace files, None leaves one out."""

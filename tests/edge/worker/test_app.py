@@ -244,10 +244,10 @@ def test_an_error_of_one_view_leaves_others_alone(worker: Worker, monkeypatch: p
     worker.together(("/", {"cookie": "consent=none"}), ("/?bad", {"cookie": "consent=none"}))
     decide = Engine.decide_batch
 
-    def failing(self: Engine, contexts: Any, killed: Any = ()) -> Any:
+    def failing(self: Engine, contexts: Any, *given: Any) -> Any:
         if any(context.attributes.get("geo.country") == "XX" for context in contexts):
             raise ZeroDivisionError
-        return decide(self, contexts, killed)
+        return decide(self, contexts, *given)
 
     monkeypatch.setattr(Engine, "decide_batch", failing)
     bad = {"cookie": "consent=full", "x-geo-country": "XX"}
