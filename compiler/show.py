@@ -10,6 +10,13 @@ from compiler.yaml_lines import Node
 
 DEFAULT_LIMIT: Final = 10
 MAX_LIMIT: Final = 1_000
+_FILES: Final = {
+    "content": "content/{}.html",
+    "recommender": "models/{}.yaml",
+    "card": "catalogs/cards/{}.html",
+}
+"""What one writes to have what is named."""
+
 KEYS: Final = ("content", "recommender", "card", "limit")
 
 
@@ -56,5 +63,7 @@ def reference(fields: Fields, key: str, known: frozenset[str]) -> str:
     name = fields.text(key, required=True)
     if name is not None and name not in known:
         message = f"has an unknown {key} {name!r}"
-        fields.error(fields.line_of(key), "unknown-name", message, nearest(name, known))
+        near = nearest(name, known)
+        hint = near if near.startswith("did you mean") else f"write {_FILES[key].format(name)}; {near}"
+        fields.error(fields.line_of(key), "unknown-name", message, hint)
     return name or ""

@@ -79,6 +79,10 @@ SECRET_HEADERS: Final = ("authorization", "cookie", "proxy-authorization")
 
 def read_site(folder: Path, problems: Problems) -> Site | None:
     """The site; None where it can't be read at all."""
+    if not (folder / PATH).exists():
+        hint = "make a workspace with `nearside init DIR`, or name the folder of yours"
+        problems.error(PATH, 0, "missing", "every workspace has this file, and it is not there", hint)
+        return None
     node = read_yaml(folder, PATH, problems)
     if node is None:
         return None

@@ -56,6 +56,29 @@ class EdgeKeys(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     trust: dict[str, tuple[PublicKey, ...]]
 
 
+CREDENTIAL = "a PoP's credential"
+# A field that no other file of secrets has, and what the file is.
+_TELLING = {
+    "publish_token": "publisher.json",
+    "publish_token_sha256": "origin.json",
+    "cookie": "edge.json",
+    "pop": CREDENTIAL,
+}
+
+
+def not_wanted(path: Path, wanted: str, error: Exception) -> str:
+    """What to say of a file that can't be read as the wanted one: which other one it is, if that is so."""
+    try:
+        document = msgspec.json.decode(path.read_bytes(), type=dict[str, object])
+    except (OSError, msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return f"{path}: {error}"
+    found = next((name for field, name in _TELLING.items() if field in document), wanted)
+    if found == wanted:
+        return f"{path}: {error}"
+    maker = "pops add" if wanted == CREDENTIAL else "keys new"
+    return f"{path} is {found}, and this needs {wanted}, which `nearside {maker}` wrote"
+
+
 def load_keys(path: Path) -> EdgeKeys:
     """Read and check a keys file.
 
@@ -69,7 +92,7 @@ def load_keys(path: Path) -> EdgeKeys:
     except OSError as error:
         raise ConfigError("keys", f"{path}: {error.strerror}; make one with `nearside keys new`") from error
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise ConfigError("keys", f"{path}: {error}") from error
+        raise ConfigError("keys", not_wanted(path, "edge.json", error)) from error
     for name, held in (("cookie", keys.cookie), ("event", keys.event)):
         if not held:
             raise ConfigError("keys", f"{path}: no {name} key")
@@ -100,7 +123,7 @@ def load_credential(path: Path, site: str, pop: str) -> str:
             "credential", f"{path}: {error.strerror}; make one with `nearside pops add`"
         ) from error
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise ConfigError("credential", f"{path}: {error}") from error
+        raise ConfigError("credential", not_wanted(path, CREDENTIAL, error)) from error
     if (held.site, held.pop) != (site, pop):
         raise ConfigError(
             "credential", f"{path} is of PoP {held.pop!r} of {held.site!r}, not of {pop!r} of {site!r}"

@@ -5,11 +5,13 @@ import difflib
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
+from importlib.metadata import version
 from typing import Any, Final
 
 from edge.errors import ConfigError
 
 PREFIX: Final = "NEARSIDE_EDGE_"
+NEEDED: Final = ("origin", "upstream")
 
 
 def _setting(default: Any, text: str) -> Any:
@@ -54,6 +56,7 @@ def read_settings(arguments: Sequence[str], environment: Mapping[str, str] = os.
             hint = f"; did you mean {near[0]}?" if near else ""
             raise ConfigError("setting", f"unknown variable {name}{hint}")
     parser = argparse.ArgumentParser("nearside-edge", description="Serve one site's personalized pages.")
+    parser.add_argument("--version", action="version", version=f"nearside {version('nearside')}")
     for variable, item in known.items():
         default = environment.get(variable)
         shown = f"{item.metadata['help']} [{variable}; default: {item.default or 'none'}]"
@@ -66,12 +69,23 @@ def read_settings(arguments: Sequence[str], environment: Mapping[str, str] = os.
     except ValueError as error:
         raise ConfigError("setting", str(error)) from error
     settings = Settings(**typed)
-    for name in ("origin", "upstream"):
+    missing = [name for name in NEEDED if not getattr(settings, name)]
+    if missing:
+        raise ConfigError("setting", _missing(missing))
+    for name in NEEDED:
         if not getattr(settings, name).startswith(("http://", "https://")):
             raise ConfigError("setting", f"--{name} must be an http:// or https:// URL")
     if settings.workers < 1:
         raise ConfigError("setting", "--workers must be at least 1")
     return settings
+
+
+def _missing(names: Sequence[str]) -> str:
+    """Everything that is needed, at once."""
+    helps = {f.name: f.metadata["help"] for f in fields(Settings)}
+    lines = [f"  {f'--{name} URL':<15} {helps[name]}; or {PREFIX}{name.upper()}" for name in names]
+    keys = f"  {'--keys FILE':<15} {helps['keys']}; {Settings.keys} when left out"
+    return "\n".join(["an edge needs", *lines, keys, "see nearside-edge --help for everything else"])
 
 
 def to_arguments(settings: Settings) -> list[str]:

@@ -32,7 +32,8 @@ def _missing(error: ModuleNotFoundError) -> str:
     if name in ("compiler", "edge", "models", "origin"):
         raise error
     extra = next((extra for extra, modules in EXTRAS.items() if name in modules), "origin")
-    return f"missing: this needs {name!r}; install it with: pip install 'nearside[{extra}]'"
+    # Not by name: what an index of packages has under ours is something else.
+    return f"missing: this needs {name!r}; in a clone of Nearside, install it with: pip install '.[{extra}]'"
 
 
 def _fail(message: str) -> None:

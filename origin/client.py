@@ -61,6 +61,10 @@ class OriginClient:
     def __exit__(self, *_: object) -> None:
         self._client.close()
 
+    def check(self) -> None:
+        """Make sure that the origin answers and takes the publish token."""
+        self.pops()
+
     def holds_artifact(self, sha256: str, size: int) -> bool:
         """Whether the origin holds the artifact, whole."""
         answer = self._request("HEAD", f"artifacts/{sha256}", absent=True)

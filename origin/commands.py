@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from origin.counted import counted
 from origin.options import Author, Json, Keys, Reason, Splitting, Url, who
 from origin.origin_commands import diff, keys_app, pops_app, revisions, rollout_app
 
@@ -31,6 +32,23 @@ app.add_typer(import_app, name="import")
 
 Workspace = Annotated[Path, typer.Argument(help="Workspace folder.")]
 Bundle = Annotated[Path, typer.Argument(help="Bundle folder.")]
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        typer.echo(f"nearside {version('nearside')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _main(
+    version: Annotated[
+        bool, typer.Option("--version", help="Say which version this is.", callback=_version, is_eager=True)
+    ] = False,
+) -> None:
+    pass
 
 
 @app.command()
@@ -90,7 +108,8 @@ def validate(
     with shown.problems():
         found = read_checked(workspace)
         shown.warnings(doubts(found, today_ms))
-    typer.echo(f"{workspace} is fine: {len(found.campaigns)} campaigns, {len(found.catalog.items)} items")
+    campaigns = counted(len(found.campaigns), "campaign")
+    typer.echo(f"{workspace} is fine: {campaigns}, {counted(len(found.catalog.items), 'item')}")
 
 
 @app.command()
@@ -228,12 +247,15 @@ def publish(
     import tempfile
 
     from origin import history_shown, shown
+    from origin.client import OriginClient
     from origin.comparison import compare_with_active
     from origin.keys import load_publisher
     from origin.publish import publish as publish_bundle
     from origin.replay import MANIFEST
 
     held = load_publisher(keys)
+    with OriginClient(url, held) as client:
+        client.check()  # what compiles for minutes and lists changes shall not end in a wrong token
     with tempfile.TemporaryDirectory() as folder:
         bundle = source
         if not (source / MANIFEST).is_file():

@@ -8,6 +8,7 @@ from typing import Any, Final
 from compiler.growthbook_import import Imported, convert
 from compiler.yaml_written import yaml_text
 from edge.errors import ConfigError
+from origin.counted import counted
 
 MAX_IMPORTED_BYTES: Final = 64 << 20
 SITE_FILE: Final = "site.yaml"
@@ -42,7 +43,8 @@ def imported_lines(found: Imported, folder: Path, *, own_site: bool) -> Iterator
     """What a person should know of an import."""
     experiments, campaigns = (len(found.rules.get(key, ())) for key in ("experiments", "campaigns"))
     placements = ", ".join(found.placements.values()) or "none"
-    counts = f"{campaigns} campaigns, {experiments} experiments, {len(found.contents)} contents"
+    nouns = {"campaign": campaigns, "experiment": experiments, "content": len(found.contents)}
+    counts = ", ".join(counted(count, noun) for noun, count in nouns.items())
     yield f"{folder / RULES_FILE}: {counts}"
     if own_site:
         yield f"add to the placements of {folder / SITE_FILE}: {placements}"

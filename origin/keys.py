@@ -12,7 +12,7 @@ import msgspec
 
 from edge.bundle import format as fmt
 from edge.errors import ConfigError
-from edge.keys import SIGNING_ROLES, EdgeKeys, Key, PublicKey
+from edge.keys import SIGNING_ROLES, EdgeKeys, Key, PublicKey, not_wanted
 from origin import signing
 
 SITE_NAME: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
@@ -92,14 +92,14 @@ def check_site(site: str) -> None:
 
 def load_publisher(path: Path) -> PublisherKeys:
     """Read and check a publisher's key file."""
-    keys = _load(path, PublisherKeys)
+    keys = _load(path, PublisherKeys, "publisher.json")
     _check_signing(path, keys.sign, allowed=fmt.ROLES)
     return keys
 
 
 def load_origin(path: Path) -> OriginKeys:
     """Read and check the origin's key file."""
-    keys = _load(path, OriginKeys)
+    keys = _load(path, OriginKeys, "origin.json")
     _check_signing(path, keys.sign, allowed=("online",))
     if "online" not in keys.sign:
         raise ConfigError("keys", f"{path}: no 'online' signing key")
@@ -151,13 +151,13 @@ def write_secret(path: Path, document: msgspec.Struct) -> None:
         file.write(data)
 
 
-def _load(path: Path, type_: type[K]) -> K:
+def _load(path: Path, type_: type[K], name: str) -> K:
     try:
         keys = msgspec.json.decode(path.read_bytes(), type=type_)
     except OSError as error:
         raise ConfigError("keys", f"{path}: {error.strerror}; make one with `nearside keys new`") from error
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise ConfigError("keys", f"{path}: {error}") from error
+        raise ConfigError("keys", not_wanted(path, name, error)) from error
     check_site(keys.site)
     return keys
 

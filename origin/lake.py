@@ -43,6 +43,15 @@ def rows(root: Path, site: str, kind: str, columns: list[str]) -> Iterator[dict[
                 yield from batch.to_pylist()
 
 
+def check_lake(root: Path) -> None:
+    """Refuse a folder that is no origin's."""
+    if is_lake(root):
+        return
+    found = f"it has no {tables.DATABASE}" if root.is_dir() else "it is not there"
+    hint = "name the folder that `nearside origin --data` was given"
+    raise ConfigError("data", f"{root} is no data folder of an origin: {found}; {hint}")
+
+
 def files(root: Path, site: str, kind: str) -> list[Path]:
     """The files of a table that are part of the lake.
 
@@ -51,8 +60,7 @@ def files(root: Path, site: str, kind: str) -> list[Path]:
     ConfigError
         ``data``: the folder is no origin's.
     """
-    if not is_lake(root):
-        raise ConfigError("data", f"{root} is no data folder of an origin: it has no {tables.DATABASE}")
+    check_lake(root)
     table = tables.lake_files
     statement = select(table.c.path).where(table.c.site == site, table.c.kind == kind).order_by(table.c.id)
     engine = create_engine(f"sqlite:///{root / tables.DATABASE}", poolclass=NullPool)
@@ -71,11 +79,14 @@ def only_site(root: Path) -> str:
     Raises
     ------
     ConfigError
-        ``site``: there are several, or none.
+        ``data``: the folder is no origin's. ``site``: there are several, or none.
     """
+    check_lake(root)
     sites = sorted(path.name for path in (root / "sites").glob("*"))
     if len(sites) != 1:
-        raise ConfigError("site", f"{root} has sites {', '.join(sites) or 'none'}; name one with --site")
+        if not sites:
+            raise ConfigError("site", f"{root} has no site yet: nothing was published, and no event arrived")
+        raise ConfigError("site", f"{root} has sites {', '.join(sites)}; name one with --site")
     return sites[0]
 
 

@@ -139,12 +139,12 @@ def load_engines(path: Path) -> dict[str, Engine]:
 
     Raises
     ------
-    ConfigError
-        ``bundle``: there is none.
+    BundleError
+        ``missing``: there is none.
     """
     folders = [path] if (path / MANIFEST).is_file() else sorted(f.parent for f in path.glob(f"*/{MANIFEST}"))
     if not folders:
-        raise ConfigError("bundle", f"{path} is no bundle and holds none; make one with `nearside compile`")
+        read_site(path)  # says what it is instead
     engines = [load_engine(folder) for folder in folders]
     return {engine.id: engine for engine in engines}
 
@@ -166,6 +166,8 @@ def read_log(path: Path, site: str) -> Iterator[DecisionRecord]:
         return lake.decisions(path, site)
     segments = [path] if path.is_file() else sorted(path.rglob("*.seg"))
     if not segments:
+        if not path.exists():
+            raise ConfigError("log", f"{path} is not there; name an origin's data folder, or spool segments")
         raise ConfigError("log", f"{path} is neither an origin's data folder nor a folder of spool segments")
     return _from_segments(segments, site)
 

@@ -12,6 +12,7 @@ from rich.progress import Progress, TaskID
 from rich.table import Table
 
 from compiler.problems import ERROR, Problem, WorkspaceError
+from origin.counted import counted
 
 if TYPE_CHECKING:  # each command loads only what it needs
     from origin.replay import Difference, Findings, Replay
@@ -33,7 +34,7 @@ def problems() -> Iterator[None]:
     except WorkspaceError as error:
         warnings(error.problems)
         count = sum(problem.severity == ERROR for problem in error.problems)
-        print(f"error: {count} problem{'s' if count != 1 else ''}", file=sys.stderr)
+        print(f"error: {counted(count, 'problem')}", file=sys.stderr)
         sys.exit(1)
 
 
@@ -84,7 +85,9 @@ def trained(models: "list[TrainedModel]", baseline: Mapping[str, float] | None =
     out.print(table)
     for done in models:
         if done.unknown:
-            err.print(f"{done.model.name}: {done.unknown:,} interactions name items that the catalog lacks")
+            err.print(
+                f"{done.model.name}: {counted(done.unknown, 'interaction')} of items that the catalog lacks"
+            )
 
 
 def _title(split: str, metrics: Mapping[str, float]) -> str:
@@ -108,7 +111,7 @@ def bundle(document: dict[str, Any], *, as_json: bool) -> None:
     if as_json:
         json_document(document)
         return
-    out.print(f"bundle {document['id']} of site {document['site']}, {document['items']:,} items")
+    out.print(f"bundle {document['id']} of site {document['site']}, {counted(document['items'], 'item')}")
     table = new_table("role", "artifact", "kind", "bytes", "sha256")
     for role, manifest in document["manifests"].items():
         for artifact in manifest["artifacts"]:
@@ -121,7 +124,8 @@ def bundle(document: dict[str, Any], *, as_json: bool) -> None:
     for experiment, arms in document["experiments"].items():
         out.print(f"{experiment}: " + ", ".join(f"{name} {share:.1%}" for name, share in arms.items()))
     for recommender in document["recommenders"]:
-        out.print("recommender {name}: {limit} items as {card}".format(**recommender))
+        limit = counted(recommender["limit"], "item")
+        out.print(f"recommender {recommender['name']}: {limit} as {recommender['card']}")
 
 
 def replayed(findings: "Findings") -> None:
@@ -129,10 +133,10 @@ def replayed(findings: "Findings") -> None:
     own = findings.own
     if not own.decided:
         out.print("the log holds no decision of the given bundle")
-    out.print(f"{own.decided:,} decisions again: {own.decided - own.different:,} identical")
+    out.print(f"{counted(own.decided, 'decision')} again: {own.decided - own.different:,} identical")
     if own.others:
         count = sum(own.others.values())
-        out.print(f"{count:,} decisions are of {len(own.others)} bundles that were not given")
+        out.print(f"left out: {counted(count, 'decision')} of {counted(len(own.others), 'bundle')} not given")
     if own.different:
         out.print(f"{own.different:,} are DIFFERENT:")
         _differences(own)
@@ -153,8 +157,9 @@ def report(found: "LakeReport", *, as_json: bool) -> None:
         print(json.dumps(asdict(found), indent=2))
         return
     out.print(
-        f"{found.decisions:,} decisions, {found.visitors:,} known visitors,"
-        f" {found.views:,} views, {found.impressions:,} impressions, {found.clicks:,} clicks"
+        f"{counted(found.decisions, 'decision')}, {counted(found.visitors, 'known visitor')},"
+        f" {counted(found.views, 'view')}, {counted(found.impressions, 'impression')},"
+        f" {counted(found.clicks, 'click')}"
     )
     _counts("campaign", found.campaigns)
     if found.variations:

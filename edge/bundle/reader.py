@@ -90,12 +90,26 @@ def open_bundle(folder: Path, site: str, *, verify: bool = True) -> Bundle:
 
 
 def read_site(folder: Path) -> str:
-    """The site that a bundle folder says it is for, for tools that are not told."""
+    """The site that a bundle folder says it is for, for tools that are not told.
+
+    Raises
+    ------
+    BundleError
+        ``missing``: it is no bundle. What it holds is not looked at any further.
+    """
     try:
         data = (folder / "rules.manifest").read_bytes()
     except OSError as error:
-        raise BundleError("missing", f"{folder / 'rules.manifest'}: {error.strerror}") from error
+        raise BundleError("missing", _no_bundle(folder)) from error
     return fmt.decode(data, Manifest, fmt.MAX_MANIFEST_BYTES).site
+
+
+def _no_bundle(folder: Path) -> str:
+    """What a person named in place of a bundle, and what to do about it."""
+    if (folder / "site.yaml").is_file():
+        return f"{folder} is a workspace; make its bundle with `nearside compile {folder} -o {folder}.bundle`"
+    found = "is no bundle" if folder.exists() else "is not there, so it is no bundle"
+    return f"{folder} {found}; make one with `nearside compile WORKSPACE -o BUNDLE`"
 
 
 def check_artifact(path: Path, artifact: Artifact, *, verify: bool) -> None:

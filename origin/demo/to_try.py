@@ -1,4 +1,4 @@
-"""What to try while the demo runs: commands that work as they stand, in this order."""
+"""What to try while the demo runs: commands that work as they stand, pasted in this order."""
 
 import os
 import shlex
@@ -14,6 +14,9 @@ from origin.demo.stage import Stage
 
 HEADLINE: Final = "grep '<h2>'"
 PHONE: Final = "-A 'iPhone Mobile'"
+ARRIVES: Final = "sleep 1"
+"""Until a change is at the edges: who pastes several commands at once shall see it, too."""
+
 LOCUST_FILE: Final = Path(__file__).parents[2] / "loadtest" / "locustfile.py"
 _ASKED: Final = (
     '{"placements":["recommended"],"tier":"full","history":["%s","%s"],"attributes":{"visitor.items":2}}'
@@ -67,13 +70,18 @@ def _changes(stage: Stage) -> Iterator[Try]:
         f"curl -s '{states}/?utm_campaign=scifi' | {HEADLINE}",
     )
     own = "Find the film you did not know"
-    yield Try(f"sed -i.old 's/DE, AT/DE, AT, US/' {rule}", "edit a rule (or with an editor)")
+    edit = f"sed -i.old 's/DE, AT/DE, AT, US/' {rule} && rm {rule}.old"
+    yield Try(edit, "edit a rule (or with an editor)")
     yield Try(f"{nearside} publish {workspace} {client}", "and publish it", "revision 2")
-    yield Try(phone, "the phone in the United States once more", "Ein Film für die Fahrt nach Hause.")
+    yield Try(
+        f"{ARRIVES}; {phone}",
+        "the phone in the United States once more",
+        "Ein Film für die Fahrt nach Hause.",
+    )
     yield Try(f"{nearside} rollout to 1 {client}", "roll back, everywhere", "revision 1")
-    yield Try(phone, "as it was", own)
+    yield Try(f"{ARRIVES}; {phone}", "as it was", own)
     yield Try(f"{nearside} rollout kill science-fiction {client}", "switch a campaign off", "killed")
-    yield Try(linked, "the campaign's link shows it no more", own)
+    yield Try(f"{ARRIVES}; {linked}", "the campaign's link shows it no more", own)
     yield Try(f"{nearside} rollout kill --undo science-fiction {client}", "and on again")
     yield Try(f"kill -STOP {stage.origin_pid}", "let the origin hang")
     yield Try(linked, "pages go on without it", "The universe is open late.")

@@ -8,6 +8,7 @@ import subprocess
 import sysconfig
 import time
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -88,7 +89,7 @@ def _try(command: str, shows: str, folder: Path) -> None:
         output = done.stdout + done.stderr
         if done.returncode == 0 and shows in output:
             return
-        changes_nothing = command.startswith("curl")
+        changes_nothing = command.startswith(("curl", "sleep"))
         if not changes_nothing or time.monotonic() > deadline:
             pytest.fail(f"{command} ended with {done.returncode} and shows no {shows!r}: {output}")
         time.sleep(0.1)
@@ -102,10 +103,15 @@ def test_what_it_says_to_try_works_and_ctrl_c_ends_it(
     assert len(commands) >= 20
     assert sum(bool(shows) for _, shows in commands) >= 14
     assert any("locust" in command for command, _ in commands)
+    # A change takes a moment: who pastes all of it at once waits for it, too.
+    for (change, _), (look, _) in pairwise(commands):
+        if re.search(r"nearside (publish|rollout)", change) and "curl" in look:
+            assert look.startswith("sleep 1; "), look
     has_curl = shutil.which("curl") is not None
     for command, shows in commands:
-        if has_curl or not command.startswith("curl"):
+        if has_curl or "curl" not in command:
             _try(command.replace("-t 20s", "-t 3s"), shows, tmp_path)
+    assert not list((tmp_path / ".demo").rglob("*.old"))
     demo.send_signal(signal.SIGINT)
     assert demo.wait(30) == 0
     assert not _processes_of(tmp_path)

@@ -86,3 +86,29 @@ def test_a_state_folder_that_can_not_be_made_is_refused(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(ConfigError, match="choose another --state-dir"):
         cli.claim(tmp_path / "file" / "state", "films")
+
+
+def test_all_that_is_needed_is_told_at_once(capsys: pytest.CaptureFixture[str]) -> None:
+    said = refused(capsys)
+    assert all(option in said for option in ("--origin URL", "--upstream URL", "--keys FILE"))
+    assert "--origin" not in refused(capsys, ORIGIN).partition("--upstream")[0]
+
+
+def test_the_version_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as exit_:
+        cli.main(["--version"])
+    assert exit_.value.code == 0
+    assert capsys.readouterr().out.startswith("nearside 0.")
+
+
+def test_another_key_file_is_told_by_name(
+    keys: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    credential = tmp_path / "lab.json"
+    credential.write_text('{"site": "films", "pop": "lab", "token": "x"}')
+    assert "is a PoP's credential, and this needs edge.json" in refused(
+        capsys, ORIGIN, UPSTREAM, f"--keys={credential}"
+    )
+    assert "is edge.json, and this needs a PoP's credential, which `nearside pops add`" in refused(
+        capsys, ORIGIN, UPSTREAM, f"--keys={keys}", f"--credential={keys}"
+    )

@@ -215,7 +215,7 @@ def test_replay_and_report_over_an_origins_lake(
     httpx.post(url, content=body, headers=keys.ingest).raise_for_status()
 
     data = tmp_path / "data"
-    assert run("replay", bundle, data)[:2] == (0, "1 decisions again: 1 identical\n")
+    assert run("replay", bundle, data)[:2] == (0, "1 decision again: 1 identical\n")
     code, out, _ = run("replay", bundle, data, "--against", other_bundle)
     assert code == 0
     assert "with the other bundle 1 of 1 pages change (100.0%)" in out
@@ -279,7 +279,7 @@ def test_a_missing_extra_is_named() -> None:
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
     assert done.returncode == 1
-    assert done.stderr.endswith("install it with: pip install 'nearside[compiler]'\n")
+    assert done.stderr.endswith("install it with: pip install '.[compiler]'\n")
     assert "Traceback" not in done.stderr
 
 

@@ -40,7 +40,7 @@ def payload(tmp_path: Path) -> Path:
 
 def test_a_folder_of_its_own_is_a_workspace(payload: Path, tmp_path: Path) -> None:
     told = run(payload, "-o", tmp_path / "new", "--site", "shop")
-    assert "rules/growthbook.yaml: 2 campaigns, 1 experiments, 2 contents\n" in told
+    assert "rules/growthbook.yaml: 2 campaigns, 1 experiment, 2 contents\n" in told
     assert "left out: feature 'hero', rule 2: it has prerequisites, which have no counterpart here\n" in told
     found = read_workspace(tmp_path / "new")
     assert (found.site.name, found.site.placements) == ("shop", ("hero",))

@@ -8,7 +8,7 @@ import pytest
 
 from edge.decide.engine import Engine
 from edge.decide.types import Context, DecisionRecord, Slot
-from edge.errors import ConfigError
+from edge.errors import BundleError, ConfigError
 from edge.events import spool
 from origin.replay import compare, load_engine, load_engines, read_log, replay, replay_files
 from tests.workspaces.make import FILES, make_bundle
@@ -108,7 +108,7 @@ def test_a_folder_of_bundles_replays_a_log_of_several(
 
 
 def test_what_is_no_bundle_or_no_log_is_named(bundle: Path, tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="nearside compile"):
+    with pytest.raises(BundleError, match="nearside compile"):
         replay_files(tmp_path, tmp_path)
     with pytest.raises(ConfigError, match="neither an origin's data folder"):
         read_log(tmp_path, "films")
