@@ -29,7 +29,7 @@ from compiler.site import (
 )
 from edge.decide.behaviours import EVENTS, MAX_BEHAVIOURS, MEASURES
 from edge.decide.types import CONSENT_TIERS
-from edge.worker.place import FRONTS, NO_FRONT
+from edge.worker.place import BY_ADDRESS, FRONTS, NO_FRONT
 
 __all__ = ["schemas"]
 
@@ -119,7 +119,7 @@ def _site() -> Schema:
         },
         "front": {
             "description": "Who stands before the edge and says where a visitor is: geo.* come from there.",
-            "enum": [*FRONTS, NO_FRONT],
+            "enum": [*FRONTS, BY_ADDRESS, NO_FRONT],
         },
         "items": _mapping(
             {

@@ -15,7 +15,7 @@ from compiler.types import Site
 from compiler.yaml_lines import Node, read_yaml
 from edge.bundle import format as fmt
 from edge.decide.types import CONSENT_TIERS
-from edge.worker.place import FRONTS, NO_FRONT
+from edge.worker.place import BY_ADDRESS, FRONTS, NO_FRONT
 
 PATH: Final = "site.yaml"
 MAX_PLACEMENTS: Final = 256
@@ -126,8 +126,8 @@ def _read_placements(fields: Fields, problems: Problems) -> tuple[str, ...]:
 
 def _read_front(fields: Fields) -> str:
     front = fields.text("front") or NO_FRONT
-    if front not in (*FRONTS, NO_FRONT):
-        hint = nearest(front, FRONTS)
+    if front not in (*FRONTS, BY_ADDRESS, NO_FRONT):
+        hint = nearest(front, (*FRONTS, BY_ADDRESS))
         fields.error(fields.line_of("front"), "unknown-name", f"has an unknown front {front!r}", hint)
         return NO_FRONT
     return front

@@ -30,6 +30,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         log.configure(settings.log_level, "supervisor")
         keys = load_keys(Path(settings.keys))
         check_names(settings)
+        check_geo(settings)
         if settings.credential:
             load_credential(Path(settings.credential), keys.site, settings.pop)
         lock = claim(Path(settings.state_dir), keys.site)
@@ -58,6 +59,21 @@ def commands(settings: Settings, pages_fd: int, admin_fd: int) -> list[Command]:
         )
         for index in range(settings.workers)
     ]
+
+
+def check_geo(settings: Settings) -> None:
+    """Refuse a file of places that no worker could start with.
+
+    Raises
+    ------
+    ConfigError
+        ``geo``: what is wrong with it.
+    """
+    if settings.geo:
+        from edge.worker.counters import Counters  # noqa: PLC0415 - the supervisor stays small
+        from edge.worker.geofile import GeoFile  # noqa: PLC0415
+
+        GeoFile(Path(settings.geo), Counters())
 
 
 def check_names(settings: Settings) -> None:

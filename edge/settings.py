@@ -6,12 +6,15 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from importlib.metadata import version
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import Any, Final
 
 from edge.errors import ConfigError
 
 PREFIX: Final = "NEARSIDE_EDGE_"
 NEEDED: Final = ("origin", "upstream")
+
+Network = IPv4Network | IPv6Network
 
 
 def _setting(default: Any, text: str) -> Any:
@@ -31,6 +34,8 @@ class Settings:
     listen: str = _setting("127.0.0.1:8080", "address that serves pages, HOST:PORT")
     admin: str = _setting("127.0.0.1:8081", "address of the admin listener, HOST:PORT")
     workers: int = _setting(2, "worker processes, about one per core")
+    fronts: str = _setting("127.0.0.0/8 ::1", "networks of the fronts: who may say where a visitor is")
+    geo: str = _setting("", "MaxMind file that tells where addresses are, for what no front says")
     upstream_timeout_s: float = _setting(10.0, "how long the site may take to answer, in seconds")
     page_cache_bytes: int = _setting(64 << 20, "plain pages kept in memory by each worker, in bytes")
     max_page_bytes: int = _setting(2 << 20, "a larger page passes through as it is, in bytes")
@@ -75,6 +80,7 @@ def read_settings(arguments: Sequence[str], environment: Mapping[str, str] = os.
     for name in NEEDED:
         if not getattr(settings, name).startswith(("http://", "https://")):
             raise ConfigError("setting", f"--{name} must be an http:// or https:// URL")
+    read_networks(settings.fronts)
     if settings.workers < 1:
         raise ConfigError("setting", "--workers must be at least 1")
     return settings
@@ -105,3 +111,20 @@ def address(text: str) -> tuple[str, int]:
     if not host or not port.isdigit():
         raise ConfigError("setting", f"{text!r} is not HOST:PORT")
     return host.strip("[]"), int(port)
+
+
+def read_networks(text: str) -> tuple[Network, ...]:
+    """Networks and addresses, with commas or spaces between them.
+
+    Raises
+    ------
+    ConfigError
+        ``setting``: which one is none.
+    """
+    found = []
+    for part in text.replace(",", " ").split():
+        try:
+            found.append(ip_network(part))
+        except ValueError as error:
+            raise ConfigError("setting", f"--fronts: {error}") from error
+    return tuple(found)

@@ -10,7 +10,7 @@ from edge.errors import ConfigError
 from edge.keys import EdgeKeys, Key, load_keys
 from origin.keys import new_secret, write_secret
 
-KINDS: Final = ("cookie", "event")
+KINDS: Final = ("cookie", "event", "front")
 KEY_IDS: Final = 256
 
 
@@ -42,13 +42,13 @@ def drop_old(path: Path, kinds: tuple[str, ...] = KINDS) -> EdgeKeys:
         ``rotation``: there is no old key. ``keys``: no such file.
     """
     held = load_keys(path)
-    if all(len(getattr(held, kind)) == 1 for kind in kinds):
+    if all(len(getattr(held, kind)) <= 1 for kind in kinds):
         raise ConfigError("rotation", f"{path} holds no old key; rotate first")
     return _write(path, held, {kind: getattr(held, kind)[:1] for kind in kinds})
 
 
 def _with_new(keys: tuple[Key, ...]) -> tuple[Key, ...]:
-    return (new_secret((keys[0].id + 1) % KEY_IDS), *keys)
+    return (new_secret((keys[0].id + 1) % KEY_IDS if keys else 1), *keys)
 
 
 def _write(path: Path, held: EdgeKeys, changed: dict[str, tuple[Key, ...]]) -> EdgeKeys:

@@ -30,6 +30,7 @@ HELP: Final = {
     "nearside_upstream_errors_total": "Requests that the site did not answer, by code.",
     "nearside_cookies_refused_total": "Visitor cookies that could not be believed, by code.",
     "nearside_refused_requests_total": "Requests to our own routes that were refused, by code.",
+    "nearside_geo_errors_total": "Addresses whose record in the MaxMind file is damaged.",
     "nearside_turns_total": "Turns of the event loop that decided requests together.",
     "nearside_activations_total": "Bundles that the agent activated.",
 }

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from edge.decide.bandit import OWN, Weights
 from edge.decide.engine import EmptyEngine, Engine
 from edge.worker.facts import AttributeReader
+from edge.worker.locator import NOBODY, Locator
 
 
 @dataclass(frozen=True)
@@ -21,17 +22,22 @@ class Active:
         Campaigns that are switched off.
     weights : Weights
         What bandits draw by, beside their bundle's own weights.
+    locator : Locator
+        Whom to believe about where a visitor is.
     """
 
     engine: Engine | EmptyEngine
     revision: int = 0
     killed: tuple[str, ...] = ()
     weights: Weights = OWN
+    locator: Locator = NOBODY
     reader: AttributeReader = field(init=False)
 
     def __post_init__(self) -> None:
         engine = self.engine
-        reader = AttributeReader(engine.schema, engine.reads, engine.behaviours.by_name, engine.lists)
+        reader = AttributeReader(
+            engine.schema, engine.reads, engine.behaviours.by_name, engine.lists, self.locator
+        )
         object.__setattr__(self, "reader", reader)
 
 

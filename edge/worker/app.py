@@ -106,7 +106,8 @@ class PageApp:
 
     async def _send_page(self, page: PlainPage, exchange: Exchange, timing: bytes) -> None:
         scope = exchange.scope
-        request = Request(scope["path"], scope["query_string"], exchange.headers)
+        peer = scope["client"][0] if scope.get("client") else ""
+        request = Request(scope["path"], scope["query_string"], exchange.headers, peer)
         gzip = page.squeezes and accepts_gzip(exchange.headers.get(b"accept-encoding", b""))
         view = PageView(request, page.plan, page.body, gzip)
         await self._turn.submit(view)

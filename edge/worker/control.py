@@ -15,6 +15,7 @@ from edge.decide.engine import Engine
 from edge.errors import BundleError
 from edge.worker.active import Active, Holder
 from edge.worker.counters import Counters
+from edge.worker.locator import Locator
 from edge.worker.plain import PlainPages
 
 log = logging.getLogger(__name__)
@@ -27,8 +28,9 @@ MAX_LINE_BYTES: Final = 64 << 10
 class Activator:
     """Brings the worker to what `active.json` says."""
 
-    def __init__(self, state_dir: Path, site: str, holder: Holder) -> None:
+    def __init__(self, state_dir: Path, site: str, holder: Holder, locator: Locator) -> None:
         self._state_dir = state_dir
+        self._locator = locator
         self._site = site
         self._holder = holder
 
@@ -49,7 +51,7 @@ class Activator:
                 previous = engine if isinstance(engine, Engine) else None
                 # In a thread: mapping and opening a session must not stall the pages.
                 engine = await asyncio.to_thread(self._load, wanted.bundle, previous)
-            active = Active(engine, wanted.revision, wanted.kill)
+            active = Active(engine, wanted.revision, wanted.kill, locator=self._locator)
         except BundleError as error:
             log.error("bundle %s is refused: %s", bundle, error)
             return {"refused": {"bundle": bundle, "code": error.code}}

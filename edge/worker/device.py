@@ -39,8 +39,17 @@ SYSTEMS: Final[tuple[tuple[str, bytes], ...]] = (
     (OTHER, rb"BSD|SunOS|Solaris|hpwOS|Maemo|WeTab"),
     ("linux", rb"Linux|X11|Ubuntu|Debian|Fedora|Gentoo|Red Hat|linux"),
 )  # fmt: skip
+# Cubot makes telephones.
+BOT: Final = (
+    rb"(?i:(?<!cu)bot\b|(?<!cu)bot[/;_-]|crawl|spider|slurp|facebookexternalhit|mediapartners|headlesschrome"
+    rb"|phantomjs|lighthouse|inspectiontool|\bptst/|\bmonitor(?:ing)?[/ ;)]|pingdom|statuscake|site24x7"
+    rb"|gomezagent"
+    rb"|archive|scrap[ei]|nutch|heritrix|indexer|collector|feedfetch|fetchlinks|newsgator|thumbnail"
+    rb"|(?:web|uri|bing) ?preview"
+    rb"|imgproxy|whatsapp/|validator|masscan|\+ ?https?://)"
+)
 BROWSERS: Final[tuple[tuple[str, bytes], ...]] = (
-    ("bot", rb"(?i:bot\b|bot[/;_ -]|crawl|spider|slurp|facebookexternalhit|mediapartners|headlesschrome)"),
+    ("bot", BOT),
     ("edge", rb"\bEdg(?:e|A|iOS)?/"),
     ("opera", rb"\bOPR/|\bOpera\b|\bOPiOS/|\bOPT/|\bOPX/|Opera M|OPRGX/"),
     ("samsung", rb"SamsungBrowser/"),
@@ -49,6 +58,7 @@ BROWSERS: Final[tuple[tuple[str, bytes], ...]] = (
     ("chrome", rb"(?:Chrome|CriOS|CrMo|Chromium)/"),
     ("safari", rb"Version/[\d.]+.*Safari/|(?:iPhone|iPad|iPod).*AppleWebKit|Macintosh.*AppleWebKit.*Safari/"),
 )
+_BOT: Final = re.compile(BOT)
 _SYSTEMS: Final = tuple((name, re.compile(pattern)) for name, pattern in SYSTEMS)
 _BROWSERS: Final = tuple((name, re.compile(pattern)) for name, pattern in BROWSERS)
 
@@ -69,6 +79,12 @@ _BRANDS: Final = (
     (b"google chrome", "chrome"),
     (b"headlesschrome", "bot"),
 )
+
+
+@lru_cache(_MAX_REMEMBERED)
+def is_bot(agent: bytes) -> bool:
+    """Whether a program says of itself that it is one: it gets the plain page, and counts for nothing."""
+    return _BOT.search(agent) is not None
 
 
 @lru_cache(_MAX_REMEMBERED)

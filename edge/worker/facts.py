@@ -11,6 +11,7 @@ from edge.decide.types import CONSENT_TIERS, Value
 from edge.errors import BundleError
 from edge.visitor.buckets import value
 from edge.worker.builtin import BUILTIN, MAX_TEXT_CHARS, Reader, clock_readers, number, text
+from edge.worker.locator import NOBODY, Locator
 from edge.worker.place import NO_FRONT, Place
 from edge.worker.request import MAX_QUERY_FIELDS, Headers, Request, cookie_value
 
@@ -36,12 +37,13 @@ class AttributeReader:
         reads: Sequence[str],
         behaviours: Mapping[str, Behaviour] = _NO_BEHAVIOURS,
         lists: Mapping[str, Fuse] = _NO_LISTS,
+        locator: Locator = NOBODY,
     ) -> None:
         declared = {attribute.name: attribute for attribute in schema.attributes}
-        clock = clock_readers(_timezone(declared.get(TIMEZONE)))
+        clock = clock_readers(_timezone(declared.get(TIMEZONE), locator))
         builtin = {**BUILTIN, **clock}
         builtin |= {f"behaviour.{name}": _behaviour(behaviour) for name, behaviour in behaviours.items()}
-        known = _Known(declared, builtin, lists)
+        known = _Known(declared, builtin, lists, locator)
         self._readers = [(name, _reader(declared[name], known)) for name in reads if name in declared]
         self._consent_cookie = schema.consent_cookie.encode()
         self._consent_default = schema.consent_default
@@ -70,11 +72,12 @@ def _behaviour(behaviour: Behaviour) -> Reader:
 
 @dataclass(frozen=True)
 class _Known:
-    """What attributes are read by: all that the site has, those with readers of their own, and lists."""
+    """What attributes are read by: all of the site, those with readers of their own, lists, places."""
 
     declared: Mapping[str, Attribute]
     builtin: Mapping[str, Reader]
     lists: Mapping[str, Fuse]
+    locator: Locator
 
 
 def _member(name: str, by: str, known: _Known) -> Reader:
@@ -93,11 +96,11 @@ def _visitor_id(request: Request) -> str | None:
     return request.state.visitor.hex() if request.tier == "full" else None
 
 
-def _timezone(attribute: Attribute | None) -> Reader | None:
+def _timezone(attribute: Attribute | None, locator: Locator) -> Reader | None:
     """What tells the visitor's time zone, if the site has anything that does."""
     if attribute is None or attribute.source == f"front:{NO_FRONT}":
         return None
-    return _reader(attribute, _Known({}, {}, {}))
+    return _reader(attribute, _Known({}, {}, {}, locator))
 
 
 def _reader(attribute: Attribute, known: _Known) -> Reader:
@@ -106,7 +109,7 @@ def _reader(attribute: Attribute, known: _Known) -> Reader:
             return known.builtin[attribute.name]
         kind, _, name = attribute.source.partition(":")
         if kind == "front":
-            return Place(name, attribute.name)
+            return Place(name, attribute.name, known.locator)
         if kind == "list":
             return _member(attribute.name, name, known)
         return _reader_of(kind, name, _CONVERT[attribute.type])

@@ -14,13 +14,15 @@ from edge.events.spool import SpoolWriter
 from edge.events.token import TokenBox
 from edge.keys import EdgeKeys, Key, load_keys
 from edge.lifeline import Inherited, watch
-from edge.settings import Settings
+from edge.settings import Settings, read_networks
 from edge.visitor.cookie import CookieBox
 from edge.worker.active import Holder
 from edge.worker.app import App, PageApp
 from edge.worker.beside import make_beside
 from edge.worker.control import Activator, ControlLink
 from edge.worker.counters import Counters
+from edge.worker.geofile import GeoFile
+from edge.worker.locator import Locator
 from edge.worker.personalize import Desk
 from edge.worker.plain import PlainPages
 from edge.worker.server import DRAIN_S, CorkedProtocol, Server
@@ -49,7 +51,7 @@ async def _serve(settings: Settings, keys: EdgeKeys, inherited: Inherited) -> No
     desk = make_desk(settings, keys, spool, counters)
     upstream = Upstream(settings.upstream, settings.upstream_timeout_s)
     pages = PlainPages(settings.page_cache_bytes)
-    activator = Activator(state_dir, keys.site, holder)
+    activator = Activator(state_dir, keys.site, holder, make_locator(settings, keys, counters))
     await activator.activate()
     app = PageApp(upstream, pages, Turn(holder, desk), make_beside(holder, desk), settings.max_page_bytes)
     server = make_server(app)
@@ -68,20 +70,32 @@ async def _serve(settings: Settings, keys: EdgeKeys, inherited: Inherited) -> No
         spool.close()
 
 
+def make_locator(settings: Settings, keys: EdgeKeys, counters: Counters) -> Locator:
+    """Whom to believe about where a visitor is.
+
+    Raises
+    ------
+    ConfigError
+        ``setting`` or ``geo``: what was given is no network, or no such file.
+    """
+    file = GeoFile(Path(settings.geo), counters) if settings.geo else None
+    return Locator(read_networks(settings.fronts), keys.site, _raw(keys.front), file)
+
+
+def _raw(held: tuple[Key, ...]) -> list[tuple[int, bytes]]:
+    return [(key.id, key.raw()) for key in held]
+
+
 def make_desk(settings: Settings, keys: EdgeKeys, spool: SpoolWriter, counters: Counters) -> Desk:
     """What personalizing needs of settings and keys."""
-
-    def raw(held: tuple[Key, ...]) -> list[tuple[int, bytes]]:
-        return [(key.id, key.raw()) for key in held]
-
     return Desk(
         keys.site,
         settings.pop,
-        CookieBox(keys.site, raw(keys.cookie)),
-        TokenBox(keys.site, raw(keys.event)),
+        CookieBox(keys.site, _raw(keys.cookie)),
+        TokenBox(keys.site, _raw(keys.event)),
         spool,
         counters,
-        ForcedBox(keys.site, raw(keys.event)),
+        ForcedBox(keys.site, _raw(keys.event)),
         settings.token_lifetime_s,
         settings.cookie_lifetime_s,
     )

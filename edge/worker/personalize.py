@@ -23,6 +23,7 @@ from edge.visitor.cookie import CookieBox
 from edge.visitor.state import NEW, VisitorState, arrive, assign, view
 from edge.worker.active import Active
 from edge.worker.counters import Counters
+from edge.worker.device import MAX_AGENT_BYTES, is_bot
 from edge.worker.facts import Request
 
 FORCED_BYTES: Final = FORCED_PARAMETER.encode()
@@ -148,6 +149,9 @@ def _draft_all(views: list[PageView], active: Active, desk: Desk, now_ms: int) -
     for number, view_ in enumerate(views):
         request = view_.request
         request.now_ms = now_ms
+        if is_bot(request.headers.get(b"user-agent", b"")[:MAX_AGENT_BYTES]):
+            desk.counters.add('nearside_pages_total{kind="bot"}')
+            continue
         request.tier = active.reader.tier(request.headers)
         if request.tier == "none":
             desk.counters.add('nearside_pages_total{kind="no-consent"}')

@@ -18,6 +18,8 @@ class Request:
     ----------
     headers : dict[bytes, bytes]
         Lower-case names.
+    peer : str
+        The address at the other end of the connection; empty where there is none.
     tier : str
         The consent tier in force.
     state : VisitorState
@@ -26,10 +28,13 @@ class Request:
         As it was before this page view.
     """
 
-    __slots__ = ("_counted", "_query", "before", "headers", "now_ms", "path", "query_string", "state", "tier")
+    __slots__ = (
+        "_counted", "_query", "before", "headers", "now_ms", "path", "peer", "query_string", "state", "tier"
+    )  # fmt: skip
 
-    def __init__(self, path: str, query_string: bytes, headers: Headers) -> None:
+    def __init__(self, path: str, query_string: bytes, headers: Headers, peer: str = "") -> None:
         self.path = path
+        self.peer = peer
         self.query_string = query_string
         self.headers = headers
         self.now_ms = 0

@@ -4,6 +4,7 @@ import json
 import re
 from dataclasses import dataclass, field
 from datetime import datetime
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from edge.decide.holes import fill
 from edge.visitor.buckets import BODY_BYTES, HEAD_BYTES
 from edge.visitor.state import VisitorState
 from edge.worker.facts import AttributeReader, Request
+from edge.worker.locator import Locator
 from edge.worker.place import FRONTS
 from tests.workspaces.make import make_workspace
 
@@ -61,7 +63,7 @@ class Given:
             self.headers[word[:-1].lower().encode()] = rest.encode()
 
     def request(self) -> Request:
-        request = Request(self.path, self.query, self.headers)
+        request = Request(self.path, self.query, self.headers, "127.0.0.1")
         request.now_ms, request.tier = self.now_ms, "full"
         request.state = VisitorState(visits=self.visits, last_s=self.now_ms // 1000, items=self.items)
         request.before = VisitorState(visits=self.visits, last_s=self.last_s, items=self.items)
@@ -77,7 +79,8 @@ def test_an_example_holds(name: str, kind: str, given: str, value: str) -> None:
         Attribute(known, type_, f"front:{said.front}" if known in GEO else "builtin")
         for known, type_ in sorted(BUILT_IN.items())
     )
-    reader = AttributeReader(RulesSchema(attributes, (), ()), (name,))
+    believing = Locator((ip_network("127.0.0.0/8"),))
+    reader = AttributeReader(RulesSchema(attributes, (), ()), (name,), locator=believing)
     wanted: Any = json.loads(value)
     assert reader.attributes(said.request()) == {name: wanted}
     assert BUILT_IN[name] == kind

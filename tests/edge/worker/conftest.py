@@ -4,6 +4,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass, field, replace
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
@@ -24,6 +25,7 @@ from edge.worker.active import Active, Holder
 from edge.worker.app import PageApp
 from edge.worker.beside import make_beside
 from edge.worker.counters import Counters
+from edge.worker.locator import Locator
 from edge.worker.personalize import Desk
 from edge.worker.plain import PlainPages
 from edge.worker.turn import Turn
@@ -125,7 +127,7 @@ class Worker:
         self.folder = folder
         self.holder = Holder()
         if engine is not None:
-            self.holder.active = Active(engine, 7)
+            self.holder.active = Active(engine, 7, locator=Locator((ip_network("192.0.2.0/24"),)))
         self.counters = Counters()
         self.spool = SpoolWriter(folder)
         cookies, tokens = CookieBox(SITE, [(1, b"c" * 32)]), TokenBox(SITE, [(1, b"t" * 32)])

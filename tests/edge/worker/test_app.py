@@ -331,3 +331,15 @@ def test_nothing_but_http(worker: Worker) -> None:
 
     with pytest.raises(RuntimeError):
         worker.run(upgrade)
+
+
+def test_a_bot_gets_the_plain_page_and_counts_for_nothing(worker: Worker) -> None:
+    worker.site.says[b"/film/alien"] = cached()
+    bot = {**FULL, "user-agent": "Mozilla/5.0 (compatible; Googlebot/2.1; +http://www.google.com/bot.html)"}
+    for _ in range(2):  # from the site, and kept
+        answer = worker.get("/film/alien", bot)
+        assert (answer.status, answer.body) == (200, PAGE)
+        assert not answer.values("set-cookie")
+    assert not worker.records()
+    assert worker.counters.snapshot()['nearside_pages_total{kind="bot"}'] == 2
+    assert TEMPLATE.search(worker.get("/film/alien", FULL).body)

@@ -19,6 +19,7 @@ from edge.worker import control
 from edge.worker.active import Holder
 from edge.worker.control import Activator, ControlLink
 from edge.worker.counters import Counters
+from edge.worker.locator import NOBODY
 from edge.worker.plain import PlainPages
 from tests.workspaces.make import SITE
 
@@ -43,7 +44,7 @@ folder_of: Callable[[Path, str], Path] = bundle_folder
 
 
 def activate(state: Path, holder: Holder) -> dict[str, Any] | None:
-    return asyncio.run(Activator(state, SITE, holder).activate())
+    return asyncio.run(Activator(state, SITE, holder, NOBODY).activate())
 
 
 def test_before_the_first_activation_there_is_nothing_to_tell(state: Path) -> None:
@@ -188,7 +189,9 @@ async def listening(agent: FakeAgent, state: Path) -> AsyncIterator[None]:
 
 @asynccontextmanager
 async def linked(state: Path, holder: Holder, counters: Counters, pages: PlainPages) -> AsyncIterator[None]:
-    link = ControlLink(state, {"worker": 1, "spool": "ab"}, Activator(state, SITE, holder), pages, counters)
+    link = ControlLink(
+        state, {"worker": 1, "spool": "ab"}, Activator(state, SITE, holder, NOBODY), pages, counters
+    )
     task = asyncio.create_task(link.run())
     try:
         yield

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import yaml
 
-from edge.worker.device import OTHER, browser, device_type, system
+from edge.worker.device import OTHER, browser, device_type, is_bot, system
 
 SYSTEM_OF = {
     "ATV OS X": "tv",
@@ -89,6 +89,17 @@ def test_browsers(data_dir: Path) -> None:
     ]
     assert len(right) == 8959
     assert sum(right) / len(right) >= 0.998
+
+
+def test_bots(data_dir: Path) -> None:
+    cases = _cases(data_dir, "tests/test_device.yaml")
+    found = [case for case in cases if is_bot(case["user_agent_string"].encode())]
+    spiders = [case for case in cases if case["family"] == "Spider"]
+    assert len(spiders) == 73
+    assert sum(case in found for case in spiders) >= 58
+    # WhatsApp asks for the page to show a preview of it, whatever device it runs on.
+    people = [case for case in found if case not in spiders and "WhatsApp" not in case["user_agent_string"]]
+    assert [case["user_agent_string"] for case in people if "pider" not in case["user_agent_string"]] == []
 
 
 @pytest.mark.parametrize(("family", "kind"), [("iPhone", "mobile"), ("iPad", "tablet"), ("iPod", "mobile")])

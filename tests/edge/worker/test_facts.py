@@ -2,6 +2,7 @@
 
 import math
 from datetime import datetime
+from ipaddress import ip_network
 from typing import Any
 from urllib.parse import parse_qsl, quote_plus
 from zoneinfo import ZoneInfo
@@ -17,6 +18,7 @@ from edge.visitor.state import VisitorState
 from edge.worker.builtin import BUILTIN, clock_readers
 from edge.worker.clock import local_time
 from edge.worker.facts import MAX_QUERY_FIELDS, MAX_TEXT_CHARS, AttributeReader, Request
+from edge.worker.locator import Locator
 
 IPHONE = b"Mozilla/5.0 (iPhone; CPU iPhone OS 17_0 like Mac OS X) AppleWebKit/605 Mobile/15E Safari"
 PIXEL = b"Mozilla/5.0 (Linux; Android 14; Pixel 8) AppleWebKit/537.36 Chrome/120.0 Mobile Safari/537.36"
@@ -33,11 +35,14 @@ HEADERS = (
 
 def read(source: str, type_: str = "string", name: str = "x", **request: Any) -> Any:
     """The one attribute of a request; None where it is missing."""
-    asked = Request(request.get("path", "/"), request.get("query", b""), request.get("headers", {}))
+    asked = Request(
+        request.get("path", "/"), request.get("query", b""), request.get("headers", {}), "192.0.2.1"
+    )
     asked.now_ms, asked.tier = request.get("now_ms", 0), request.get("tier", "contextual")
     asked.state = asked.before = request.get("state", VisitorState())
     schema = RulesSchema((Attribute(name, type_, source),), (), ())
-    return AttributeReader(schema, (name,)).attributes(asked).get(name)
+    believing = Locator((ip_network("192.0.2.0/24"),))
+    return AttributeReader(schema, (name,), locator=believing).attributes(asked).get(name)
 
 
 def builtin(name: str, **request: Any) -> Any:
