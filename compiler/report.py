@@ -56,7 +56,7 @@ class Report:
         for role, manifest in self.manifests.items():
             lines.append(f"{role}:")
             lines += [f"  {a.name:<28} {_size(a.size):>10}  {a.sha256[:12]}" for a in manifest.artifacts]
-        lines.append("holds:  " + _listed(self.counts))
+        lines.append("holds:  " + _listed({name: count for name, count in self.counts.items() if count}))
         lines.append("golden: " + _listed(self.golden) + "; all answered alike by the edge's runtime")
         lines.append("took:   " + ", ".join(f"{name} {ms:.0f} ms" for name, ms in self.timings_ms.items()))
         lines += [str(problem) for problem in self.warnings]
