@@ -39,4 +39,5 @@ def flat(condition: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
             parts.append(flat(wanted, f"{prefix}{name}."))
         else:
             parts.append({prefix + name: wanted})
-    return parts[0] if len(parts) == 1 else {"$and": parts}
+    merged = {name: wanted for part in parts for name, wanted in part.items()}
+    return merged if len(merged) == sum(map(len, parts)) else {"$and": parts}

@@ -288,6 +288,32 @@ def report(
 
 
 @app.command()
+def audience(
+    source: Annotated[Path, typer.Argument(help="Workspace or bundle folder.")],
+    log: Annotated[Path | None, typer.Option(help="An origin's data folder, or spool segments.")] = None,
+    contexts: Annotated[
+        Path | None, typer.Option(help="Contexts: a folder of *.json, a list in one, or lines in a .jsonl.")
+    ] = None,
+    bundles: Annotated[
+        Path | None, typer.Option(help="The log's bundles: then what nobody had counts as known.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Count, of a sample of requests, how many each audience would have and each campaign would get."""
+    from origin import audience_shown, shown
+    from origin.audience import measure
+    from origin.preview import open_rules
+    from origin.sample import Log, Stated
+
+    if (log is None) == (contexts is None):
+        raise typer.BadParameter("name either --log or --contexts")
+    with shown.problems():
+        view = open_rules(source)
+    sample = Log(log, view, bundles) if log else Stated(contexts or Path(), view)
+    audience_shown.sizes(measure(view, sample.requests()), log=log is not None, as_json=as_json)
+
+
+@app.command()
 def demo(
     once: Annotated[bool, typer.Option("--once", help="Run the loop to its end, and exit.")] = False,
     data: Annotated[Path | None, typer.Option(help="Folder of MovieLens 100K.")] = None,

@@ -32,22 +32,22 @@ def considered(race: Race, placement: str, killed: tuple[str, ...]) -> Iterator[
     own = [campaign for campaign in written.campaigns if position in campaign.placements]
     matched = race.matched(placement)
     first = {campaign.id for campaign in sorted(own, key=lambda c: c.id not in matched)[:MAX_LINES]}
-    whom = Whom(written)
+    asked = Asked(written)
     for campaign in own:
         if campaign.id not in first:
             continue
         if campaign.id in matched:
             fate = _fate(race, campaign, placement, matched[campaign.id])
         else:
-            fate = _why_not(campaign, whom, race.context.attributes, killed)
+            fate = _why_not(campaign, asked, race.context.attributes, killed)
         yield f"{campaign.id}, priority {campaign.priority}: {fate}"
     if len(own) > MAX_LINES:
         holding = max(0, len(matched) - MAX_LINES)
         yield f"and {len(own) - MAX_LINES:,} more, of which {holding:,} hold, and are weaker"
 
 
-class Whom:
-    """Whom the campaigns of a bundle are for."""
+class Asked:
+    """Whom the campaigns of a bundle are for, as it was written."""
 
     def __init__(self, written: Written) -> None:
         self._audiences = {audience.name: json.loads(audience.condition) for audience in written.audiences}
@@ -60,12 +60,14 @@ class Whom:
         return failure(json.loads(campaign.condition or "{}"), attributes, self._groups)
 
 
-def _why_not(campaign: Campaign, whom: Whom, attributes: Mapping[str, Value], killed: tuple[str, ...]) -> str:
+def _why_not(
+    campaign: Campaign, asked: Asked, attributes: Mapping[str, Value], killed: tuple[str, ...]
+) -> str:
     now = attributes.get(NOW)
     found = [
         "it is killed" if campaign.id in killed else "",
         closed(campaign.when, int(now) if isinstance(now, int | float) else None),
-        whom.failure(campaign, attributes),
+        asked.failure(campaign, attributes),
     ]
     return f"no, {'; and '.join(filter(None, found)) or 'its rules do not hold'}"
 

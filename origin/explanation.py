@@ -29,7 +29,7 @@ _WHY: Final = {
 def explain(view: View, context: Context, decision: Decision, killed: tuple[str, ...] = ()) -> Iterator[str]:
     """Lines about the decision of this bundle in this context: each placement, and all who wanted it."""
     won = {slot.placement: slot for slot in decision.slots}
-    race = Race(view, context, killed)
+    race = Race(view, context, view.alive(killed))
     bandits = [bandit.id for bandit in view.chooser.bandits]
     for placement in context.placements:
         shown = _what(won[placement], bandits) if placement in won else _default(race, placement)

@@ -29,12 +29,11 @@ class Lost(NamedTuple):
 
 
 class Race:
-    """One context, decided; `killed` campaigns take no part."""
+    """One context, decided among the campaigns that are `alive`, as `View.alive` has them."""
 
-    def __init__(self, view: View, context: Context, killed: tuple[str, ...] = ()) -> None:
+    def __init__(self, view: View, context: Context, alive: int) -> None:
         self.view = view
         self.context = context
-        alive = view.index.everyone & ~view.campaigns.bits(killed) if killed else view.index.everyone
         self._matched = view.index.match(context.attributes, alive)
         settled = view.chooser.settle(self._matched, context)
         self._winners = dict(settled.winners)

@@ -64,6 +64,11 @@ class View:
         return Chooser(self.choices, self.campaigns, (len(self.contents), len(self.schema.recommenders)))
 
     @cached_property
+    def reads(self) -> tuple[str, ...]:
+        """The attributes that a decision depends on."""
+        return tuple(sorted({*self.index.attributes, *self.chooser.reads}))
+
+    @cached_property
     def written(self) -> Written | None:
         """Audiences and campaigns in their own words; None where the bundle is older than that."""
         return load_written(self.bundle)
@@ -119,6 +124,10 @@ class View:
         context = Context(0, 0, "full", dict(attributes), (), tuple(self.campaigns.masks), unit)
         settled = self.chooser.settle(self.index.match(attributes, self.index.everyone), context)
         return {placement: self.owner(bit) for placement, bit in settled.winners}
+
+    def alive(self, killed: tuple[str, ...] = ()) -> int:
+        """The rule bits of all campaigns but those."""
+        return self.index.everyone & ~self.campaigns.bits(killed) if killed else self.index.everyone
 
     def owner(self, bit: int) -> str:
         """The campaign of a rule bit."""

@@ -210,7 +210,7 @@ def new_table(*columns: str) -> Table:
         "author",
     }
     words |= {"reason", "bundle", "when (UTC)", "campaign before", "campaign after", "serves", "what", "pop"}
-    words |= {"credential", "listens", "last heard (UTC)", "last events (UTC)"}
+    words |= {"audience", "loses", "credential", "listens", "last heard (UTC)", "last events (UTC)"}
     for column in columns:
         is_text = column in words
         justify: Literal["left", "right"] = "left" if is_text else "right"

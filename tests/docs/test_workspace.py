@@ -10,7 +10,7 @@ import pytest
 from compiler.problems import CODES
 from compiler.site import BUILT_IN, TYPES
 from edge.decide.types import CONSENT_TIERS
-from origin.inspection import ContextFile
+from origin.contexts import ContextFile
 from origin.validation import workspace_schemas
 
 SCHEMAS = workspace_schemas()

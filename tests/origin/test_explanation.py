@@ -14,7 +14,7 @@ from edge.decide.types import Context
 from edge.errors import ConfigError
 from edge.rules.bucketing import bucket
 from origin.commands import app
-from origin.considered import Whom
+from origin.considered import Asked
 from origin.race import Race
 from origin.rules_view import View
 from origin.schedule_words import closed
@@ -40,7 +40,7 @@ def told(
 
 
 def unit(low: float, high: float) -> str:
-    """A visitor whose place in hero-words is there, and whom no holdout holds."""
+    """A visitor whose place in hero-words is there, and asked no holdout holds."""
     return next(
         name
         for name in (f"{n:032x}" for n in range(10_000))
@@ -161,15 +161,15 @@ def test_an_older_bundle_says_so(tested: Path, tmp_path: Path) -> None:
 def test_words_agree_with_the_index_in_every_sample_context(tested: Path) -> None:
     view = View(open_bundle(tested, "films"))
     assert view.written is not None
-    whom = Whom(view.written)
+    asked = Asked(view.written)
     seen = {True: 0, False: 0}
     for golden in view.goldens:
         context = Context(0, 0, "full", dict(golden.attributes), (), view.schema.placements, golden.unit)
-        race = Race(view, context)
+        race = Race(view, context, view.alive())
         for campaign in view.written.campaigns:
             now = golden.attributes.get("time.now")
             why = closed(campaign.when, int(now) if isinstance(now, int | float) else None)
-            why = why or whom.failure(campaign, golden.attributes)
+            why = why or asked.failure(campaign, golden.attributes)
             for position in campaign.placements:
                 holds = campaign.id in race.matched(view.schema.placements[position])
                 assert holds == (why == ""), (campaign.id, golden.attributes, why)

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from edge.errors import ConfigError
-from origin.inspection import read_context
+from origin.contexts import read_context
 from origin.replay import load_engine
 
 

@@ -1,0 +1,248 @@
+"""Audience sizes: equal to deciding each request, with what a log can't tell said, not guessed."""
+
+import json
+from collections import Counter
+from pathlib import Path
+from random import Random
+
+import pytest
+from msgspec.structs import replace
+from typer.testing import CliRunner
+
+from compiler.oracle import evaluate
+from compiler.workspace import read_workspace
+from edge.bundle.reader import open_bundle
+from edge.decide.types import Context, DecisionRecord, Value
+from edge.errors import ConfigError
+from edge.events import spool
+from origin.audience import SCHEDULE, CampaignSize, Sizes, measure
+from origin.commands import app
+from origin.preview import open_rules, preview
+from origin.replay import load_engine
+from origin.rules_view import View
+from origin.sample import Log, Stated
+from tests.workspaces.make import EXPERIMENTS, FILES, make_bundle, make_workspace
+
+PLACEMENTS = ("hero", "recommended", "trending")
+JULY_MS = 1_783_000_000_000
+
+
+def requests(bundle: str, count: int, *, leave_out: tuple[str, ...] = ()) -> list[DecisionRecord]:
+    """What an edge would have written down: some visitors come again, some are not known."""
+    random, found = Random(3), []
+    for number in range(count):
+        attributes: dict[str, Value] = {
+            "geo.country": random.choice(["DE", "FR", "AT", "CH"]),
+            "device.type": random.choice(["mobile", "desktop"]),
+            "visitor.visits": random.randint(1, 12),
+            "utm.campaign": "spring",
+        }
+        attributes = {name: value for name, value in attributes.items() if name not in leave_out}
+        visitor = f"{random.randint(0, 60):032x}" if random.random() < 0.8 else ""
+        now = JULY_MS + random.choice([0, 365 * 86_400_000])
+        page = tuple(name for name in PLACEMENTS if random.random() < 0.8)
+        tier = "full" if visitor else "contextual"
+        context = Context(now, number, tier, attributes, ("alien",) if visitor else (), page)
+        found.append(
+            DecisionRecord(f"{number:032x}", "films", "lab", bundle, 1, "", (), visitor, context, ())
+        )
+    return found
+
+
+def write(path: Path, records: list[DecisionRecord]) -> Path:
+    path.write_bytes(b"".join(map(spool.frame, records)))
+    return path
+
+
+@pytest.fixture(scope="module")
+def tested(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The small workspace with experiments, compiled."""
+    return make_bundle(tmp_path_factory.mktemp("audience"), EXPERIMENTS)
+
+
+def campaigns(sizes: Sizes) -> dict[str, CampaignSize]:
+    return {size.id: size for size in sizes.campaigns}
+
+
+def test_counts_are_those_of_deciding_each_request(tested: Path, tmp_path: Path) -> None:
+    records = requests("elsewhere", 600)
+    view = View(open_bundle(tested, "films"))
+    sizes = measure(view, Log(write(tmp_path / "a.seg", records), view).requests())
+    engine = load_engine(tested)
+    workspace = read_workspace(tested.parent / "workspace")
+    gets: Counter[str] = Counter()
+    reached: Counter[str] = Counter()
+    within: Counter[str] = Counter()
+    for record in records:
+        attributes = {**record.context.attributes, "time.now": record.context.now_ms}
+        context = replace(record.context, attributes=attributes, unit=record.visitor)
+        gets.update(set(engine.winners(context).values()))
+        within.update(a.name for a in workspace.audiences if evaluate(a.written, attributes))
+        for campaign in workspace.campaigns:
+            on_page = set(campaign.placements) & set(record.context.placements)
+            reached[campaign.id] += bool(on_page) and evaluate(campaign.whom, attributes)
+    assert {size.name: size.requests for size in sizes.audiences} == dict(within)
+    found = campaigns(sizes)
+    assert {name: size.requests for name, size in found.items()} == {name: gets[name] for name in found}
+    assert {name: size.reached for name, size in found.items()} == {name: reached[name] for name in found}
+    assert all(size.reached == size.requests + size.lost.total() for size in found.values())
+    # Nothing is lost to what nobody can name.
+    kinds = {kind for size in found.values() for kind, _ in size.lost}
+    assert kinds == {"campaign", "holdout", "experiment", "exclusive", SCHEDULE}
+    assert found["alpine-summer"].lost[SCHEDULE, ""] > 0
+    known = {record.visitor for record in records} - {""}
+    assert (sizes.requests, sizes.visitors) == (600, len(known))
+    assert sizes.anonymous == sum(not record.visitor for record in records)
+    assert sizes.worth < 400
+    mobile = {r.visitor for r in records if r.visitor and r.context.attributes["device.type"] == "mobile"}
+    (on_the_go,) = [size for size in sizes.audiences if size.name == "on-the-go"]
+    assert on_the_go.visitors == len(mobile)
+    assert on_the_go.low < on_the_go.requests / 600 < on_the_go.high
+
+
+def test_a_workspace_counts_as_its_bundle(tested: Path, tmp_path: Path) -> None:
+    log = write(tmp_path / "a.seg", requests("elsewhere", 80))
+    sizes = []
+    for source in (tested, tested.parent / "workspace"):
+        view = open_rules(source)
+        sizes.append(measure(view, Log(log, view).requests()))
+    assert sizes[0] == sizes[1]
+
+
+def with_weather(tmp_path: Path) -> View:
+    site = FILES["site.yaml"].replace(
+        "attributes:\n", 'attributes:\n  weather.sky: {type: string, source: "header:x-sky"}\n'
+    )
+    rules = """\
+audiences: {rain: {weather.sky: rain}, dry: {weather.sky: {$ne: rain}}}
+campaigns:
+  - {id: umbrellas, audience: dry, placement: hero, priority: 99, show: {content: app}}
+"""
+    changes = {"site.yaml": site, "rules/weather.yaml": rules}
+    return preview(read_workspace(make_workspace(tmp_path / "weather", changes)))
+
+
+def test_what_the_log_does_not_hold_is_named_and_takes_no_part(tmp_path: Path) -> None:
+    view = with_weather(tmp_path)
+    sizes = measure(view, Log(write(tmp_path / "a.seg", requests("old", 50)), view).requests())
+    assert sizes.unknown == {"weather.sky": ["audience dry", "audience rain", "campaign umbrellas"]}
+    by_name = {size.name: size for size in sizes.audiences}
+    assert (by_name["rain"].of, by_name["on-the-go"].of) == (0, 50)
+    found = campaigns(sizes)
+    assert (found["umbrellas"].of, found["umbrellas"].requests) == (0, 0)
+    # Whoever is missing there would meet it; nobody loses to it all the same.
+    assert all(("campaign", "umbrellas") not in size.lost for size in found.values())
+    assert found["welcome"].requests > 0
+
+
+def test_of_several_bundles_each_tells_what_it_read(tmp_path: Path) -> None:
+    view = with_weather(tmp_path)
+    newer = [
+        replace(r, context=replace(r.context, attributes={**r.context.attributes, "weather.sky": "rain"}))
+        for r in requests("new", 20)
+    ]
+    log = write(tmp_path / "a.seg", [*requests("old", 30), *newer])
+    sizes = measure(view, Log(log, view).requests())
+    by_name = {size.name: size for size in sizes.audiences}
+    assert (by_name["rain"].of, by_name["rain"].requests, by_name["rain"].lacking) == (
+        20,
+        20,
+        ("weather.sky",),
+    )
+    assert campaigns(sizes)["umbrellas"].of == 20
+
+
+def test_what_nobody_had_is_known_where_the_bundle_is_at_hand(tested: Path, tmp_path: Path) -> None:
+    engine = load_engine(tested)
+    records = requests(engine.id, 40, leave_out=("device.type",))
+    other = make_bundle(tmp_path, {"content/app.html": "<p>Another</p>\n"})
+    view = open_rules(other)
+    log = write(tmp_path / "a.seg", records)
+    assert "device.type" in measure(view, Log(log, view).requests()).unknown
+    assert measure(view, Log(log, view, tested).requests()).unknown == {}
+    # The bundle itself is at hand anyway.
+    own = open_rules(tested)
+    assert measure(own, Log(log, own).requests()).unknown == {}
+
+
+def test_what_follows_from_a_decision_needs_no_log_of_it(tmp_path: Path) -> None:
+    site = FILES["site.yaml"] + "audiences: {vip: {list: vip.csv, by: visitor.id}}\n"
+    rules = """\
+audiences:
+  agreed: {consent.tier: full}
+  viewed: {visitor.items: {$gte: 1}}
+  in-july: {time.date: {$gte: "2026-07-01", $lt: "2026-08-01"}}
+  members: {audience.vip: true}
+"""
+    changes = {"site.yaml": site, "rules/more.yaml": rules, "vip.csv": f"{1:032x}\n{2:032x}\n"}
+    view = preview(read_workspace(make_workspace(tmp_path / "w", changes)))
+    records = requests("old", 300)
+    sizes = measure(view, Log(write(tmp_path / "a.seg", records), view).requests())
+    by_name = {size.name: size for size in sizes.audiences}
+    known = sum(bool(record.visitor) for record in records)
+    assert by_name["agreed"].requests == by_name["viewed"].requests == known
+    assert by_name["in-july"].requests == sum(r.context.now_ms == JULY_MS for r in records)
+    members = [r for r in records if r.visitor in (f"{1:032x}", f"{2:032x}")]
+    assert by_name["members"].requests == by_name["vip"].requests == len(members) > 0
+    assert by_name["vip"].visitors == 2
+    assert sizes.unknown == {}
+
+
+def test_an_older_bundle_and_an_empty_log_are_refused(tested: Path, tmp_path: Path) -> None:
+    view = open_rules(tested)
+    with pytest.raises(ConfigError, match="no request"):
+        measure(view, Log(write(tmp_path / "a.seg", []), view).requests())
+    older = View(view.bundle)
+    object.__setattr__(older, "written", None)
+    with pytest.raises(ConfigError, match="compile it again"):
+        measure(older, [])
+
+
+def test_contexts_of_a_folder_a_list_and_lines(tested: Path, tmp_path: Path) -> None:
+    mobile = {"attributes": {"device.type": "mobile"}, "unit": "a", "placements": ["hero"]}
+    other = {"attributes": {"device.type": "desktop"}}
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "folder/a.json").write_text(json.dumps(mobile, indent=1))
+    (tmp_path / "folder/b.json").write_text(json.dumps(other))
+    (tmp_path / "list.json").write_text(json.dumps([mobile, other]))
+    (tmp_path / "lines.jsonl").write_text(f"{json.dumps(mobile)}\n\n{json.dumps(other)}\n")
+    view = open_rules(tested)
+    found = [
+        measure(view, Stated(tmp_path / name, view).requests())
+        for name in ("folder", "list.json", "lines.jsonl")
+    ]
+    assert found[0] == found[1] == found[2]
+    assert (found[0].requests, found[0].visitors) == (2, 1)
+    assert campaigns(found[0])["mobile-hero"].requests == 1
+    (tmp_path / "lines.jsonl").write_text(f'{json.dumps(mobile)}\n{{"tier": "all"}}\n')
+    with pytest.raises(ConfigError, match=r"lines\.jsonl:2: tier is one of"):
+        measure(view, Stated(tmp_path / "lines.jsonl", view).requests())
+    (tmp_path / "list.json").write_text('[{}, {"attributes": {"geo.county": "DE"}}]')
+    with pytest.raises(ConfigError, match=r"list\.json, context 2: no attribute 'geo.county'"):
+        measure(view, Stated(tmp_path / "list.json", view).requests())
+
+
+def run(*options: object) -> str:
+    result = CliRunner().invoke(app, ["audience", *map(str, options)])
+    assert result.exit_code == 0, result.output
+    return result.output
+
+
+def test_the_command(tested: Path, tmp_path: Path) -> None:
+    log = write(tmp_path / "a.seg", requests("elsewhere", 100))
+    text = run(tested.parent / "workspace", "--log", log)
+    assert text.startswith("100 requests, 2026-07-02 13:46 to 2027-07-02 13:46 UTC: ")
+    document = json.loads(run(tested, "--log", log, "--json"))
+    by_name = {entry["name"]: entry for entry in document["audiences"]}
+    assert by_name["on-the-go"]["requests"] == round(by_name["on-the-go"]["share"] * 100)
+    (words,) = [entry for entry in document["campaigns"] if entry["id"] == "words"]
+    assert words["requests"] + sum(lost["requests"] for lost in words["lost"]) == words["reached"]
+    (tmp_path / "less").mkdir()
+    log = write(tmp_path / "less/a.seg", requests("elsewhere", 9, leave_out=("device.type",)))
+    text = run(tested, "--log", log)
+    assert (
+        "device.type cannot be known from this log; it matters to audience on-the-go, campaign mobile-"
+        in text
+    )
+    assert json.loads(run(tested, "--log", log, "--json"))["audiences"][1]["requests"] is None
+    assert CliRunner().invoke(app, ["audience", str(tested)]).exit_code == 2
