@@ -30,6 +30,7 @@ def choices(workspace: Workspace, find: Find) -> fmt.Choices | None:
         tuple(_holdout(holdout, workspace) for holdout in workspace.holdouts),
         _groups(workspace),
         tuple(_bandit(bandit, workspace, find) for bandit in used_bandits(workspace)),
+        {name: find(Show(content))[1] for name, content in sorted(workspace.site.defaults.items())},
     )
     return found if found != fmt.Choices() else None
 

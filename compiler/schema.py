@@ -10,6 +10,7 @@ from compiler.domains import MAX_VALUES
 from compiler.fields import ID, MAX_ID_CHARACTERS
 from compiler.groups import MAX_GROUP_VALUES, MAX_GROUPS
 from compiler.lists import MAX_LISTS
+from compiler.placements import MAX_PLACEMENTS
 from compiler.schema_conditions import condition_definitions
 from compiler.schema_experiments import bandit_schema, experiment_schema, holdout_schema
 from compiler.schema_schedule import schedule_schema
@@ -20,7 +21,6 @@ from compiler.site import (
     COOKIE,
     MAX_ATTRIBUTE_CHARACTERS,
     MAX_ATTRIBUTES,
-    MAX_PLACEMENTS,
     OWN_SOURCE,
     QUERY,
     SECRET_HEADERS,
@@ -83,7 +83,7 @@ def _site() -> Schema:
         "site": _id("The site's id. It stands in URLs, keys and bundles."),
         "placements": _one_or_more(
             'Named places in the site\'s pages, marked data-placement="NAME".',
-            _id("A placement's name."),
+            {"anyOf": [_id("A placement's name."), _placement()]},
             maxItems=MAX_PLACEMENTS,
         ),
         "attributes": {
@@ -148,6 +148,14 @@ def _site() -> Schema:
         },
     }
     return _document("site.yaml", "What Nearside knows of the site.", _mapping(keys, ("site", "placements")))
+
+
+def _placement() -> Schema:
+    keys = {
+        "name": _id("The placement's name."),
+        "default": _text("The content that it shows when no campaign wins. Left out: the site's own markup."),
+    }
+    return _mapping(keys, ("name",))
 
 
 def _behaviours() -> Schema:

@@ -10,6 +10,7 @@ from compiler.domains import read_values
 from compiler.fields import Fields, check_id
 from compiler.holdouts import read_holdouts
 from compiler.lists import attributes_of_lists, read_lists
+from compiler.placements import read_placements
 from compiler.problems import Problems, nearest
 from compiler.types import Site
 from compiler.yaml_lines import Node, read_yaml
@@ -18,7 +19,6 @@ from edge.decide.types import CONSENT_TIERS
 from edge.worker.place import BY_ADDRESS, FRONTS, NO_FRONT
 
 PATH: Final = "site.yaml"
-MAX_PLACEMENTS: Final = 256
 MAX_ATTRIBUTES: Final = 256
 TYPES: Final = ("string", "number", "boolean")
 
@@ -90,7 +90,8 @@ def read_site(folder: Path, problems: Problems) -> Site | None:
     name = fields.text("site", required=True) or ""
     if name:
         check_id(name, "a site", (PATH, fields.line_of("site")), problems)
-    placements = _read_placements(fields, problems)
+    places = read_placements(fields, problems)
+    placements = tuple(place.name for place in places)
     front = _read_front(fields)
     attributes = _read_attributes(fields.mapping("attributes"), front, problems)
     values = read_values(fields.mapping("attributes"), PATH, problems)
@@ -101,27 +102,13 @@ def read_site(folder: Path, problems: Problems) -> Site | None:
     lists = read_lists(fields, folder, attributes, problems)
     attributes = _sorted((*attributes, *attributes_of(behaviours), *attributes_of_lists(lists)))
     fields.close()
-    return Site(name, placements, attributes, item_path, cookie, default, holdouts, behaviours, lists, values)
+    return Site(
+        name, placements, attributes, item_path, cookie, default, holdouts, behaviours, lists, values, places
+    )
 
 
 def _sorted(attributes: Iterable[fmt.Attribute]) -> tuple[fmt.Attribute, ...]:
     return tuple(sorted(attributes, key=lambda attribute: attribute.name))
-
-
-def _read_placements(fields: Fields, problems: Problems) -> tuple[str, ...]:
-    found: list[str] = []
-    given = fields.texts("placements", required=True)
-    if len(given) > MAX_PLACEMENTS:
-        message = f"has {len(given)} placements"
-        fields.error(fields.line_of("placements"), "too-large", message, f"at most {MAX_PLACEMENTS}")
-        return ()
-    for name, line in given:
-        if check_id(name, "a placement", (PATH, line), problems):
-            if name in found:
-                fields.error(line, "duplicate-id", f"has the placement {name!r} twice", "keep one of them")
-            else:
-                found.append(name)
-    return tuple(found)
 
 
 def _read_front(fields: Fields) -> str:

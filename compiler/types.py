@@ -16,10 +16,20 @@ from edge.rules.values import Value
 
 
 @dataclass(frozen=True)
+class Placement:
+    """A named place in the site's pages; `default` is the content that it has when no campaign wins."""
+
+    name: str
+    default: str
+    path: str
+    line: int
+
+
+@dataclass(frozen=True)
 class Site:
     """site.yaml; `attributes` are all of them, the built-in ones too, sorted by name.
 
-    `values` are those that an attribute can have, where that is known.
+    `placements` are the names of `places`; `values` those that an attribute can have, where that is known.
     """
 
     name: str
@@ -32,6 +42,12 @@ class Site:
     behaviours: tuple["BehaviourConfig", ...] = ()
     lists: tuple["IdList", ...] = ()
     values: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    places: tuple[Placement, ...] = ()
+
+    @property
+    def defaults(self) -> dict[str, str]:
+        """The content that a placement has when no campaign wins, where it has one."""
+        return {place.name: place.default for place in self.places if place.default}
 
 
 @dataclass(frozen=True)
@@ -280,10 +296,11 @@ class Workspace:
     bandits: tuple[Bandit, ...] = ()
 
     def shows(self) -> set[Show]:
-        """All that campaigns may show, by themselves or by their experiments and bandits."""
+        """All that may be shown: by campaigns, their experiments and bandits, and where none wins."""
         tested = {campaign.experiment for campaign in self.campaigns}
         drawn = {campaign.bandit for campaign in self.campaigns}
         parts = [v.shows.values() for e in self.experiments if e.id in tested for v in e.variations]
         parts += [arm.shows.values() for b in self.bandits if b.id in drawn for arm in b.arms]
         alone = {c.show for c in self.campaigns if not c.experiment and not c.bandit}
-        return alone | {show for shows in parts for show in shows}
+        defaults = {Show(content) for content in self.site.defaults.values()}
+        return alone | defaults | {show for shows in parts for show in shows}

@@ -12,6 +12,7 @@ from compiler.content import read_contents
 from compiler.fields import Fields, check_id
 from compiler.holes import check_holes
 from compiler.lint_campaigns import note_shadowed
+from compiler.placements import check_defaults
 from compiler.problems import Problems, WorkspaceError, nearest
 from compiler.reads import check_sources
 from compiler.site import PATH as SITE_PATH
@@ -93,6 +94,7 @@ def read_workspace(folder: Path, check_settings: CheckSettings = _accept) -> Wor
             _stems(folder, "catalogs/cards", ".html"),
         )
         rules = read_rules(folder, site, names, problems)
+        check_defaults(site.places, names.contents, problems)
         check_sources(rules.campaigns, site, problems)
         check_holes(contents, site, problems)
         if catalog.path:  # else it can't be read, and that is told

@@ -72,6 +72,7 @@ def diff(a: Bundle, b: Bundle) -> BundleDiff:
 
 def _site(before: View, after: View) -> Iterator[str]:
     yield from _names("placement", before.schema.placements, after.schema.placements)
+    yield from _defaults(before, after)
     old = {a.name: f"{a.type} from {a.source}" for a in before.schema.attributes}
     new = {a.name: f"{a.type} from {a.source}" for a in after.schema.attributes}
     yield from _names("attribute", old, new)
@@ -88,6 +89,14 @@ def _audiences(before: View, after: View) -> Iterator[str]:
     if before.written and after.written:
         yield from audience_changes(before.written, after.written)
     yield from _mapping("ids of list", _hashes(before, "rules", "lists"), _hashes(after, "rules", "lists"))
+
+
+def _defaults(before: View, after: View) -> Iterator[str]:
+    """What placements show that nobody wins."""
+    for name in sorted(before.defaults.keys() | after.defaults.keys()):
+        was, now = (side.defaults.get(name, "the site's own") for side in (before, after))
+        if was != now:
+            yield f"default of {name}: {was} → {now}"
 
 
 def _campaigns(before: View, after: View) -> Iterator[str]:

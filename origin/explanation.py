@@ -14,7 +14,7 @@ from edge.decide.choice import (
     Enrolment,
     Held,
 )
-from edge.decide.types import Context, Decision, Slot
+from edge.decide.types import DEFAULT, Context, Decision, Slot
 from origin.considered import considered
 from origin.race import Race
 from origin.rules_view import View
@@ -28,7 +28,7 @@ _WHY: Final = {
 
 def explain(view: View, context: Context, decision: Decision, killed: tuple[str, ...] = ()) -> Iterator[str]:
     """Lines about the decision of this bundle in this context: each placement, and all who wanted it."""
-    won = {slot.placement: slot for slot in decision.slots}
+    won = {slot.placement: slot for slot in decision.slots if slot.policy != DEFAULT}
     race = Race(view, context, view.alive(killed))
     bandits = [bandit.id for bandit in view.chooser.bandits]
     for placement in context.placements:
@@ -41,8 +41,9 @@ def explain(view: View, context: Context, decision: Decision, killed: tuple[str,
 
 
 def _default(race: Race, placement: str) -> str:
-    winner = race.winner(placement)
-    return f"the default, as campaign {winner} has nothing to list" if winner else "the default"
+    winner, own = race.winner(placement), race.view.defaults.get(placement)
+    default = f"the default, {own}" if own else "the default"
+    return f"{default}, as campaign {winner} has nothing to list" if winner else default
 
 
 def _what(slot: Slot, bandits: Collection[str]) -> str:

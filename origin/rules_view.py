@@ -58,6 +58,11 @@ class View:
         """Experiments, bandits, holdouts and groups."""
         return load_choices(self.bundle) or fmt.Choices()
 
+    @property
+    def defaults(self) -> dict[str, str]:
+        """The default content of placements, in words."""
+        return {name: self.what(CONTENT, content) for name, content in self.choices.defaults.items()}
+
     @cached_property
     def chooser(self) -> Chooser:
         """Who wins where they have a say."""

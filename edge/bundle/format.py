@@ -251,12 +251,15 @@ class Choices(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defa
     ----------
     groups : tuple[tuple[int, ...], ...]
         Campaigns by position, of which a page shows one: of each group the strongest first.
+    defaults : dict[str, int]
+        By placement, the content that it has where nothing else is shown, by position.
     """
 
     experiments: tuple[Experiment, ...] = ()
     holdouts: tuple[Holdout, ...] = ()
     groups: tuple[tuple[int, ...], ...] = ()
     bandits: tuple[Bandit, ...] = ()
+    defaults: dict[str, int] = {}
 
 
 class RulesGolden(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):

@@ -27,6 +27,8 @@ def check_choices(document: fmt.Choices, campaigns: Campaigns, shown: tuple[int,
         _check_experiment(experiment, shown)
     for bandit in document.bandits:
         _check_bandit(bandit, shown)
+    for name, content in document.defaults.items():
+        _demand(name in campaigns.masks and 0 <= content < shown[0], f"{name!r} has no such default")
     known = range(len(campaigns.ids))
     for holdout in document.holdouts:
         _demand(0 <= holdout.share <= 1, f"holdout {holdout.id!r} has share {holdout.share}")

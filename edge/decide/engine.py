@@ -3,6 +3,8 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
+from msgspec import structs
+
 from edge.bundle import format as fmt
 from edge.bundle.arrays import unpack
 from edge.bundle.format import Artifact, RulesSchema
@@ -16,7 +18,7 @@ from edge.decide.choice import Chooser, Settled, load_choices
 from edge.decide.fuse import Fuse, load_lists
 from edge.decide.holes import fill, load_holes
 from edge.decide.recommender import Recommender
-from edge.decide.types import Context, Decision, Slot, Value
+from edge.decide.types import DEFAULT, Context, Decision, Slot, Value
 from edge.errors import BundleError
 from edge.rules.index import Index
 
@@ -65,6 +67,11 @@ class Engine:
         )
         shown = (len(self._content_ids), len(self.schema.recommenders))
         self.chooser = Chooser(choices, self._campaigns, shown) if choices else None
+        defaults = choices.defaults if choices else {}
+        self._defaults = {
+            name: Slot(name, DEFAULT, content=self._content_ids[content].decode())
+            for name, content in defaults.items()
+        }
         self._special = self.chooser.special if self.chooser else None
         if self._campaigns.size != self._index.size:
             raise BundleError("arrays", "index and campaigns differ in size")
@@ -162,12 +169,13 @@ class Engine:
             if any(action[bit] == RECOMMENDER for _, bit in winners) or (settled and settled.lists):
                 wanted[context.history] = {}
         self._recommend(wanted)
-        return [
+        decisions = [
             self._decision(winners, wanted.get(history, {}), settled)
             if winners or settled is not None
             else _NOTHING
             for winners, history, settled in chosen
         ]
+        return list(map(self._with_defaults, decisions, contexts)) if self._defaults else decisions
 
     def winners(self, context: Context, killed: tuple[str, ...] = ()) -> dict[str, str]:
         """The campaign that wins each placement of the context; absent where none does."""
@@ -188,6 +196,16 @@ class Engine:
         if settled is None:
             return Decision(self._slots(winners, lists, {}))
         return Decision(self._slots(winners, lists, settled.arms), settled.excluded, settled.assigned)
+
+    def _with_defaults(self, decision: Decision, context: Context) -> Decision:
+        """The decision with the default contents of those placements that have no slot."""
+        held = {slot.placement: slot for slot in decision.slots}
+        bare = [name for name in context.placements if name in self._defaults and name not in held]
+        if not bare:
+            return decision
+        held |= {name: self._defaults[name] for name in bare}
+        ordered = [held.pop(name) for name in context.placements if name in held]
+        return structs.replace(decision, slots=(*ordered, *held.values()))
 
     def _recommend(self, wanted: dict[tuple[str, ...], Lists]) -> None:
         """Fill in the lists of each history: remembered ones, and the others by one inference call.
@@ -248,6 +266,7 @@ class Engine:
     def _slot_of(self, arm: Arm, placement: str, bit: int, lists: Lists) -> Slot:
         """The slot of a variation or an arm: one that shows nothing stands in the record, too."""
         action, target = arm.shows.get(placement, (EXPERIMENT, 0))
+        default = self._defaults.get(placement)
         content, name, card = "", "", ""
         items: tuple[str, ...] = ()
         if action == CONTENT:
@@ -255,6 +274,8 @@ class Engine:
         elif action == RECOMMENDER:
             name, card, limit = self.schema.recommenders[target]
             items = lists[name][:limit]
+        if default is not None and not content and not items:
+            content, name, card = default.content, "", ""
         drawn = (arm.propensity, arm.experiment, arm.variation)
         return Slot(placement, self._campaign(bit), content, items, name, card, *drawn)
 

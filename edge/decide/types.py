@@ -52,15 +52,19 @@ class Context(msgspec.Struct, frozen=True, array_like=True):
     forced: tuple[tuple[str, str], ...] = ()
 
 
+DEFAULT: Final = "$default"
+"""The policy of a slot that no campaign won, and that shows its placement's default; no id is like it."""
+
+
 class Slot(msgspec.Struct, frozen=True, array_like=True):
     """What one placement shows, and why.
 
-    `policy` is the id of the campaign that won. Either `content` names a
+    `policy` is the id of the campaign that won, or `DEFAULT`. Either `content` names a
     content, or `items` lists item ids by position, from the candidate set
     `candidates` (a recommender's name), as cards of the template `card`.
     `propensity` is the probability with which the policy chose this. Where the
     campaign is an experiment's, `experiment` and `variation` say which; a
-    variation may show nothing: then the site's default stands there.
+    variation may show nothing: then the placement's default stands there.
     """
 
     placement: str

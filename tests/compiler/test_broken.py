@@ -130,6 +130,11 @@ CASES: Mapping[str, tuple[Changes, tuple[str, int, str]]] = {
     "no placements": (_site("placements: [hero, recommended, trending]\n", ""), ("site.yaml", 1, "missing-key")),
     "placement twice": (_site("[hero,", "[hero, hero,"), ("site.yaml", 2, "duplicate-id")),
     "bad placement": (_site("[hero,", "[Hero!, hero,"), ("site.yaml", 2, "bad-id")),
+    "placement is a list": (_site("[hero,", "[[hero],"), ("site.yaml", 2, "wrong-type")),
+    "placement without a name": (_site("[hero,", "[{default: app}, hero,"), ("site.yaml", 2, "missing-key")),
+    "placement with a wish": (_site("[hero,", "[{name: hero, wish: 1},"), ("site.yaml", 2, "unknown-key")),
+    "default is gone": (_site("[hero,", "[{name: hero, default: welcom},"), ("site.yaml", 2, "unknown-name")),
+    "default is no id": (_site("[hero,", "[{name: hero, default: {content: app}},"), ("site.yaml", 2, "wrong-type")),
     "built-in attribute": (
         _site("  geo.country", "  device.type: {type: string, source: header:x}\n  geo.country"),
         ("site.yaml", 5, "duplicate-id"),

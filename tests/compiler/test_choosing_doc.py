@@ -13,10 +13,10 @@ from compiler.walk import Walk
 from compiler.workspace import Workspace, read_workspace
 from edge.bundle.reader import open_bundle
 from edge.decide.engine import Engine
-from edge.decide.types import Context
+from edge.decide.types import DEFAULT, Context
 from origin.explanation import explain
 from origin.rules_view import View
-from tests.workspaces.make import SITE, make_workspace, train_models
+from tests.workspaces.make import FILES, SITE, make_workspace, train_models
 
 PAGE = (Path(__file__).resolve().parents[2] / "docs" / "choosing.md").read_text(encoding="utf-8")
 EXAMPLES = re.findall(r"```yaml\n(.*?)```", PAGE, re.DOTALL)
@@ -27,7 +27,12 @@ PLACEMENTS = ("hero", "recommended", "trending")
 def example(folder: Path, text: str) -> Workspace:
     """The small workspace with an example's rules in the place of its own."""
     bare: Mapping[str, str | None] = {"rules/campaigns.yaml": None, "rules/audiences.yaml": None}
-    return read_workspace(make_workspace(folder / "workspace", {**bare, **TEXTS, "rules/example.yaml": text}))
+    placements, rules = text, ""
+    if not text.startswith("placements:"):
+        placements, rules = "placements: [hero, recommended, trending]\n", text
+    site = FILES["site.yaml"].replace("placements: [hero, recommended, trending]\n", placements)
+    changes = {**bare, **TEXTS, "site.yaml": site, "rules/example.yaml": rules or "campaigns: []\n"}
+    return read_workspace(make_workspace(folder / "workspace", changes))
 
 
 def load(workspace: Workspace, folder: Path) -> Engine:
@@ -61,6 +66,7 @@ CLAIMS: Mapping[str, Callable[[Engine], bool]] = {
     "id: for-phones": lambda e: (
         seen(e) == {"hero": "warm"} and seen(e, device_type="mobile") == {"hero": "cool"}
     ),
+    "{name: hero, default: cool}": lambda e: seen(e) == {"hero": "cool"},
     "id: greeting": lambda e: near(shares(e, SEEDS), {"['warm']": 0.7, "['cool']": 0.2, "['quiet']": 0.1}),
     "id: twice": lambda e: near(
         shares(e, SEEDS), {str([one, two]): 0.25 for one in ("warm", "cool") for two in ("warm", "cool")}
@@ -82,7 +88,8 @@ def test_each_example_does_what_the_page_says(text: str, tmp_path: Path) -> None
     for asked in (*SEEDS[:50], *VISITORS[:50]):
         won = walk.won({}, asked.unit, asked.seed)
         told = {p: (name, part) for p, (name, part) in zip(PLACEMENTS, won, strict=True) if name}
-        assert {s.placement: (s.policy, s.variation) for s in engine.decide(asked).slots} == told
+        slots = [slot for slot in engine.decide(asked).slots if slot.policy != DEFAULT]
+        assert {s.placement: (s.policy, s.variation) for s in slots} == told
 
 
 def test_the_line_of_explain_is_what_the_command_prints(tmp_path: Path) -> None:

@@ -30,6 +30,7 @@ BEYOND = {
     "unknown attribute", "inline condition", "unknown audience", "unknown placement", "unknown content",
     "unknown recommender", "unknown card", "unknown fallback", "content is gone",  # names of other files
     "interactions are gone", "endless path", "models without items", "bad model name",  # about files
+    "default is gone",  # a name of another file
     "place without a front", "built in as another type",  # two values beside each other
     "list is gone", "list by a number", "list of rows", "empty list",
     "audience that is a list",  # of other files
@@ -105,7 +106,7 @@ def test_the_keys_are_those_that_the_readers_ask_for(tmp_path: Path, monkeypatch
         return node(self, key, required=required)
 
     monkeypatch.setattr(Fields, "node", note)
-    site = str(EXPERIMENTS.get("site.yaml", FILES["site.yaml"])) + MORE
+    site = str(EXPERIMENTS["site.yaml"]).replace("[hero,", "[{name: hero, default: app},") + MORE
     changes = {**EXPERIMENTS, **BANDITS, **WEEKENDS, **GROUPED, "site.yaml": site}
     assert read_workspace(make_workspace(tmp_path, changes)).campaigns
     # A campaign reads `show` by its keys before it asks for them.

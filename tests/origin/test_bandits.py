@@ -22,7 +22,7 @@ from origin.service import open_origin
 from origin.settings import Settings
 from origin.store import Segment
 from tests.origin.world import Keys
-from tests.workspaces.make import BANDITS, make_bundle
+from tests.workspaces.make import BANDITS, FILES, make_bundle
 
 RULES = BANDITS["rules/bandits.yaml"]
 
@@ -111,6 +111,21 @@ def test_a_log_is_replayed_and_a_changed_arm_is_found(drawn: Path) -> None:
     assert again(engines, log).different == 0
     reseeded = [replace(one, context=replace(one.context, seed=one.context.seed + 1000)) for one in log]
     assert again(engines, reseeded).different > 50
+
+
+def test_a_default_is_told_and_its_change(drawn: Path, tmp_path: Path) -> None:
+    site = FILES["site.yaml"].replace("[hero,", "[{name: hero, default: warm},")
+    other = make_bundle(tmp_path, {**BANDITS, "site.yaml": site})
+    context = {"placements": ["hero"]}
+    killed = ["--kill", "greet", "--kill", "welcome"]
+    text = told(other, tmp_path, "--explain", *killed, **context)
+    assert text.startswith("hero: the default, content warm\n")
+    document = json.loads(told(other, tmp_path, *killed, **context))
+    assert document["slots"] == [
+        {"placement": "hero", "campaign": "$default", "content": "warm", "propensity": 1.0}
+    ]
+    found = diff(open_bundle(drawn, "films"), open_bundle(other, "films")).changes
+    assert found["site"] == ["default of hero: the site's own → content warm"]
 
 
 @pytest.mark.anyio
