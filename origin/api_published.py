@@ -176,7 +176,12 @@ def _check_pops(pops: dict[str, int] | None) -> None:
         if name != "*" and not NAME.fullmatch(name):
             raise RefusedError(422, "pops", f"{name[:80]!r} is no PoP", "use letters, digits and . _ -")
         if not 0 < number < 10**MAX_DIGITS:
-            raise RefusedError(422, "no-revision", f"no revision {number}", "list them with GET revisions")
+            raise RefusedError(
+                422,
+                "no-revision",
+                f"no revision {number}",
+                "list them with `nearside revisions`, or GET revisions",
+            )
 
 
 async def _row(request: Request, number: int) -> Row:
@@ -187,7 +192,9 @@ async def _row(request: Request, number: int) -> Row:
 
 
 def _no_revision(number: int) -> RefusedError:
-    return RefusedError(404, "no-revision", f"no revision {number}", "list them with GET revisions")
+    return RefusedError(
+        404, "no-revision", f"no revision {number}", "list them with `nearside revisions`, or GET revisions"
+    )
 
 
 async def _manifest(request: Request, site: Site, sha256: str, status: int = 404) -> StoredManifest:

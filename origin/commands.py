@@ -30,8 +30,8 @@ app.add_typer(pops_app, name="pops")
 import_app = typer.Typer(help="Rules of other systems.", no_args_is_help=True)
 app.add_typer(import_app, name="import")
 
-Workspace = Annotated[Path, typer.Argument(help="Workspace folder.")]
-Bundle = Annotated[Path, typer.Argument(help="Bundle folder.")]
+Workspace = Annotated[Path, typer.Argument(metavar="WORKSPACE", help="Workspace folder.")]
+Bundle = Annotated[Path, typer.Argument(metavar="BUNDLE", help="Bundle folder.")]
 
 
 def _version(wanted: bool) -> None:
@@ -201,8 +201,8 @@ def decide(
 
 @app.command()
 def replay(
-    bundle: Annotated[Path, typer.Argument(help="Bundle folder, or a folder of bundles.")],
-    log: Annotated[Path, typer.Argument(help="An origin's data folder, or spool segments.")],
+    bundle: Annotated[Path, typer.Argument(metavar="BUNDLE", help="Bundle folder, or a folder of bundles.")],
+    log: Annotated[Path, typer.Argument(metavar="LOG", help="An origin's data folder, or spool segments.")],
     against: Annotated[Path | None, typer.Option(help="Another bundle: whose page would change?")] = None,
     examples: Annotated[int, typer.Option(help="How many differences to show.", min=0)] = 5,
 ) -> None:
@@ -235,7 +235,7 @@ def origin(
 
 @app.command()
 def publish(
-    source: Annotated[Path, typer.Argument(help="Workspace or bundle folder.")],
+    source: Annotated[Path, typer.Argument(metavar="WORKSPACE", help="Workspace, or bundle folder.")],
     url: Url,
     keys: Keys,
     author: Author = "",
@@ -275,7 +275,7 @@ app.command()(diff)
 
 @app.command()
 def report(
-    data: Annotated[Path, typer.Argument(help="An origin's data folder.")],
+    data: Annotated[Path, typer.Argument(metavar="DATA", help="An origin's data folder.")],
     site: Annotated[str, typer.Option(help="Id of the site, where there are several.")] = "",
     as_json: Json = False,
 ) -> None:

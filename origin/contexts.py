@@ -101,7 +101,8 @@ def _bytes(path: Path) -> bytes:
     try:
         return path.read_bytes()
     except OSError as error:
-        raise ConfigError("context", f"{path}: {error.strerror}") from error
+        hint = "a workspace has examples in its folder contexts/"
+        raise ConfigError("context", f"{path}: {error.strerror}; {hint}") from error
 
 
 def _decoded(text: bytes | msgspec.Raw, where: str) -> ContextFile:

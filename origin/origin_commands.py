@@ -157,6 +157,7 @@ def rollout_kill(
     change = rollout.revive if undo else rollout.kill
     serial = change(_orderer(url, keys, author, reason), campaigns)
     typer.echo(f"rollout {serial}: {', '.join(campaigns)} {'on again' if undo else 'killed'}")
+    _doubt(url, keys, campaigns)
 
 
 def revisions(
@@ -201,6 +202,21 @@ def _client(url: str, keys: Path) -> "OriginClient":
     from origin.keys import load_publisher
 
     return OriginClient(url, load_publisher(keys))
+
+
+def _doubt(url: str, keys: Path, campaigns: list[str]) -> None:
+    """Warn of names that no bundle in force knows; only now, as what is urgent has been done."""
+    from edge.errors import NearsideError
+    from origin.in_force import unknown_campaigns
+
+    try:
+        with _client(url, keys) as client:
+            unknown = unknown_campaigns(client, campaigns)
+    except NearsideError as error:
+        typer.echo(f"warning: whether these campaigns are there could not be looked up: {error}", err=True)
+        return
+    for name, hint in unknown.items():
+        typer.echo(f"warning: no bundle in force has a campaign {name!r}; {hint}", err=True)
 
 
 def _orderer(url: str, keys: Path, author: str, reason: str) -> "Orderer":

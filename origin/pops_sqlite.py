@@ -47,7 +47,12 @@ class PopStore:
         """
         async with self._writing.begin() as connection:
             if not await _revoke(connection, site, name, order):
-                raise RefusedError(404, "no-pop", f"{name!r} has no credential", "list them with GET pops")
+                raise RefusedError(
+                    404,
+                    "no-pop",
+                    f"{name!r} has no credential",
+                    "list them with `nearside pops list`, or GET pops",
+                )
 
     async def tokens(self, site: str, name: str | None = None) -> list[PopToken]:
         """The credentials of a PoP, or of all, oldest first."""

@@ -264,7 +264,10 @@ async def _check_revisions(connection: AsyncConnection, site: str, pops: dict[st
     absent = sorted(wanted - set(found.scalars()))
     if absent:
         raise RefusedError(
-            422, "no-revision", f"no revision {absent[0]}", "list them with `nearside rollout show`"
+            422,
+            "no-revision",
+            f"no revision {absent[0]}",
+            "list them with `nearside revisions`, or GET revisions",
         )
 
 

@@ -83,7 +83,7 @@ def _changes(stage: Stage) -> Iterator[Try]:
     yield Try(f"{nearside} rollout kill science-fiction {client}", "switch a campaign off", "killed")
     yield Try(f"{ARRIVES}; {linked}", "the campaign's link shows it no more", own)
     yield Try(f"{nearside} rollout kill --undo science-fiction {client}", "and on again")
-    yield Try(f"kill -STOP {stage.origin_pid}", "let the origin hang")
+    yield Try(f"{ARRIVES}; kill -STOP {stage.origin_pid}", "let the origin hang")
     yield Try(linked, "pages go on without it", "The universe is open late.")
     yield Try(f"kill -CONT {stage.origin_pid}", "and let it live again: nothing was lost")
 

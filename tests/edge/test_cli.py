@@ -2,6 +2,8 @@
 
 import os
 import socket
+import subprocess
+import sys
 from pathlib import Path
 
 import msgspec
@@ -112,3 +114,11 @@ def test_another_key_file_is_told_by_name(
     assert "is edge.json, and this needs a PoP's credential, which `nearside pops add`" in refused(
         capsys, ORIGIN, UPSTREAM, f"--keys={keys}", f"--credential={keys}"
     )
+
+
+def test_a_missing_package_is_named_with_its_extra() -> None:
+    program = "import sys; sys.modules['msgspec'] = None\nfrom edge.start import main\nsys.exit(main())\n"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert "this needs 'msgspec'" in done.stderr
+    assert done.stderr.endswith("install it with: pip install '.[edge]'\n")

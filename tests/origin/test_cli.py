@@ -149,7 +149,7 @@ def test_keys_rotate_says_what_to_do_next(run: Run, keys: Keys, tmp_path: Path) 
     assert (
         "event key 2 seals; older ones that still open: none" in run("keys", "rotate", file, "--drop-old")[1]
     )
-    assert run("keys", "rotate", file, "--kind", "front")[0] == 2
+    assert run("keys", "rotate", file, "--kind", "ingest")[0] == 2
     assert run("keys", "new", tmp_path / "own", "--site", "films", "--per-pop")[0] == 0
     assert load_keys(tmp_path / "own/edge.json").ingest_token == ""
 

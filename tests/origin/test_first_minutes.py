@@ -123,3 +123,26 @@ def test_one_is_told_as_one() -> None:
         "2,000 visitors",
     ]
     assert counted(2, "of these", "of those") == "2 of those"
+
+
+def test_a_misspelt_kill_is_done_and_doubted(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    *,
+    served: str,
+    keys: Keys,
+    bundle: Path,
+) -> None:
+    def run(*arguments: object) -> str:
+        client = ("--origin", served, "--keys", keys.folder / "publisher.json")
+        monkeypatch.setattr(sys, "argv", ["nearside", *map(str, (*arguments, *client))])
+        with pytest.raises(SystemExit) as exit_:
+            cli.main()
+        assert exit_.value.code in {0, None}
+        return capsys.readouterr().err
+
+    run("publish", bundle)
+    assert not run("rollout", "kill", "welcome")
+    assert "no bundle in force has a campaign 'welcom'; did you mean 'welcome'?" in run(
+        "rollout", "kill", "welcom"
+    )
