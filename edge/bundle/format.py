@@ -120,7 +120,7 @@ class Attribute(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One typed fact of the context and where the edge reads it.
 
     `type` is ``string``, ``number`` or ``boolean``. `source` is ``builtin``, or
-    ``header:NAME``, ``query:NAME``, ``cookie:NAME``.
+    ``header:NAME``, ``query:NAME``, ``cookie:NAME``, ``body:PATH``.
     """
 
     name: str

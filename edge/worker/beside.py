@@ -5,7 +5,7 @@ import os
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 
 import msgspec
 from starlette.applications import Starlette
@@ -18,6 +18,7 @@ from edge.decide.engine import EmptyEngine, Engine
 from edge.decide.types import CONSENT_TIERS, Context, Decision, DecisionRecord, Event, Record, Value
 from edge.errors import GivenError, TokenError
 from edge.worker.active import Active, Holder
+from edge.worker.body import attributes_of_body
 from edge.worker.personalize import SEED_MASK, Desk, commit
 
 MAX_DECIDE_BYTES: Final = 64 << 10
@@ -36,10 +37,14 @@ log = logging.getLogger(__name__)
 
 
 class Ask(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The body of ``POST /_nearside/decide``: the caller states the context itself."""
+    """What ``POST /_nearside/decide`` is sent: the caller states the context itself.
+
+    `body` is JSON of the caller's own, from which attributes are read whose source is in it.
+    """
 
     placements: tuple[str, ...]
     attributes: dict[str, Value] = {}
+    body: dict[str, Any] = {}
     history: tuple[str, ...] = ()
     tier: str = "contextual"
 
@@ -137,7 +142,8 @@ def _context(ask: Ask, active: Active) -> Context:
     unknown = [name for name in ask.placements if name not in schema.placements]
     if unknown and active.revision:
         raise GivenError("placement", f"{unknown[0]!r} is none of {', '.join(schema.placements)}")
-    read = {name: value for name, value in ask.attributes.items() if name in reads}
+    read = attributes_of_body(schema.attributes, reads, ask.body)
+    read |= {name: value for name, value in ask.attributes.items() if name in reads}
     keeps_history = ask.tier in ("session", "full")
     history = tuple(dict.fromkeys(ask.history)) if keeps_history else ()
     seed = int.from_bytes(os.urandom(8), "little") & SEED_MASK

@@ -10,6 +10,7 @@ from edge.decide.fuse import VISITOR_ID, Fuse
 from edge.decide.types import CONSENT_TIERS, Value
 from edge.errors import BundleError
 from edge.visitor.buckets import value
+from edge.worker.body import KIND as BODY
 from edge.worker.builtin import BUILTIN, MAX_TEXT_CHARS, Reader, clock_readers, number, text
 from edge.worker.locator import NOBODY, Locator
 from edge.worker.place import NO_FRONT, Place
@@ -110,12 +111,18 @@ def _reader(attribute: Attribute, known: _Known) -> Reader:
         kind, _, name = attribute.source.partition(":")
         if kind == "front":
             return Place(name, attribute.name, known.locator)
+        if kind == BODY:
+            return _nothing  # a page has none; apps send one along
         if kind == "list":
             return _member(attribute.name, name, known)
         return _reader_of(kind, name, _CONVERT[attribute.type])
     except (KeyError, UnicodeEncodeError) as error:
         what = f"{attribute.name!r}, a {attribute.type} of {attribute.source!r}"
         raise BundleError("attribute", f"this edge can't read {what}") from error
+
+
+def _nothing(_request: Request) -> None:
+    return None
 
 
 def _reader_of(kind: str, name: str, convert: Callable[[str], Value | None]) -> Reader:

@@ -8,6 +8,7 @@ from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from compiler.content import read_contents
@@ -19,14 +20,18 @@ from edge.bundle.format import Attribute, RulesSchema
 from edge.decide.holes import fill
 from edge.visitor.buckets import BODY_BYTES, HEAD_BYTES
 from edge.visitor.state import VisitorState
+from edge.worker.beside import Ask
+from edge.worker.body import attributes_of_body
 from edge.worker.facts import AttributeReader, Request
 from edge.worker.locator import Locator
 from edge.worker.place import FRONTS
 from tests.workspaces.make import make_workspace
 
 PAGE = (Path(__file__).resolve().parents[2] / "docs/attributes.md").read_text(encoding="utf-8")
+EVERYONE = "campaigns: [{id: welcome, placement: hero, show: {content: welcome}}]\n"
 ROW = re.compile(r"\| `([a-z._]+)` \| (string|number|boolean) \| .* \| `(.+)` \| `(.+)` \|")
-EXAMPLES = [match.groups() for match in map(ROW.fullmatch, PAGE.splitlines()) if match]
+BUILT_IN_PART = PAGE[: PAGE.index("## Attributes of your own")]
+EXAMPLES = [match.groups() for match in map(ROW.fullmatch, BUILT_IN_PART.splitlines()) if match]
 
 
 @dataclass
@@ -84,6 +89,44 @@ def test_an_example_holds(name: str, kind: str, given: str, value: str) -> None:
     wanted: Any = json.loads(value)
     assert reader.attributes(said.request()) == {name: wanted}
     assert BUILT_IN[name] == kind
+
+
+OWN = re.compile(
+    r"\| `([a-z._]+)` \| (string|number|boolean) \| .* \| `((?:GET|POST|[A-Z][\w-]+:) .+)` \| `(.+)` \|"
+)
+OWN_PART = PAGE[PAGE.index("## Attributes of your own") :]
+OWNED = [match.groups() for match in map(OWN.fullmatch, OWN_PART.splitlines()) if match]
+
+
+@pytest.mark.parametrize(("name", "kind", "asked", "value"), OWNED, ids=[row[0] for row in OWNED])
+def test_an_attribute_of_your_own_is_as_said(
+    name: str, kind: str, asked: str, value: str, tmp_path: Path
+) -> None:
+    (declared,) = re.findall(r"```yaml\n(.*?)```", OWN_PART, re.DOTALL)
+    site = f"site: films\nplacements: [hero]\nitems: {{path: '/film/{{item}}'}}\n{declared}"
+    files = {"site.yaml": site, "rules/audiences.yaml": None, "rules/campaigns.yaml": EVERYONE}
+    attributes = read_workspace(make_workspace(tmp_path, files)).site.attributes
+    wanted: Any = json.loads(value)
+    assert {a.name: a.type for a in attributes}[name] == kind
+    if asked.startswith("POST "):
+        body = json.loads(asked.removeprefix("POST "))
+        assert attributes_of_body(attributes, (name,), body) == {name: wanted}
+        return
+    said = Given()
+    said.take(asked)
+    assert AttributeReader(RulesSchema(attributes, (), ()), (name,)).attributes(said.request()) == {
+        name: wanted
+    }
+
+
+def test_every_own_attribute_of_the_page_has_its_line() -> None:
+    (declared,) = re.findall(r"```yaml\n(.*?)```", OWN_PART, re.DOTALL)
+    assert [row[0] for row in OWNED] == re.findall(r"^  ([a-z._]+):", declared, re.MULTILINE)
+
+
+def test_what_an_app_sends_can_be_read() -> None:
+    (sent,) = re.findall(r"```json\n(.*?)```", OWN_PART, re.DOTALL)
+    assert msgspec.json.decode(sent, type=Ask).body == {"cart": {"total": 79.5}, "app": {"beta": True}}
 
 
 HOLE = re.compile(r"\| .*? \|(?: [^|]* \|)? `(<.+>)` \| (?:`(.+)` )?\| `(<.+>)` \|")
