@@ -15,7 +15,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from edge.worker.app import App, Receive, Scope, Send
+from edge.worker.exchange import App, Receive, Scope, Send
 from edge.worker.main import make_server, new_loop
 
 GZIP_MAGIC = b"\x1f\x8b"

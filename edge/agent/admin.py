@@ -46,6 +46,7 @@ class Agent:
 
 class _Purge(msgspec.Struct, forbid_unknown_fields=True):
     url: str = ""
+    key: str = ""
     all: bool = False
 
 
@@ -137,9 +138,9 @@ async def _purge(agent: Agent, request: Request) -> Response:
         purge = msgspec.json.decode(body, type=_Purge)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         return _refuse(422, "malformed", str(error))
-    if bool(purge.url) == purge.all:
-        return _refuse(422, "malformed", 'send {"url": "…"} or {"all": true}')
-    message: dict[str, Any] = {"all": True} if purge.all else {"url": purge.url}
+    message: dict[str, Any] = {name: value for name, value in msgspec.structs.asdict(purge).items() if value}
+    if len(message) != 1:
+        return _refuse(422, "malformed", 'send {"url": "…"}, {"key": "…"} or {"all": true}')
     return JSONResponse({"workers": agent.control.tell({"purge": message})}, 202)
 
 

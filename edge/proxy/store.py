@@ -1,10 +1,9 @@
 """Kept responses: found by request, bounded in bytes, forgotten by URL or surrogate key."""
 
+from collections import OrderedDict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any, Final
-
-from cachetools import LRUCache
 
 from edge.proxy.fields import Fields
 from edge.proxy.policy import Terms
@@ -37,6 +36,8 @@ class Entry:
         Its surrogate keys.
     page : object
         What its owner made of the body and keeps along.
+    size_bytes : int
+        What it costs to keep; a page is held a second time, cut, and deflated.
     """
 
     status: int
@@ -48,15 +49,12 @@ class Entry:
     tags: frozenset[bytes] = frozenset()
     page: Any = None
     fresh_until_s: float = field(init=False)
+    size_bytes: int = field(init=False)
 
     def __post_init__(self) -> None:
         self.fresh_until_s = self.made_s + self.terms.lifetime_s if self.terms.lifetime_s else 0.0
-
-    @property
-    def size_bytes(self) -> int:
-        """What it costs to keep; a page is held a second time, cut."""
         fields = sum(len(name) + len(value) for name, value in self.fields)
-        return len(self.body) * (1 if self.page is None else 2) + fields + OVERHEAD_BYTES
+        self.size_bytes = len(self.body) * (2 if self.page is None else 5) // 2 + fields + OVERHEAD_BYTES
 
     def age_s(self, now_s: float) -> int:
         """Its Age."""
@@ -79,15 +77,12 @@ class Store:
     """Entries by key, the least recently used forgotten first."""
 
     def __init__(self, max_bytes: int) -> None:
-        self._shelves = _Shelves(max_bytes)
+        self._max_bytes = max_bytes
+        # A cachetools.LRUCache finds at three times the cost, and tells nobody what it forgets.
+        self._shelves: OrderedDict[Key, tuple[Entry, ...]] = OrderedDict()
         self._by_target: dict[bytes, set[Key]] = {}
         self._by_tag: dict[bytes, set[Key]] = {}
-        self._shelves.dropped = self._forget
-
-    @property
-    def size_bytes(self) -> int:
-        """Bytes that are held."""
-        return int(self._shelves.currsize)
+        self.size_bytes = 0
 
     def __len__(self) -> int:
         return sum(len(shelf) for shelf in self._shelves.values())
@@ -97,6 +92,7 @@ class Store:
         shelf = self._shelves.get(key)
         if shelf is None:
             return None
+        self._shelves.move_to_end(key)
         for entry in shelf:
             if not entry.selecting or all(seen(name) == value for name, value in entry.selecting):
                 return entry
@@ -105,24 +101,24 @@ class Store:
     def put(self, key: Key, entry: Entry) -> bool:
         """Keep an entry in place of those that the same requests select; whether there was room."""
         others = [kept for kept in self._shelves.get(key, ()) if kept.selecting != entry.selecting]
-        shelf = (entry, *others[: MAX_VARIANTS - 1])
-        while len(shelf) > 1 and _size(shelf) > self._shelves.maxsize:
-            shelf = shelf[:-1]
-        self._shelves.pop(key, None)
-        if _size(shelf) > self._shelves.maxsize:
+        self._take(key)
+        if entry.size_bytes > self._max_bytes:
             return False
-        self._shelves[key] = shelf
-        self._by_target.setdefault(key[0], set()).add(key)
-        for tag in {tag for kept in shelf for tag in kept.tags}:
-            self._by_tag.setdefault(tag, set()).add(key)
+        shelf = (entry, *others[: MAX_VARIANTS - 1])
+        while _size(shelf) > self._max_bytes:
+            shelf = shelf[:-1]
+        while self.size_bytes + _size(shelf) > self._max_bytes:
+            self._take(next(iter(self._shelves)))
+        self._lay(key, shelf)
         return True
 
     def drop(self, key: Key, entry: Entry) -> None:
         """Forget one entry, if it is still there."""
-        shelf = self._shelves.pop(key, ())
-        if rest := tuple(kept for kept in shelf if kept is not entry):
-            for kept in reversed(rest):
-                self.put(key, kept)
+        shelf = self._shelves.get(key, ())
+        if entry in shelf:
+            self._take(key)
+            if rest := tuple(kept for kept in shelf if kept is not entry):
+                self._lay(key, rest)
 
     def purge_target(self, target: bytes) -> int:
         """Forget all that is kept of a path and query; how many responses that were."""
@@ -134,35 +130,37 @@ class Store:
 
     def purge_all(self) -> int:
         """Forget everything."""
-        return self._purge(list(self._shelves))
+        return self._purge(self._shelves)
 
     def _purge(self, keys: Iterable[Key]) -> int:
-        return sum(len(self._shelves.pop(key, ())) for key in list(keys))
+        return sum(len(self._take(key)) for key in list(keys))
 
-    def _forget(self, key: Key, shelf: tuple[Entry, ...]) -> None:
-        for index, name in ((self._by_target, key[0]), *((self._by_tag, t) for e in shelf for t in e.tags)):
-            if (keys := index.get(name)) is not None:
-                keys.discard(key)
-                if not keys:
-                    del index[name]
+    def _lay(self, key: Key, shelf: tuple[Entry, ...]) -> None:
+        self._shelves[key] = shelf
+        self.size_bytes += _size(shelf)
+        self._by_target.setdefault(key[0], set()).add(key)
+        for tag in _tags(shelf):
+            self._by_tag.setdefault(tag, set()).add(key)
 
-
-class _Shelves(LRUCache[Key, tuple[Entry, ...]]):
-    """Tells what leaves, for whatever reason."""
-
-    def __init__(self, max_bytes: int) -> None:
-        super().__init__(max_bytes, getsizeof=_size)
-        self.dropped: Callable[[Key, tuple[Entry, ...]], None] = _nothing
-
-    def __delitem__(self, key: Key) -> None:
-        shelf = self[key]
-        super().__delitem__(key)
-        self.dropped(key, shelf)
+    def _take(self, key: Key) -> tuple[Entry, ...]:
+        shelf = self._shelves.pop(key, ())
+        if shelf:
+            self.size_bytes -= _size(shelf)
+            _unlist(self._by_target, key[0], key)
+            for tag in _tags(shelf):
+                _unlist(self._by_tag, tag, key)
+        return shelf
 
 
 def _size(shelf: tuple[Entry, ...]) -> int:
     return sum(entry.size_bytes for entry in shelf)
 
 
-def _nothing(key: Key, shelf: tuple[Entry, ...]) -> None:
-    """Nobody listens yet."""
+def _tags(shelf: tuple[Entry, ...]) -> set[bytes]:
+    return {tag for entry in shelf for tag in entry.tags}
+
+
+def _unlist(index: dict[bytes, set[Key]], name: bytes, key: Key) -> None:
+    index[name].discard(key)
+    if not index[name]:
+        del index[name]

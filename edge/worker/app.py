@@ -2,88 +2,58 @@
 
 import asyncio
 import logging
-import re
-import time
-from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
-from dataclasses import dataclass
-from typing import Any, Final
+from functools import partial
+from typing import Final
 
-import httpx
-
-from edge.errors import UpstreamError
-from edge.visitor import cookie
-from edge.worker.coding import DECODABLE, accepts_gzip, decoded, recoded
-from edge.worker.facts import Headers, Request
+from edge.errors import GivenError, UpstreamError
+from edge.proxy.conditional import is_same, reply, validation
+from edge.proxy.fields import Fields
+from edge.proxy.policy import SITE_ERRORS, Terms
+from edge.proxy.store import Entry
+from edge.worker.cache import Flight, SharedCache, entry_of
+from edge.worker.coding import accepts_gzip, recoded
+from edge.worker.exchange import App, Exchange, Receive, Scope, Send
+from edge.worker.facts import Request
+from edge.worker.forward import RequestBody, check, left, to_site
 from edge.worker.personalize import PageView
-from edge.worker.plain import PlainPage, PlainPages, shared_lifetime_s
+from edge.worker.plain import Plans
+from edge.worker.told import Told
 from edge.worker.turn import Turn
-from edge.worker.upstream import RawHeaders, Upstream, chunks, end_to_end
+from edge.worker.upstream import Upstream
+
+__all__ = ["App", "PageApp"]
 
 log = logging.getLogger(__name__)
 
-Scope = MutableMapping[str, Any]
-Message = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Message]]
-Send = Callable[[Message], Awaitable[None]]
-App = Callable[[Scope, Receive, Send], Awaitable[None]]
-
 OWN_PATH: Final = "/_nearside/"
-# What a browser knows of an earlier, plain answer must not stand for a page that is made for it now.
-_CONDITIONS: Final = frozenset((b"if-none-match", b"if-modified-since", b"if-range", b"range"))
-_TO_SITE_DROPPED: Final = frozenset((b"host", b"accept-encoding", b"cookie", b"x-forwarded-for", b"expect"))
-# Sites make another page of them than the URL names; a kept one would be shown to all who ask for the URL.
-_REWRITES: Final = frozenset(
-    (b"forwarded", b"x-forwarded-server", b"x-forwarded-port", b"x-forwarded-scheme", b"x-forwarded-prefix",
-     b"x-host", b"x-original-host", b"x-original-url", b"x-rewrite-url",
-     b"x-http-method", b"x-http-method-override", b"x-method-override")
-)  # fmt: skip
 # No body, so the length that some sites state is that of another answer.
 _WITHOUT_BODY: Final = (204, 304)
 _MAX_STATUS: Final = 599
-
-
-@dataclass(slots=True)
-class Exchange:
-    """One request, and where its answer goes.
-
-    Attributes
-    ----------
-    headers : dict
-        By name; repeated ones are joined.
-    key : bytes
-        What a kept page of this request is found by.
-    """
-
-    scope: Scope
-    receive: Receive
-    send: Send
-    headers: Headers
-    key: bytes
-    asked_s: float = 0.0
-
-    @property
-    def is_page(self) -> bool:
-        """Whether a page may be the answer."""
-        return bool(self.scope["method"] == "GET")
-
-    async def answer(self, status: int, fields: RawHeaders, body: bytes) -> None:
-        """Send a whole response."""
-        await self.send({"type": "http.response.start", "status": status, "headers": fields})
-        await self.send({"type": "http.response.body", "body": body})
+_REFUSED: Final = {"host": 400, "method": 405, "circle": 508}
+_FAILED: Final = {
+    "target": (400, b"Ask for a path.\n"),
+    "client": (400, b"The request ended too early.\n"),
+    "client-slow": (408, b"The request took too long.\n"),
+    "upstream-busy": (503, b"The site has too much to do.\n"),
+    "upstream-timeout": (504, b"The site does not answer in time.\n"),
+}
 
 
 class PageApp:
-    """Pages through the decision, all else through to the site untouched."""
+    """Pages through the decision, all else through to the site untouched; what may be kept is."""
 
     def __init__(
-        self, upstream: Upstream, pages: PlainPages, turn: Turn, beside: App, max_page_bytes: int
+        self, upstream: Upstream, cache: SharedCache, turn: Turn, beside: App, max_page_bytes: int
     ) -> None:
         self._upstream = upstream
-        self._pages = pages
+        self._cache = cache
+        self._clock = cache.clock
         self._turn = turn
         self._beside = beside
         self._max_page_bytes = max_page_bytes
+        self._plans = Plans()
         self._counters = turn.counters
+        self._refreshing: set[asyncio.Task[None]] = set()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
@@ -92,247 +62,262 @@ class PageApp:
         if scope["path"].startswith(OWN_PATH):
             await self._beside(scope, receive, send)
             return
-        headers: Headers = dict(scope["headers"])
-        if len(headers) != len(scope["headers"]):
-            headers = _joined(scope["headers"])
-        exchange = Exchange(scope, receive, send, headers, _key(scope, headers))
-        page = None
-        if exchange.is_page and b"authorization" not in headers:
-            page = self._pages.get(exchange.key)
-            if page is not None and page.fresh_until_s > time.monotonic():
-                await self._send_page(page, exchange, b"page;desc=kept")
+        exchange = Exchange(scope, receive, send)
+        kept = None
+        if self._cache.is_shareable(exchange):
+            kept = self._cache.find(exchange)
+            if kept is not None and kept.fresh_until_s > self._clock():
+                if kept.page is not None and exchange.method == "GET":  # the one that has to be quick
+                    self._counters.add(_HIT)
+                    await self._send_page(kept, exchange, "hit")
+                else:
+                    await self._send_kept(kept, exchange, "hit")
                 return
-        await self._from_site(exchange, page)
+            exchange.shareable = True
+        await self._not_kept(exchange, kept)
 
-    async def _send_page(self, page: PlainPage, exchange: Exchange, timing: bytes) -> None:
-        scope = exchange.scope
-        peer = scope["client"][0] if scope.get("client") else ""
-        request = Request(scope["path"], scope["query_string"], exchange.headers, peer)
-        gzip = page.squeezes and accepts_gzip(exchange.headers.get(b"accept-encoding", b""))
-        view = PageView(request, page.plan, page.body, gzip)
-        await self._turn.submit(view)
-        if gzip and not view.coded:
-            view.body, view.coded = page.plan.packing.fill(page.plan, {}), True
-        fields = [*page.private_headers] if view.private else page.headers_at(time.monotonic())
-        if view.coded:
-            fields = fields if view.private else recoded(fields)
-            fields.append((b"content-encoding", b"gzip"))
-        fields.append((b"content-length", b"%d" % len(view.body)))
-        if view.set_cookie:
-            fields.append((b"set-cookie", view.set_cookie))
-        fields.append((b"server-timing", b"%s, decide;dur=%.2f" % (timing, view.decided_ms)))
-        await exchange.answer(200, fields, view.body)
-
-    async def _from_site(self, exchange: Exchange, stale: PlainPage | None) -> None:
-        exchange.asked_s = time.perf_counter()
-        scope, headers = exchange.scope, exchange.headers
-        body = RequestBody(exchange.receive) if _has_body(headers) else None
+    async def _not_kept(self, exchange: Exchange, stale: Entry | None) -> None:
+        """Answer what is not fresh here."""
         try:
-            content = aiter(body) if body else None
-            response = await self._upstream.send(
-                scope["method"], _target(scope), _to_site(scope, headers), content
-            )
+            check(exchange)
+        except GivenError as error:
+            self._counters.add(f'nearside_refused_requests_total{{code="{error.code}"}}')
+            await exchange.tell(_REFUSED[error.code], f"{error}\n".encode())
+            return
+        if stale is not None and stale.may_wait(self._clock()):
+            self._refresh_soon(exchange, stale)
+            await self._send_kept(stale, exchange, "stale")
+            return
+        if exchange.shareable and (entry := await self._cache.wait(exchange)) is not None:
+            await self._send_kept(entry, exchange, "collapsed")
+            return
+        flight = self._cache.begin(exchange)
+        try:
+            await self._ask(exchange, stale, flight)
+        finally:
+            self._cache.end(flight)
+
+    async def _ask(self, exchange: Exchange, stale: Entry | None, flight: Flight) -> None:
+        """Ask the site, or whether what is stale holds still, and answer with what it tells."""
+        body = RequestBody(exchange.receive) if exchange.has_body else None
+        try:
+            told = await self._told(exchange, stale, body)
         except UpstreamError as error:
             await self._without_site(exchange, stale, error)
             return
         try:
-            stream = chunks(response)
-            parts: list[bytes] = []
-            if self._is_page(exchange, response):
-                try:
-                    parts = await self._read(stream)
-                except UpstreamError as error:
-                    await self._without_site(exchange, stale, error)
+            if stale is not None and told.status == 304 and told.answers_us:
+                if not is_same(stale.fields, told.received.fields):
+                    self._cache.forget(exchange, stale)
+                    await self._ask(exchange, None, flight)
                     return
-                page = self._decoded(response, parts)
-                if page is not None:
-                    await self._answer_page(exchange, response, page)
-                    return
-            watched = body is None or body.ended
-            await self._pass(exchange, response, _chained(parts, stream), watched=watched)
+                entry = self._cache.renew(exchange, flight, stale, told.received)
+                await self._send_kept(entry, exchange, "validated")
+            elif stale is not None and told.status in SITE_ERRORS and stale.may_replace_error(self._clock()):
+                self._counters.add('nearside_upstream_errors_total{code="upstream-status"}')
+                await self._send_kept(stale, exchange, "stale")
+            else:
+                await self._answer(exchange, stale, flight, told, watched=body is None or body.ended)
         except UpstreamError as error:
             # Headers are out: ending here makes the server break the connection off, as the site did.
             self._count(exchange, error)
         finally:
-            await response.aclose()
+            await told.close()
+
+    async def _told(self, exchange: Exchange, stale: Entry | None, body: RequestBody | None) -> Told:
+        """What the site tells, its headers read."""
+        asking = validation(stale.fields) if stale is not None else []
+        asked_s = self._clock()
+        response = await self._upstream.send(
+            exchange.method,
+            exchange.target,
+            to_site(exchange, asking),
+            aiter(body) if body else None,
+            exchange.interim,
+        )
+        return Told(response, asked_s, self._clock(), answers_us=bool(asking))
+
+    async def _answer(
+        self, exchange: Exchange, stale: Entry | None, flight: Flight, told: Told, *, watched: bool
+    ) -> None:
+        """Answer with a response of the site, and keep it where that may be."""
+        self._cache.obey(exchange, told.received)
+        found = self._cache.terms(exchange, told.received, self._turn.consent_cookie)
+        if found is None:
+            flight.land(None)
+        is_page = exchange.method == "GET" and told.is_page(self._max_page_bytes)
+        body = None
+        if is_page or (found is not None and told.is_short(self._cache.max_bytes)):
+            try:
+                body = await self._read(told, is_page=is_page)
+            except UpstreamError as error:
+                await self._without_site(exchange, stale, error)
+                return
+        if stale is not None and found is None and self._cache.forbids(told.received):
+            self._cache.forget(exchange, stale)
+        if body is not None:
+            entry = self._entry(exchange, told, body, found, is_page=is_page)
+            stored = found is not None and self._cache.keep(exchange, flight, entry)
+            await self._send_kept(entry, exchange, "stored" if stored else "passed", told.asked_s)
+            return
+        flight.land(None)
+        body = await self._pass(exchange, told, self._cache.max_bytes if found else 0, watched=watched)
+        if found is not None and body is not None:
+            self._cache.keep(exchange, flight, self._entry(exchange, told, body, found, is_page=False))
+
+    async def _read(self, told: Told, *, is_page: bool) -> bytes | None:
+        return await (told.page(self._max_page_bytes) if is_page else told.read(self._cache.max_bytes))
+
+    def _entry(
+        self, exchange: Exchange, told: Told, body: bytes, found: Terms | None, *, is_page: bool
+    ) -> Entry:
+        cut = partial(self._plans.page, body, shared=found is not None) if is_page else None
+        return entry_of(exchange, told.received, body, found or Terms(0), cut)
+
+    async def _send_kept(
+        self, entry: Entry, exchange: Exchange, how: str, asked_s: float | None = None
+    ) -> None:
+        """Answer with a whole response; `how` it came about is counted and told."""
+        self._counters.add(_COUNTED[how])
+        if entry.page is not None and exchange.method == "GET":
+            await self._send_page(entry, exchange, how, asked_s)
+            return
+        self._counters.add('nearside_pages_total{kind="passed"}')
+        answer = reply(entry.status, self._fields(entry, how), entry.body, exchange.headers)
+        body = b"" if exchange.method == "HEAD" else answer.body
+        await exchange.answer(answer.status, answer.fields, body)
+
+    async def _send_page(
+        self, entry: Entry, exchange: Exchange, how: str, asked_s: float | None = None
+    ) -> None:
+        scope, page, headers = exchange.scope, entry.page, exchange.headers
+        peer = scope["client"][0] if scope.get("client") else ""
+        request = Request(scope["path"], scope["query_string"], headers, peer)
+        gzip = page.squeezes and accepts_gzip(headers.get(b"accept-encoding", b""))
+        view = PageView(request, page.plan, page.body, gzip)
+        await self._turn.submit(view)
+        if gzip and not view.coded:
+            view.body, view.coded = page.plan.packing.fill(page.plan, {}), True
+        if view.private:
+            status, body, fields = 200, view.body, [*page.private_headers]
+            if view.coded:
+                fields.append((b"content-encoding", b"gzip"))
+            fields.append((b"content-length", b"%d" % len(body)))
+        else:
+            status, fields, body = self._plain(entry, exchange, view, how)
+        if view.set_cookie:
+            fields.append((b"set-cookie", view.set_cookie))
+        timing = _FROM[how] if asked_s is None else b"site;dur=%.1f" % ((self._clock() - asked_s) * 1000)
+        fields.append((b"server-timing", b"%s, decide;dur=%.2f" % (timing, view.decided_ms)))
+        await exchange.answer(status, fields, body)
+
+    def _plain(self, entry: Entry, exchange: Exchange, view: PageView, how: str) -> tuple[int, Fields, bytes]:
+        """The page as the site made it, or what of it the client has not."""
+        fields = self._fields(entry, how)
+        if b"range" in exchange.headers:
+            view.body, view.coded = entry.body, False
+        if view.coded:
+            fields = [*recoded(fields), (b"content-encoding", b"gzip")]
+        answer = reply(200, fields, view.body, exchange.headers)
+        return answer.status, answer.fields, answer.body
+
+    def _fields(self, entry: Entry, how: str) -> Fields:
+        """A response's fields, with its age: who keeps it next must not begin to count anew."""
+        age_s = entry.age_s(self._clock())
+        fields = entry.fields if entry.page is None else entry.page.headers
+        if how == "passed" and not age_s:
+            return [*fields, _TOLD[how]]
+        return [*fields, (b"age", b"%d" % age_s), _TOLD[how]]
 
     def _count(self, exchange: Exchange, error: UpstreamError) -> None:
         self._counters.add(f'nearside_upstream_errors_total{{code="{error.code}"}}')
         log.warning("%s %s", exchange.scope["path"], error)
 
-    async def _without_site(self, exchange: Exchange, stale: PlainPage | None, error: UpstreamError) -> None:
+    async def _without_site(self, exchange: Exchange, stale: Entry | None, error: UpstreamError) -> None:
         self._count(exchange, error)
-        if stale is not None and stale.may_be_stale:
-            await self._send_page(stale, exchange, b"page;desc=stale")
+        if stale is not None and stale.may_replace_error(self._clock()):
+            await self._send_kept(stale, exchange, "stale")
             return
-        status, body = 502, b"The site does not answer.\n"
-        if error.code == "target":
-            status, body = 400, b"Ask for a path.\n"
-        fields = [(b"content-type", b"text/plain"), (b"content-length", b"%d" % len(body))]
-        await exchange.answer(status, fields, body)
+        status, text = _FAILED.get(error.code, (502, b"The site does not answer.\n"))
+        await exchange.tell(status, text, *([(b"retry-after", b"1")] if status == 503 else []))
 
-    async def _read(self, stream: AsyncIterator[bytes]) -> list[bytes]:
-        """The body, or its beginning where it is longer than a page may be."""
-        parts, size = [], 0
-        async for chunk in stream:
-            parts.append(chunk)
-            size += len(chunk)
-            if size > self._max_page_bytes:
-                break
-        return parts
+    async def _pass(self, exchange: Exchange, told: Told, keep_bytes: int, *, watched: bool) -> bytes | None:
+        """Pass a response on as it comes, until it ends or (`watched`) the client leaves.
 
-    def _decoded(self, response: httpx.Response, parts: list[bytes]) -> bytes | None:
-        """The page; None if it is longer than a page may be, or its coding is broken."""
-        if sum(map(len, parts)) > self._max_page_bytes:
-            return None
-        return decoded(b"".join(parts), _coding(response), self._max_page_bytes)
-
-    async def _answer_page(self, exchange: Exchange, response: httpx.Response, body: bytes) -> None:
-        fields = end_to_end(response.headers.raw, _LENGTH)
-        lifetime_s = 0
-        if not _NOT_SHARED & exchange.headers.keys():
-            lifetime_s = shared_lifetime_s(fields, known=self._is_known(exchange.headers))
-        page = self._pages.keep(exchange.key, body, fields, time.monotonic(), lifetime_s)
-        timing = b"site;dur=%.1f" % ((time.perf_counter() - exchange.asked_s) * 1000)
-        await self._send_page(page, exchange, timing)
-
-    def _is_known(self, headers: Headers) -> bool:
-        """Whether the site may know the visitor by cookies of its own."""
-        theirs = cookie.without(headers.get(b"cookie", b""))
-        return bool(cookie.without(theirs, self._turn.consent_cookie))
-
-    async def _pass(
-        self, exchange: Exchange, response: httpx.Response, stream: AsyncIterator[bytes], *, watched: bool
-    ) -> None:
-        """Pass a response on as it comes, until it ends or (`watched`) the client leaves."""
+        Its body, where that is whole and at most `keep_bytes` long.
+        """
         self._counters.add('nearside_pages_total{kind="passed"}')
-        status, send = response.status_code, exchange.send
-        dropped = _LENGTH if status in _WITHOUT_BODY else frozenset()
-        fields = end_to_end(response.headers.raw, dropped)
+        self._counters.add(_COUNTED["passed"])
+        send = exchange.send
         # No send tells that the client left, and some streams of a site never end.
-        gone = asyncio.create_task(_left(exchange.receive)) if watched else None
+        gone = asyncio.create_task(left(exchange.receive)) if watched else None
+        parts, room = [], keep_bytes
         try:
-            await send({"type": "http.response.start", "status": min(status, _MAX_STATUS), "headers": fields})
-            async for chunk in stream:
+            fields = [*told.fields_to_pass(), _TOLD["passed"]]
+            await send(
+                {"type": "http.response.start", "status": min(told.status, _MAX_STATUS), "headers": fields}
+            )
+            async for chunk in told.chunks():
                 await send({"type": "http.response.body", "body": chunk, "more_body": True})
+                room -= len(chunk)
+                if room >= 0:
+                    parts.append(chunk)
+                elif parts:
+                    parts.clear()
                 if gone is not None and gone.done():
-                    return
+                    return None
             await send({"type": "http.response.body", "body": b""})
         finally:
             if gone is not None:
                 gone.cancel()
+        return b"".join(parts) if room >= 0 else None
 
-    def _is_page(self, exchange: Exchange, response: httpx.Response) -> bool:
-        headers = response.headers
-        length = headers.get("content-length", "0")
-        return (
-            exchange.is_page
-            and response.status_code == 200
-            and headers.get("content-type", "").lower().startswith("text/html")
-            and _coding(response) in DECODABLE
-            and "no-transform" not in headers.get("cache-control", "").lower()
-            and re.fullmatch(r"[0-9]{1,12}", length) is not None
-            and int(length) <= self._max_page_bytes
-        )
+    def _refresh_soon(self, exchange: Exchange, stale: Entry) -> None:
+        """Ask the site anew, beside the request that got the stale answer."""
+        if self._cache.is_asked(exchange.key):
+            return
+        nobody = exchange.as_nobody()
+        task = asyncio.create_task(self._refresh(nobody, stale, self._cache.begin(nobody)))
+        self._refreshing.add(task)
+        task.add_done_callback(self._refreshing.discard)
 
+    async def _refresh(self, exchange: Exchange, stale: Entry, flight: Flight) -> None:
+        try:
+            told = await self._told(exchange, stale, None)
+            try:
+                await self._take(exchange, stale, flight, told)
+            finally:
+                await told.close()
+        except UpstreamError as error:
+            self._count(exchange, error)
+        finally:
+            self._cache.end(flight)
 
-# Whatever the site says of an answer to these, it is not for all.
-_NOT_SHARED: Final = frozenset((b"authorization", b"range", b"content-length", b"transfer-encoding"))
-
-
-_LENGTH: Final = frozenset((b"content-length",))
-
-
-def _coding(response: httpx.Response) -> bytes:
-    """The content codings of a response."""
-    coding: str = response.headers.get("content-encoding", "")
-    return coding.strip().lower().encode("ascii", "replace")
-
-
-def _has_body(headers: Headers) -> bool:
-    return b"content-length" in headers or b"transfer-encoding" in headers
-
-
-def _joined(fields: RawHeaders) -> Headers:
-    """Headers by name where some are repeated: all their values count, a second Cookie's too."""
-    headers: Headers = {}
-    for name, value in fields:
-        separator = b"; " if name == b"cookie" else b", "
-        headers[name] = headers[name] + separator + value if name in headers else value
-    return headers
+    async def _take(self, exchange: Exchange, stale: Entry, flight: Flight, told: Told) -> None:
+        """Keep what the site tells of something stale."""
+        if told.status == 304 and told.answers_us and is_same(stale.fields, told.received.fields):
+            self._cache.renew(exchange, flight, stale, told.received)
+            return
+        if told.status in SITE_ERRORS:
+            return
+        found = self._cache.terms(exchange, told.received, b"")
+        is_page = told.is_page(self._max_page_bytes)
+        body = await self._read(told, is_page=is_page) if found else None
+        if found is None or body is None:
+            self._cache.forget(exchange, stale)
+        else:
+            self._cache.keep(exchange, flight, self._entry(exchange, told, body, found, is_page=is_page))
 
 
-def _key(scope: Scope, headers: Headers) -> bytes:
-    """The target, and what else sites make a page of, if a front says it; nothing here has a line break."""
-    key = _target(scope)
-    for name in _KEYED:
-        if name in headers:
-            key += b"\n%s:%s" % (name, headers[name])
-    return key
-
-
-_KEYED: Final = (b"x-forwarded-proto", b"x-forwarded-host")
-
-
-def _target(scope: Scope) -> bytes:
-    path: bytes = scope.get("raw_path") or scope["path"].encode()
-    query: bytes = scope["query_string"]
-    return path + b"?" + query if query else path
-
-
-def _to_site(scope: Scope, headers: Headers) -> RawHeaders:
-    """The request's headers as the site may see them: without our cookie."""
-    wants_page = scope["method"] == "GET" and b"text/html" in headers.get(b"accept", b"")
-    dropped = _TO_SITE_DROPPED | _CONDITIONS if wants_page else _TO_SITE_DROPPED
-    if scope["method"] == "GET":
-        dropped |= _REWRITES
-    fields = end_to_end(scope["headers"], dropped)
-    accepted = headers.get(b"accept-encoding", b"identity")
-    # A page must be decoded to be cut; what is asked for as anything else may come in any coding.
-    if wants_page or headers.get(b"accept", b"*/*") == b"*/*":
-        accepted = b"gzip" if accepts_gzip(accepted) else b"identity"
-    fields.append((b"accept-encoding", accepted))
-    if theirs := cookie.without(headers.get(b"cookie", b"")):
-        fields.append((b"cookie", theirs))
-    if scope.get("client"):
-        before = headers.get(b"x-forwarded-for", b"")
-        client = scope["client"][0].encode()
-        fields.append((b"x-forwarded-for", before + b", " + client if before else client))
-    return fields
-
-
-class RequestBody:
-    """A request's body as it comes; `ended` once it is read to its end."""
-
-    def __init__(self, receive: Receive) -> None:
-        self._receive = receive
-        self.ended = False
-
-    async def __aiter__(self) -> AsyncIterator[bytes]:
-        """Its chunks.
-
-        Raises
-        ------
-        UpstreamError
-            ``client``: the client left while sending.
-        """
-        while not self.ended:
-            message = await self._receive()
-            if message["type"] == "http.disconnect":
-                raise UpstreamError("client", "the client left while sending")
-            self.ended = not message.get("more_body")
-            if message.get("body"):
-                yield message["body"]
-
-
-async def _left(receive: Receive) -> None:
-    """Returns when the client is gone."""
-    while (await receive())["type"] != "http.disconnect":
-        pass
-
-
-async def _chained(parts: list[bytes], stream: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-    for part in parts:
-        yield part
-    async for chunk in stream:
-        yield chunk
+_TOLD: Final = {
+    "hit": (b"cache-status", b"Nearside; hit"),
+    "stale": (b"cache-status", b"Nearside; hit; detail=stale"),
+    "collapsed": (b"cache-status", b"Nearside; fwd=miss; collapsed"),
+    "validated": (b"cache-status", b"Nearside; fwd=stale; fwd-status=304; stored"),
+    "stored": (b"cache-status", b"Nearside; fwd=miss; stored"),
+    "passed": (b"cache-status", b"Nearside; fwd=miss"),
+}
+"""RFC 9211, by how an answer came about."""
+_FROM: Final = {how: b"page;desc=" + how.encode() for how in _TOLD}
+_COUNTED: Final = {how: f'nearside_cache_total{{result="{how}"}}' for how in _TOLD}
+_HIT: Final = _COUNTED["hit"]

@@ -8,15 +8,16 @@ import os
 import time
 from pathlib import Path
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 from edge.bundle.active import bundle_folder, control_path, read_active
 from edge.bundle.reader import open_bundle
 from edge.decide.engine import Engine
 from edge.errors import BundleError
 from edge.worker.active import Active, Holder
+from edge.worker.cache import SharedCache
 from edge.worker.counters import Counters
 from edge.worker.locator import Locator
-from edge.worker.plain import PlainPages
 
 log = logging.getLogger(__name__)
 
@@ -78,17 +79,18 @@ class ControlLink:
         state_dir: Path,
         hello: dict[str, Any],
         activator: Activator,
-        pages: PlainPages,
+        cache: SharedCache,
         counters: Counters,
     ) -> None:
         self._path = control_path(state_dir)
         self._hello = {"pid": os.getpid(), **hello}
         self._activator = activator
-        self._pages = pages
+        self._cache = cache
         self._counters = counters
 
     async def run(self) -> None:
         """Connect, and connect again, until cancelled."""
+        was_lost = False
         while True:
             try:
                 reader, writer = await asyncio.open_unix_connection(str(self._path), limit=MAX_LINE_BYTES)
@@ -96,6 +98,10 @@ class ControlLink:
                 await asyncio.sleep(RECONNECT_S)
                 continue
             log.info("connected to the agent")
+            if was_lost:
+                # Nobody knows what was purged meanwhile.
+                self._cache.purge_all()
+            was_lost = True
             try:
                 await self._serve(reader, writer)
             except (OSError, ValueError) as error:
@@ -129,16 +135,31 @@ class ControlLink:
             if told := await self._activator.activate():
                 _tell(writer, told)
         elif isinstance(purge := command.get("purge"), dict):
-            count = self._pages.purge(None if purge.get("all") else str(purge.get("url", "")))
-            log.info("purged %d pages", count)
+            log.info("purged %d responses", self._purge(purge))
         else:
             log.warning("an unknown command: %s", command)
+
+    def _purge(self, purge: dict[str, Any]) -> int:
+        if purge.get("all"):
+            return self._cache.purge_all()
+        if key := purge.get("key"):
+            return self._cache.purge_tag(str(key).encode())
+        if url := purge.get("url"):
+            return self._cache.purge_target(target_of(str(url)))
+        return 0
 
     async def _report(self, writer: asyncio.StreamWriter) -> None:
         while True:
             _tell(writer, {"metrics": self._counters.snapshot()})
             await writer.drain()
             await asyncio.sleep(REPORT_S)
+
+
+def target_of(url: str) -> bytes:
+    """The path and query of a URL, whatever host it names."""
+    parts = urlsplit(url)
+    target = parts.path or "/"
+    return (target + "?" + parts.query if parts.query else target).encode()
 
 
 def _tell(writer: asyncio.StreamWriter, message: dict[str, Any]) -> None:

@@ -4,6 +4,8 @@ import asyncio
 import contextlib
 import signal
 import socket
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 import uvicorn
@@ -14,17 +16,18 @@ from edge.events.spool import SpoolWriter
 from edge.events.token import TokenBox
 from edge.keys import EdgeKeys, Key, load_keys
 from edge.lifeline import Inherited, watch
+from edge.proxy.store import Store
 from edge.settings import Settings, read_networks
 from edge.visitor.cookie import CookieBox
 from edge.worker.active import Holder
 from edge.worker.app import App, PageApp
 from edge.worker.beside import make_beside
+from edge.worker.cache import SharedCache
 from edge.worker.control import Activator, ControlLink
 from edge.worker.counters import Counters
 from edge.worker.geofile import GeoFile
 from edge.worker.locator import Locator
 from edge.worker.personalize import Desk
-from edge.worker.plain import PlainPages
 from edge.worker.server import DRAIN_S, CorkedProtocol, Server
 from edge.worker.turn import Turn
 from edge.worker.upstream import Upstream
@@ -50,16 +53,16 @@ async def _serve(settings: Settings, keys: EdgeKeys, inherited: Inherited) -> No
     spool = SpoolWriter(spool_root(state_dir), settings.spool_bytes)
     desk = make_desk(settings, keys, spool, counters)
     upstream = Upstream(settings.upstream, settings.upstream_timeout_s)
-    pages = PlainPages(settings.page_cache_bytes)
+    cache = make_cache(settings)
     activator = Activator(state_dir, keys.site, holder, make_locator(settings, keys, counters))
     await activator.activate()
-    app = PageApp(upstream, pages, Turn(holder, desk), make_beside(holder, desk), settings.max_page_bytes)
+    app = PageApp(upstream, cache, Turn(holder, desk), make_beside(holder, desk), settings.max_page_bytes)
     server = make_server(app)
     watch(inherited.alive_fd, server.drain)
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, server.drain)
     hello = {"worker": inherited.index, "spool": spool.id}
-    link = asyncio.create_task(ControlLink(state_dir, hello, activator, pages, counters).run())
+    link = asyncio.create_task(ControlLink(state_dir, hello, activator, cache, counters).run())
     try:
         await server.serve(sockets=[socket.socket(fileno=inherited.fd)])
     finally:
@@ -68,6 +71,20 @@ async def _serve(settings: Settings, keys: EdgeKeys, inherited: Inherited) -> No
             await link
         await upstream.close()
         spool.close()
+
+
+def steady_clock() -> Callable[[], float]:
+    """Seconds since 1970 that never go back while the process lives."""
+    ahead_s = time.time() - time.monotonic()
+    return lambda: time.monotonic() + ahead_s
+
+
+def make_cache(settings: Settings) -> SharedCache:
+    """This worker's share of the machine's cache."""
+    share_bytes = settings.cache_bytes // settings.workers
+    sessions = [name for name in settings.session_cookies.split(",") if name]
+    largest_bytes = min(settings.cache_object_bytes, share_bytes)
+    return SharedCache(Store(share_bytes), steady_clock(), sessions, largest_bytes)
 
 
 def make_locator(settings: Settings, keys: EdgeKeys, counters: Counters) -> Locator:

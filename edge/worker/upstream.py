@@ -1,6 +1,6 @@
 """The site: the one place from which requests leave a worker."""
 
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
 from typing import Final
 
 import aiohttp
@@ -21,6 +21,12 @@ HOP_BY_HOP: Final = frozenset(
 )  # fmt: skip
 
 
+# Who names these in Connection would take from the site, or from us, what it decides by.
+_NEVER_OF_CONNECTION: Final = frozenset(
+    (b"cookie", b"authorization", b"host", b"cache-control", b"content-length", b"content-type",
+     b"x-forwarded-for", b"x-forwarded-host", b"x-forwarded-proto", b"set-cookie", b"vary")
+)  # fmt: skip
+
 # Beside httpx's own: what aiohttp raises and the transport does not translate, and an address it can't read.
 _FAILURES: Final = (httpx.HTTPError, httpx.InvalidURL, aiohttp.ClientError, OSError, ValueError)
 
@@ -34,7 +40,12 @@ class Upstream:
         self._transport = AiohttpTransport(client=_open_session)
 
     async def send(
-        self, method: str, target: bytes, headers: RawHeaders, body: AsyncIterator[bytes] | None
+        self,
+        method: str,
+        target: bytes,
+        headers: RawHeaders,
+        body: AsyncIterator[bytes] | None,
+        interim: Callable[[int, RawHeaders], None] | None = None,
     ) -> httpx.Response:
         """The site's response, headers read, body still to be streamed; the caller closes it.
 
@@ -86,10 +97,10 @@ async def chunks(response: httpx.Response) -> AsyncIterator[bytes]:
 
 
 def end_to_end(headers: Iterable[tuple[bytes, bytes]], also: frozenset[bytes] = frozenset()) -> RawHeaders:
-    """Headers without those of the connection, those that Connection names, and `also`."""
-    named = list(headers)
+    """Headers without those of the connection, those that Connection names, and `also`; in lower case."""
+    named = [(name.lower(), value) for name, value in headers]
     dropped = HOP_BY_HOP | also
     for name, value in named:
-        if name.lower() == b"connection":
-            dropped |= {token.strip().lower() for token in value.split(b",")}
-    return [(name, value) for name, value in named if name.lower() not in dropped]
+        if name == b"connection":
+            dropped |= {token.strip().lower() for token in value.split(b",")} - _NEVER_OF_CONNECTION
+    return [(name, value) for name, value in named if name not in dropped]

@@ -98,7 +98,7 @@ def test_status_is_all_in_one(agent: Agent) -> None:
     assert status["versions"]["format"] == 1
 
 
-@pytest.mark.parametrize("purge", [{"all": True}, {"url": "/film/alien"}])
+@pytest.mark.parametrize("purge", [{"all": True}, {"url": "/film/alien"}, {"key": "films"}])
 def test_a_purge_reaches_the_workers(agent: Agent, purge: dict[str, Any]) -> None:
     answer = ask(agent, "POST", "/purge", json=purge)
     assert (answer.status_code, answer.json()) == (202, {"workers": 2})
@@ -112,6 +112,7 @@ def test_a_purge_reaches_the_workers(agent: Agent, purge: dict[str, Any]) -> Non
         (422, {"json": {}}),
         (422, {"content": b'{"url": "\xff"}', "headers": {"content-type": "application/json"}}),
         (422, {"json": {"all": True, "url": "/"}}),
+        (422, {"json": {"key": "films", "url": "/"}}),
         (422, {"json": {"path": "/"}}),
         (413, {"json": {"url": "x" * 70_000}}),
     ],

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass, field, replace
 from ipaddress import ip_network
@@ -19,15 +20,17 @@ from edge.errors import UpstreamError
 from edge.events.forced import ForcedBox
 from edge.events.spool import SpoolWriter, records
 from edge.events.token import TokenBox
+from edge.proxy.store import Store
 from edge.visitor.cookie import CookieBox
 from edge.visitor.state import VisitorState
 from edge.worker.active import Active, Holder
 from edge.worker.app import PageApp
 from edge.worker.beside import make_beside
+from edge.worker.cache import SharedCache
 from edge.worker.counters import Counters
+from edge.worker.exchange import INTERIM
 from edge.worker.locator import Locator
 from edge.worker.personalize import Desk
-from edge.worker.plain import PlainPages
 from edge.worker.turn import Turn
 from tests.workspaces.make import SITE, make_bundle
 
@@ -38,6 +41,7 @@ PAGE = (
 )
 HTML = ("content-type", "text/html; charset=utf-8")
 MAX_PAGE_BYTES = 20_000
+MAX_KEPT_BYTES = 100_000
 
 
 class Stream(httpx.AsyncByteStream):
@@ -80,6 +84,16 @@ class Heard:
         return [value for key, value in self.headers if key == name]
 
 
+class Clock:
+    """Seconds since 1970; they go on when a test says so."""
+
+    def __init__(self) -> None:
+        self.now_s = time.time()
+
+    def __call__(self) -> float:
+        return self.now_s
+
+
 class FakeSite:
     """Stands for `Upstream`."""
 
@@ -89,7 +103,9 @@ class FakeSite:
         self.down = False
         self.streamed = self.closed = 0
 
-    async def send(self, method: str, target: bytes, headers: Any, body: Any) -> httpx.Response:
+    async def send(
+        self, method: str, target: bytes, headers: Any, body: Any, interim: Any = None
+    ) -> httpx.Response:
         sent = b"".join([chunk async for chunk in body]) if body is not None else b""
         if self.down:
             raise UpstreamError("upstream", "it is down")
@@ -107,6 +123,7 @@ class Answer:
     headers: list[tuple[bytes, bytes]] = field(default_factory=list)
     body: bytes = b""
     ended: bool = False
+    interim: list[tuple[int, Any]] = field(default_factory=list)
 
     def values(self, name: str) -> list[str]:
         return [value.decode() for key, value in self.headers if key.lower() == name.encode()]
@@ -134,14 +151,15 @@ class Worker:
         forced = ForcedBox(SITE, [(1, b"t" * 32)])
         self.desk = Desk(SITE, "test", cookies, tokens, self.spool, self.counters, forced, 3600, 86400)
         self.site = FakeSite()
-        self.pages = PlainPages(1 << 20)
+        self.clock = Clock()
+        self.cache = SharedCache(Store(1 << 20), self.clock, ["sid-of-session"], MAX_KEPT_BYTES)
         self.records_at_start: list[int] = []
 
     def run(self, asks: Callable[[PageApp], Any]) -> Any:
         async def main() -> Any:
             turn = Turn(self.holder, self.desk)
             beside = make_beside(self.holder, self.desk)
-            return await asks(PageApp(self.site, self.pages, turn, beside, MAX_PAGE_BYTES))  # type: ignore[arg-type]
+            return await asks(PageApp(self.site, self.cache, turn, beside, MAX_PAGE_BYTES))  # type: ignore[arg-type]
 
         return asyncio.run(main())
 
@@ -185,6 +203,7 @@ class Worker:
             "client": ("192.0.2.1", 4711),
         }
         answer, left = Answer(), asyncio.Event()
+        scope["extensions"] = {INTERIM: lambda status, fields: answer.interim.append((status, fields))}
         messages = [{"type": "http.request", "body": part, "more_body": True} for part in body]
         if leaves_after != 0 or not body:
             messages.append({"type": "http.request", "body": b"", "more_body": False})

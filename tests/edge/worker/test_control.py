@@ -15,12 +15,14 @@ from edge.bundle.active import active_path, bundle_folder, control_path, write_a
 from edge.bundle.format import Attribute
 from edge.bundle.reader import open_bundle
 from edge.decide.engine import EmptyEngine
+from edge.proxy.policy import Terms
+from edge.proxy.store import Entry, Store
 from edge.worker import control
 from edge.worker.active import Holder
+from edge.worker.cache import SharedCache
 from edge.worker.control import Activator, ControlLink
 from edge.worker.counters import Counters
 from edge.worker.locator import NOBODY
-from edge.worker.plain import PlainPages
 from tests.workspaces.make import SITE
 
 
@@ -187,10 +189,21 @@ async def listening(agent: FakeAgent, state: Path) -> AsyncIterator[None]:
             writer.close()
 
 
+def make_cache() -> SharedCache:
+    store = Store(1 << 20)
+    store.put((b"/",), Entry(200, [], b"x", Terms(60), 0))
+    store.put((b"/films",), Entry(200, [], b"x", Terms(60), 0, tags=frozenset((b"films",))))
+    return SharedCache(store, lambda: 0.0)
+
+
+def kept(cache: SharedCache) -> set[bytes]:
+    return set(cache._store._by_target)
+
+
 @asynccontextmanager
-async def linked(state: Path, holder: Holder, counters: Counters, pages: PlainPages) -> AsyncIterator[None]:
+async def linked(state: Path, holder: Holder, counters: Counters, cache: SharedCache) -> AsyncIterator[None]:
     link = ControlLink(
-        state, {"worker": 1, "spool": "ab"}, Activator(state, SITE, holder, NOBODY), pages, counters
+        state, {"worker": 1, "spool": "ab"}, Activator(state, SITE, holder, NOBODY), cache, counters
     )
     task = asyncio.create_task(link.run())
     try:
@@ -213,19 +226,18 @@ def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_the_link_says_who_it_is_obeys_and_has_the_last_word(state: Path, bundle: str) -> None:
-    agent, holder, counters, pages = FakeAgent(), Holder(), Counters(), PlainPages(1 << 20)
-    pages.keep(b"/", b"x", [], 0, 60)
+    agent, holder, counters, cache = FakeAgent(), Holder(), Counters(), make_cache()
 
     async def main() -> None:
         async with listening(agent, state):
-            async with linked(state, holder, counters, pages):
+            async with linked(state, holder, counters, cache):
                 await until(lambda: agent.count("metrics") == 1)
                 write_active(state, Wanted(3, bundle, 7))
                 agent.tell(b'{"activate": true}')
                 await until(lambda: agent.count("activated") == 1)
-                agent.tell(b'{"purge": {"url": "/"}}')
+                agent.tell(b'{"purge": {"all": true}}')
                 agent.tell(b'{"dance": true}')
-                await until(lambda: pages.get(b"/") is None)
+                await until(lambda: not kept(cache))
                 counters.add("late")
             await until(lambda: agent.heard[-1] == {"metrics": {"late": 1}})
 
@@ -240,7 +252,7 @@ def test_a_bundle_that_came_while_there_was_no_agent_is_found_at_the_next(state:
     agent, holder = FakeAgent(), Holder()
 
     async def main() -> None:
-        async with linked(state, holder, Counters(), PlainPages(1)):
+        async with linked(state, holder, Counters(), make_cache()):
             async with listening(agent, state):
                 await until(lambda: agent.count("hello") == 1)
             control_path(state).unlink(missing_ok=True)
@@ -260,7 +272,7 @@ def test_nonsense_of_the_agent_costs_the_connection_alone(state: Path, line: byt
     agent = FakeAgent()
 
     async def main() -> None:
-        async with listening(agent, state), linked(state, Holder(), Counters(), PlainPages(1)):
+        async with listening(agent, state), linked(state, Holder(), Counters(), make_cache()):
             await until(lambda: agent.count("hello") == 1)
             agent.tell(line)
             await until(lambda: agent.count("hello") == 2)
@@ -269,16 +281,42 @@ def test_nonsense_of_the_agent_costs_the_connection_alone(state: Path, line: byt
 
 
 def test_odd_purges_forget_nothing(state: Path) -> None:
-    agent, pages = FakeAgent(), PlainPages(1 << 20)
-    pages.keep(b"/", b"x", [], 0, 60)
+    agent, cache = FakeAgent(), make_cache()
 
     async def main() -> None:
-        async with listening(agent, state), linked(state, Holder(), Counters(), pages):
+        async with listening(agent, state), linked(state, Holder(), Counters(), cache):
             await until(lambda: agent.count("hello") == 1)
-            for purge in (b"true", b'"/"', b"[]", b'{"url": ""}', b'{"url": "/x"}'):
+            for purge in (b"true", b'"/"', b"[]", b'{"url": ""}', b'{"url": "/x"}', b'{"key": "films"}'):
                 agent.tell(b'{"purge": %s}' % purge)
-            agent.tell(b"no json")
-            await until(lambda: agent.count("hello") == 2)
+            await until(lambda: kept(cache) == {b"/"})
 
     asyncio.run(main())
-    assert pages.get(b"/") is not None
+
+
+def test_after_a_lost_connection_nothing_is_kept(state: Path) -> None:
+    """Nobody knows what was purged meanwhile."""
+    agent, cache = FakeAgent(), make_cache()
+
+    async def main() -> None:
+        async with linked(state, Holder(), Counters(), cache):
+            async with listening(agent, state):
+                await until(lambda: agent.count("hello") == 1)
+                assert kept(cache)
+            control_path(state).unlink(missing_ok=True)
+            async with listening(agent, state):
+                await until(lambda: agent.count("hello") == 2)
+                await until(lambda: not kept(cache))
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize(
+    ("url", "target"),
+    [
+        ("/a?b=1", b"/a?b=1"),
+        ("https://films.example/a?b=1#c", b"/a?b=1"),
+        ("https://films.example", b"/"),
+    ],
+)
+def test_a_url_of_any_host_names_a_path(url: str, target: bytes) -> None:
+    assert control.target_of(url) == target

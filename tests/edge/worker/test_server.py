@@ -29,7 +29,7 @@ def talk(
         async with serving(site) as url:
             upstream = Upstream(url, 5)
             beside = make_beside(worker.holder, worker.desk)
-            app = PageApp(upstream, worker.pages, Turn(worker.holder, worker.desk), beside, 1 << 20)
+            app = PageApp(upstream, worker.cache, Turn(worker.holder, worker.desk), beside, 1 << 20)
             server = make_server(app)
             listening = socket.socket()
             listening.bind(("127.0.0.1", 0))

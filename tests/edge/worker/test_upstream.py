@@ -110,4 +110,4 @@ def test_headers_of_the_connection_end_here() -> None:
         (b"Upgrade", b"h2c"),
         (b"X-Kept", b"2"),
     ]
-    assert end_to_end(headers) == [(b"X-Kept", b"2")]
+    assert end_to_end(headers) == [(b"x-kept", b"2")]

@@ -1,0 +1,122 @@
+"""What the site told: a response whose headers were read, its body still to come."""
+
+import re
+from collections.abc import AsyncIterator
+from typing import Final
+
+import httpx
+
+from edge.proxy.fields import Fields, directives, values
+from edge.proxy.policy import Received
+from edge.worker.coding import DECODABLE, decoded
+from edge.worker.upstream import chunks, end_to_end
+
+MAX_READ_BYTES: Final = 1 << 20
+"""What is kept and not longer is read whole before it is sent, so that a slow client keeps nobody waiting."""
+
+_LENGTH: Final = re.compile(rb"[0-9]{1,12}")
+# No body, so the length that some sites state is that of another answer.
+_WITHOUT_BODY: Final = (204, 304)
+
+
+class Told:
+    """A response of the site.
+
+    Attributes
+    ----------
+    received : Received
+        Its end-to-end fields, and when it was asked for and came.
+    answers_us : bool
+        Whether we asked if something holds still, not the client.
+    """
+
+    def __init__(self, response: httpx.Response, asked_s: float, at_s: float, *, answers_us: bool) -> None:
+        self._response = response
+        self._stream = chunks(response)
+        self._read: list[bytes] = []
+        self.received = Received(response.status_code, end_to_end(response.headers.raw), asked_s, at_s)
+        self.answers_us = answers_us
+
+    @property
+    def status(self) -> int:
+        """Its status."""
+        return self.received.status
+
+    @property
+    def asked_s(self) -> float:
+        """When it was asked for."""
+        return self.received.asked_s
+
+    def is_page(self, max_bytes: int) -> bool:
+        """Whether it is HTML that may be cut, as far as its headers tell."""
+        fields = self.received.fields
+        kind = b"".join(values(fields, b"content-type")[:1]).lower()
+        return (
+            self.status == 200
+            and kind.startswith(b"text/html")
+            and self._coding in DECODABLE
+            and b"no-transform" not in directives(values(fields, b"cache-control"))
+            and (self._length(0) or 0) <= max_bytes
+            and self._length(0) is not None
+        )
+
+    def is_short(self, max_bytes: int) -> bool:
+        """Whether it states a length that may be read before any of it is sent."""
+        length = 0 if self.status in _WITHOUT_BODY else self._length(None)
+        return length is not None and length <= min(max_bytes, MAX_READ_BYTES)
+
+    def _length(self, missing: int | None) -> int | None:
+        stated = values(self.received.fields, b"content-length")
+        if not stated:
+            return missing
+        return int(stated[0]) if len(stated) == 1 and _LENGTH.fullmatch(stated[0]) else None
+
+    def fields_to_pass(self) -> Fields:
+        """Its fields as they may be sent on."""
+        fields = self.received.fields
+        if self.status in _WITHOUT_BODY:
+            return [(name, value) for name, value in fields if name != b"content-length"]
+        return fields
+
+    @property
+    def _coding(self) -> bytes:
+        return b",".join(values(self.received.fields, b"content-encoding")).strip().lower()
+
+    async def page(self, max_bytes: int) -> bytes | None:
+        """The page; None if it is longer than that, or its coding is broken: then `chunks` has all of it.
+
+        Raises
+        ------
+        UpstreamError
+            ``upstream-body``: it broke off.
+        """
+        body = await self.read(max_bytes)
+        return None if body is None else decoded(body, self._coding, max_bytes)
+
+    async def read(self, max_bytes: int) -> bytes | None:
+        """The whole body; None where it is longer, and then `chunks` has all of it.
+
+        Raises
+        ------
+        UpstreamError
+            ``upstream-body``: it broke off.
+        """
+        size = 0
+        async for chunk in self._stream:
+            self._read.append(chunk)
+            size += len(chunk)
+            if size > max_bytes:
+                return None
+        return b"".join(self._read)
+
+    async def chunks(self) -> AsyncIterator[bytes]:
+        """The body as it comes, what was read before it first."""
+        for chunk in self._read:
+            yield chunk
+        self._read.clear()
+        async for chunk in self._stream:
+            yield chunk
+
+    async def close(self) -> None:
+        """Leave the rest of the body."""
+        await self._response.aclose()
