@@ -3,17 +3,19 @@
 import shutil
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import NamedTuple
 
 from compiler.catalog_manifest import draft_catalog
 from compiler.draft import Draft
+from compiler.list_trial import Trial, try_lists
 from compiler.models_manifest import Trained, draft_models
 from compiler.problems import Problem, Problems, WorkspaceError
 from compiler.report import Report, report_path
 from compiler.rules_manifest import draft_rules
-from compiler.types import Workspace
+from compiler.types import IdList, Workspace
 from edge.bundle import format as fmt
 from edge.bundle.reader import Bundle, open_bundle
 from edge.decide import golden
@@ -37,8 +39,8 @@ def compile_workspace(workspace: Workspace, trained: Mapping[str, Trained], out:
     WorkspaceError
         A card fails for an item, a model is missing or stale, or `out` is something else.
     BundleError
-        ``golden``: the edge's runtime answers differently than the references. That is
-        a defect of the compiler or of a library, not of the workspace.
+        ``golden``, ``lists``: the edge's runtime answers differently than the references, or than
+        stated. That is a defect of the compiler or of a library, not of the workspace.
     """
     _check_target(out)
     timings: Timings = {}
@@ -51,17 +53,30 @@ def compile_workspace(workspace: Workspace, trained: Mapping[str, Trained], out:
     with _timed(timings, "rules"):
         rules = draft_rules(workspace, {**catalog.provides, **models.provides})
     manifests = {draft.role: draft.manifest(workspace.site.name) for draft in (rules, models, catalog)}
-    bundle_id, verified = _lay_down(out, [rules, models, catalog], manifests, timings)
+    drafts, lists = [rules, models, catalog], workspace.site.lists
+    laid = _lay_down(out, drafts, manifests, lists, timings)
     warnings = tuple(sorted({*workspace.warnings, *problems.warnings}))
     site, counts = workspace.site.name, _counts(workspace)
-    report = Report(site, bundle_id, manifests, counts, timings, verified, warnings)
+    report = Report(site, laid.bundle, manifests, counts, timings, laid.golden, warnings, laid.lists)
     report_path(out).write_text(report.json(), encoding="utf-8")
     return report
 
 
+class _Laid(NamedTuple):
+    """A bundle's id, and what its verification counted."""
+
+    bundle: str
+    golden: dict[str, int]
+    lists: dict[str, Trial]
+
+
 def _lay_down(
-    out: Path, drafts: list[Draft], manifests: Mapping[str, fmt.Manifest], timings: Timings
-) -> tuple[str, dict[str, int]]:
+    out: Path,
+    drafts: list[Draft],
+    manifests: Mapping[str, fmt.Manifest],
+    lists: Iterable[IdList],
+    timings: Timings,
+) -> _Laid:
     """Write beside `out`, verify what was written, and only then take its place."""
     out.parent.mkdir(parents=True, exist_ok=True)
     folder = Path(tempfile.mkdtemp(prefix=f".{out.name}.", dir=out.parent))
@@ -70,11 +85,11 @@ def _lay_down(
             _write(folder, drafts, manifests)
         with _timed(timings, "verify"):
             bundle = open_bundle(folder, manifests["rules"].site)
-            verified = verify_golden(bundle)
+            laid = _Laid(bundle.id, verify_golden(bundle), try_lists(bundle, lists))
         _replace(folder, out)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-    return bundle.id, verified
+    return laid
 
 
 def verify_golden(bundle: Bundle) -> dict[str, int]:

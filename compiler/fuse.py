@@ -1,7 +1,7 @@
 """Builds binary fuse filters: all ids at once, layer by layer, the same bytes from the same ids."""
 
 import math
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import Any, Final
 
 import numpy as np
@@ -33,6 +33,19 @@ def build_fuse(ids: Collection[str]) -> dict[str, Array]:
             prints = _assign(hashes, places, layers, (count + 2) * length)
             return {"shape": np.array([seed, length, count], np.uint64), "prints": prints}
     raise AssertionError("no seed of a hundred gave a filter; each does with 9 of 10 chances")
+
+
+def found_in(arrays: Mapping[str, Array], keys: U64) -> NDArray[np.bool_]:
+    """Whether a filter holds each of these keys: as `edge.decide.fuse.Fuse`, for many at once."""
+    seed, length, count = arrays["shape"].tolist()
+    hashes = _mixed(keys, seed)
+    prints = arrays["prints"][_places(hashes, length, count)]
+    found: NDArray[np.bool_] = np.bitwise_xor.reduce(prints, axis=1) == _prints(hashes)
+    return found
+
+
+def _prints(hashes: U64) -> NDArray[np.uint16]:
+    return (hashes ^ hashes >> np.uint64(32)).astype(np.uint16)
 
 
 def _shape(size: int) -> tuple[int, int]:
@@ -91,7 +104,7 @@ def _peel(places: Places, size: int) -> list[Layer] | None:
 
 def _assign(hashes: U64, places: Places, layers: list[Layer], size: int) -> Array:
     """Fingerprints such that the three of each id make its own; the last that was taken away comes first."""
-    wanted = (hashes ^ hashes >> np.uint64(32)).astype(np.uint16)
+    wanted = _prints(hashes)
     prints = np.zeros(size, np.uint16)
     for ids, own in reversed(layers):
         of_all = np.bitwise_xor.reduce(prints[places[ids]], axis=1)

@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from compiler.list_trial import Trial
 from compiler.problems import Problem
 from edge.bundle.format import Manifest
 
@@ -26,6 +27,8 @@ class Report:
         How long each step took.
     golden : dict[str, int]
         Golden decisions by role that the edge's runtime answered as the compiler's references do.
+    lists : dict[str, Trial]
+        How often the filter of each list takes strangers for members, as stated and as tried.
     """
 
     site: str
@@ -35,6 +38,7 @@ class Report:
     timings_ms: dict[str, float]
     golden: dict[str, int]
     warnings: tuple[Problem, ...]
+    lists: dict[str, Trial]
 
     def json(self) -> str:
         """The report as JSON."""
@@ -46,6 +50,7 @@ class Report:
             "counts": self.counts,
             "timings_ms": self.timings_ms,
             "golden": self.golden,
+            "lists": {name: asdict(trial) for name, trial in self.lists.items()},
             "warnings": [asdict(problem) for problem in self.warnings],
         }
         return json.dumps(document, indent=1, ensure_ascii=False) + "\n"
@@ -58,6 +63,7 @@ class Report:
             lines += [f"  {a.name:<28} {_size(a.size):>10}  {a.sha256[:12]}" for a in manifest.artifacts]
         lines.append("holds:  " + _listed({name: count for name, count in self.counts.items() if count}))
         lines.append("golden: " + _listed(self.golden) + "; all answered alike by the edge's runtime")
+        lines += [f"list {name}: {trial}" for name, trial in self.lists.items()]
         lines.append("took:   " + ", ".join(f"{name} {ms:.0f} ms" for name, ms in self.timings_ms.items()))
         lines += [str(problem) for problem in self.warnings]
         return "\n".join(lines) + "\n"
