@@ -5,6 +5,7 @@ import tempfile
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from operator import attrgetter
 from pathlib import Path
 from typing import NamedTuple
 
@@ -112,6 +113,8 @@ def _timed(timings: Timings, name: str) -> Iterator[None]:
 
 
 def _counts(workspace: Workspace) -> dict[str, int]:
+    shows = workspace.shows()
+    page = {name: len({*map(attrgetter(name[:-1]), shows)} - {""}) for name in ("layouts", "redirects")}
     return {
         "placements": len(workspace.site.placements),
         "attributes": len(workspace.site.attributes),
@@ -123,6 +126,7 @@ def _counts(workspace: Workspace) -> dict[str, int]:
         "items": len(workspace.catalog.items),
         "cards": len(workspace.cards),
         "models": len(workspace.models),
+        **{name: count for name, count in page.items() if count},
     }
 
 

@@ -1,7 +1,7 @@
 """Reads rules/*.yaml: audiences and campaigns, with all that they refer to."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -11,14 +11,17 @@ from compiler.experiments import ExperimentReader, check_experiments, where
 from compiler.fields import Fields, check_id
 from compiler.groups import Groups
 from compiler.holdouts import check_holdouts, read_holdouts
+from compiler.layouts import LayoutReader
 from compiler.lint_conditions import note_doubts
 from compiler.lists import audiences_of
 from compiler.problems import Problems, nearest
 from compiler.schedule import read_schedule
 from compiler.show import DEFAULT_LIMIT, MAX_LIMIT, Names, read_show
 from compiler.site import PATH as SITE_PATH
-from compiler.types import Audience, Bandit, Campaign, Experiment, Holdout, Show, Site
+from compiler.types import Arm, Audience, Bandit, Campaign, Experiment, Holdout, Layout, Show, Site, Variation
 from compiler.yaml_lines import Node, read_yaml
+from edge.bundle import format as fmt
+from edge.decide.campaigns import PAGE_LAYOUT, PAGE_REDIRECT, WHOLE_PAGE
 from edge.rules.values import Value
 
 __all__ = ["DEFAULT_LIMIT", "MAX_LIMIT", "MAX_PRIORITY", "Names", "Rules", "read_rules"]
@@ -26,6 +29,7 @@ __all__ = ["DEFAULT_LIMIT", "MAX_LIMIT", "MAX_PRIORITY", "Names", "Rules", "read
 FOLDER: Final = "rules"
 MAX_PRIORITY: Final = 1_000_000
 MAX_CAMPAIGNS: Final = 100_000
+_WHOLE_HINT: Final = f"leave `placement` out: layouts are in {PAGE_LAYOUT}, redirects in {PAGE_REDIRECT}"
 
 
 @dataclass(frozen=True)
@@ -38,6 +42,7 @@ class Rules:
     holdouts: tuple[Holdout, ...]
     groups: Mapping[str, Sequence[Value]]
     bandits: tuple[Bandit, ...]
+    layouts: tuple[Layout, ...]
 
 
 def read_rules(folder: Path, site: Site, names: Names, problems: Problems) -> Rules:
@@ -56,6 +61,7 @@ def read_rules(folder: Path, site: Site, names: Names, problems: Problems) -> Ru
             problems.warn(path, 0, "unused", "is no .yaml", "rename or move it")
     for fields in files:
         reader.groups.take(fields, problems)
+        reader.layouts.take(fields)
     for fields in files:
         reader.take_audiences(fields)
         reader.take_experiments(fields)
@@ -66,6 +72,7 @@ def read_rules(folder: Path, site: Site, names: Names, problems: Problems) -> Ru
         fields.close()
     reader.note_unused()
     reader.groups.note_unused(problems)
+    reader.check_page_actions()
     check_experiments(_sorted(reader.experiments), _sorted(reader.campaigns), problems)
     check_bandits(_sorted(reader.bandits), reader.experiments.values(), reader.campaigns.values(), problems)
     if len(reader.campaigns) > MAX_CAMPAIGNS:
@@ -80,6 +87,7 @@ def read_rules(folder: Path, site: Site, names: Names, problems: Problems) -> Ru
         tuple(sorted(reader.holdouts, key=lambda holdout: holdout.id)),
         reader.groups.values,
         _sorted(reader.bandits),
+        _sorted(reader.layouts.known),
     )
 
 
@@ -107,6 +115,8 @@ class _Reader:
         self.groups = Groups()
         self.partial = False
         self.bandits: dict[str, Bandit] = {}
+        self.layouts = LayoutReader(site.blocks, problems)
+        names = replace(names, layouts=self.layouts, redirect_hosts=site.redirect_hosts)
         self._experiment = ExperimentReader(site, names, problems)
         self._bandit = BanditReader(self._experiment, problems)
         self._broken_experiments: set[str] = set()
@@ -198,10 +208,10 @@ class _Reader:
         if schedule.written:
             written = {"$and": [whom, schedule.written]}
             condition = condition.both(schedule.condition)
-        placements = self._placements(fields)
         priority = fields.integer("priority", -MAX_PRIORITY, MAX_PRIORITY) or 0
         show = fields.mapping("show", required=True)
         shown, experiment, bandit = self._show(show, path, where_)
+        placements = self._placements(fields, shown, experiment or bandit)
         programme, exclusive = self._name(fields, "programme"), self._name(fields, "exclusive")
         fields.close()
         if id_ is None or not check_id(id_, "a campaign", (path, fields.line_of("id")), self._problems):
@@ -233,7 +243,22 @@ class _Reader:
             audience=audience,
             whom=whom,
             groups=self.groups.values,
+            layout=shown.layout,
+            redirect=shown.redirect,
         )
+
+    def check_page_actions(self) -> None:
+        """Warn of layouts that no campaign shows; note more of them or of redirects than an engine takes."""
+        shows = {campaign.show for campaign in self.campaigns.values()}
+        tested = {name for c in self.campaigns.values() for name in (c.experiment, c.bandit)}
+        shows |= {show for part in self._parts(tested) for show in part.shows.values()}
+        self.layouts.note_unused({show.layout for show in shows})
+        for what, count, most in (
+            ("layouts", len(self.layouts.known), fmt.MAX_LAYOUTS),
+            ("redirects", len({show.redirect for show in shows}), fmt.MAX_REDIRECTS),
+        ):
+            if count > most:
+                self._problems.error(FOLDER, 0, "too-large", f"{count} {what}", f"at most {most}")
 
     def _name(self, fields: Fields, key: str) -> str:
         """A name that needs no declaration: it means the campaigns that have it."""
@@ -274,10 +299,16 @@ class _Reader:
                 self._problems.error(path, line, code, message, problem.hint)
             return None
 
-    def _placements(self, fields: Fields) -> tuple[str, ...]:
+    def _placements(self, fields: Fields, shown: Show, tested: str) -> tuple[str, ...]:
+        """Where; what concerns the page as a whole is in a placement of its own, written or not."""
+        implied = self._implied(shown, tested)
+        if implied and fields.node("placement") is None:
+            return implied
         found: list[str] = []
         for name, line in fields.texts("placement", required=True):
-            if name not in self._site.placements:
+            if not tested and not shown.fits(name):
+                fields.error(line, "bad-value", f"shows in {name!r} what can't be shown there", _WHOLE_HINT)
+            elif name not in (*self._site.placements, *WHOLE_PAGE):
                 if not self._site.placements:  # a problem of its own, in site.yaml
                     continue
                 hint = nearest(name, self._site.placements)
@@ -290,6 +321,22 @@ class _Reader:
         if node is not None and node.value == []:
             fields.error(node.line, "empty", "has no placement", nearest("", self._site.placements))
         return tuple(found)
+
+    def _implied(self, shown: Show, tested: str) -> tuple[str, ...]:
+        """The placement of a layout or redirect, also where an experiment or bandit shows nothing else."""
+        if not tested:
+            return (shown.whole_page,) if shown.whole_page else ()
+        placed = {placement for part in self._parts({tested}) for placement in part.shows}
+        return tuple(sorted(placed)) if placed <= WHOLE_PAGE.keys() else ()
+
+    def _parts(self, tested: set[str]) -> list[Variation | Arm]:
+        """The variations and arms of these experiments and bandits."""
+        parts: list[Variation | Arm] = []
+        for experiment in self.experiments.values():
+            parts += experiment.variations if experiment.id in tested else ()
+        for bandit in self.bandits.values():
+            parts += bandit.arms if bandit.id in tested else ()
+        return parts
 
     def _show(self, node: Node | None, path: str, where_: str) -> tuple[Show, str, str]:
         """What it shows, or the experiment or the bandit that says so."""

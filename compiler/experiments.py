@@ -6,10 +6,11 @@ from typing import Final
 
 from compiler.fields import Fields, check_id
 from compiler.problems import Problems, nearest
-from compiler.show import KEYS, Names, read_show
+from compiler.show import Names, is_shown, read_show
 from compiler.types import Campaign, Experiment, Show, Site, Variation
 from compiler.yaml_lines import Node
 from edge.bundle import format as fmt
+from edge.decide.campaigns import PAGE_LAYOUT, PAGE_REDIRECT, WHOLE_PAGE
 from edge.decide.choice import VISITOR_ID
 from edge.rules.bucketing import MAX_TOTAL, MIN_TOTAL, Range, bucket_ranges
 
@@ -23,7 +24,7 @@ class ExperimentReader:
 
     def __init__(self, site: Site, names: Names, problems: Problems) -> None:
         self._types = {attribute.name: attribute.type for attribute in site.attributes}
-        self._placements = site.placements
+        self._placements = (*site.placements, *WHOLE_PAGE)
         self._names = names
         self._problems = problems
 
@@ -102,16 +103,12 @@ class ExperimentReader:
             return {}
         place = (fields.path, f"{fields.where}: show")
         if not isinstance(node.value, dict):
-            hint = (
-                f"write `{NOTHING}`, {{content: ID}}, {{recommender: NAME, card: CARD}}, or each by placement"
-            )
+            hint = f"write `{NOTHING}`, what a campaign shows like {{content: ID}}, or that by placement"
             fields.error(node.line, "wrong-type", f"shows {node.kind()}", hint)
             return {}
-        if not node.value or any(
-            key in KEYS and not isinstance(entry.value, dict) for key, entry in node.value.items()
-        ):
+        if is_shown(node):
             show = read_show(node, place, self._names, self._problems)
-            return {} if show is None else {"": show}
+            return {} if show is None else {show.whole_page: show}
         found: dict[str, Show] = {}
         for placement, entry in node.value.items():
             if placement not in self._placements:
@@ -123,8 +120,15 @@ class ExperimentReader:
                 )
             elif entry.value != NOTHING:
                 show = read_show(entry, place, self._names, self._problems)
-                found |= {} if show is None else {placement: show}
+                if show is not None and not show.fits(placement):
+                    self._misfit(fields, placement, entry.line)
+                elif show is not None:
+                    found[placement] = show
         return found
+
+    def _misfit(self, fields: Fields, placement: str, line: int) -> None:
+        hint = f"layouts stand under {PAGE_LAYOUT}, redirects under {PAGE_REDIRECT}, and nothing else does"
+        fields.error(line, "bad-value", f"shows in {placement!r} what can't be shown there", hint)
 
     def _ranges(self, fields: Fields, weights: list[float | None]) -> Sequence[Range]:
         """The part of the visitors that each variation has: as written, or by coverage and weights."""

@@ -30,7 +30,7 @@ def note_shadowed(workspace: Workspace, problems: Problems) -> None:
     """Warn of campaigns that never show, as a stronger one holds whenever they do."""
     strongest = strongest_first(workspace.campaigns)
     left = MAX_COMPARED
-    for placement in workspace.site.placements:
+    for placement in workspace.placements:
         seen = _Stronger(workspace.holdouts, left)
         for campaign in strongest:
             if placement in campaign.placements:

@@ -35,6 +35,10 @@ CODES: Final[dict[str, str]] = {
     "missing-as-zero": "A comparison of numbers also holds where the number is missing (warning).",
     "shadowed": "A campaign never shows, as a stronger one always does (warning).",
     "overlap": "Experiments of one namespace share visitors (warning).",
+    "hides-everything": "A layout hides all blocks of the site (warning).",
+    "redirect": "A redirect leads where it must not, or its URL can be read in two ways.",
+    "redirect-loop": "A redirect still holds where it leads, or only where others lead (warning).",
+    "redirect-nowhere": "A redirect leads to an item that the catalog lacks (warning).",
     "past": "The time of a campaign is over (warning).",
     "no-source": "A rule or content reads an attribute that nothing tells.",
     "untrained": "A model has not been trained.",
@@ -104,6 +108,11 @@ class Problems:
     def warn(self, path: str, line: int, code: str, message: str, hint: str = "") -> None:
         """Note something that a person should look at."""
         self._add(Problem(path, line, code, message, hint, WARNING))
+
+    @property
+    def error_count(self) -> int:
+        """How many errors there are so far."""
+        return sum(problem.severity == ERROR for problem in self._found)
 
     @property
     def warnings(self) -> tuple[Problem, ...]:

@@ -13,12 +13,13 @@ from compiler.golden import golden_winners
 from compiler.holes import put_holes
 from compiler.index import build
 from compiler.lists import put_lists
+from compiler.page_artifact import page_actions
 from compiler.types import Campaign, Show, Workspace
 from compiler.written import put_written
 from edge.bundle import format as fmt
 from edge.bundle.arrays import Array, pack
 from edge.bundle.strings import pack_strings
-from edge.decide.campaigns import BANDIT, CONTENT, EXPERIMENT, RECOMMENDER
+from edge.decide.campaigns import BANDIT, CONTENT, EXPERIMENT, LAYOUT, RECOMMENDER, REDIRECT
 
 Shown = tuple[str, str, int]
 
@@ -31,7 +32,7 @@ def draft_rules(workspace: Workspace, interfaces: Mapping[str, str]) -> Draft:
     draft.provides["schema"] = draft.put("schema", "schema", fmt.encode(schema))
     by_placement = [
         [(campaign, clause) for campaign in campaigns for clause in campaign.condition.clauses]
-        for campaigns in order_campaigns(workspace.campaigns, workspace.site.placements)
+        for campaigns in order_campaigns(workspace.campaigns, workspace.placements)
     ]
     # Alternatives of one campaign are neighbours, so the highest bit is still the strongest campaign's.
     bits = [campaign for owned in by_placement for campaign, _ in owned]
@@ -51,6 +52,9 @@ def draft_rules(workspace: Workspace, interfaces: Mapping[str, str]) -> Draft:
     put_behaviours(draft, workspace.site.behaviours, workspace.catalog, interfaces)
     put_lists(draft, workspace.site.lists)
     put_written(draft, workspace)
+    page = page_actions(workspace)
+    if page is not None:
+        draft.put("page", "page", fmt.encode(page))
     golden = golden_winners(workspace)
     draft.put("golden", "golden", msgspec.msgpack.encode(golden, order="deterministic"))
     for recommender, card, _ in shown:
@@ -72,17 +76,24 @@ def _shown(show: Show) -> Shown:
 
 
 def _schema(workspace: Workspace, shown: tuple[Shown, ...]) -> fmt.RulesSchema:
-    site = workspace.site
+    site, placements = workspace.site, workspace.placements
     return fmt.RulesSchema(
-        site.attributes, site.placements, shown, site.item_path, site.consent_cookie, site.consent_default
+        site.attributes, placements, shown, site.item_path, site.consent_cookie, site.consent_default
     )
 
 
 def _finder(workspace: Workspace, shown: list[Shown]) -> Find:
     contents = {content.id: position for position, content in enumerate(workspace.contents)}
     lists = {entry: position for position, entry in enumerate(shown)}
+    page = page_actions(workspace) or fmt.PageActions()
+    layouts = {layout.id: position for position, layout in enumerate(page.layouts)}
+    redirects = {url: position for position, url in enumerate(page.redirects)}
 
     def find(show: Show) -> tuple[int, int]:
+        if show.layout:
+            return LAYOUT, layouts[show.layout]
+        if show.redirect:
+            return REDIRECT, redirects[show.redirect]
         return (RECOMMENDER, lists[_shown(show)]) if show.recommender else (CONTENT, contents[show.content])
 
     return find

@@ -9,10 +9,13 @@ from compiler.campaigns import DEFAULT_LIMIT, MAX_LIMIT, MAX_PRIORITY
 from compiler.domains import MAX_VALUES
 from compiler.fields import ID, MAX_ID_CHARACTERS
 from compiler.groups import MAX_GROUP_VALUES, MAX_GROUPS
+from compiler.layouts import MAX_BLOCKS
 from compiler.lists import MAX_LISTS
 from compiler.placements import MAX_PLACEMENTS
+from compiler.redirects import HOST, MAX_HOSTS
 from compiler.schema_conditions import condition_definitions
 from compiler.schema_experiments import bandit_schema, experiment_schema, holdout_schema
+from compiler.schema_page import layout_schema, whole_page_schemas
 from compiler.schema_schedule import schedule_schema
 from compiler.site import (
     ATTRIBUTE,
@@ -104,6 +107,22 @@ def _site() -> Schema:
             "additionalProperties": _attribute("type", "source"),
         },
         "behaviours": _behaviours(),
+        "blocks": _one_or_more(
+            'Parts of the site\'s pages that layouts may move or hide, marked data-block="NAME".',
+            _id("A block's name."),
+            maxItems=MAX_BLOCKS,
+        ),
+        "redirects": _mapping(
+            {
+                "hosts": _one_or_more(
+                    "Other hosts that campaigns may lead to, like shop.example.com.",
+                    _text("A host.", pattern=_whole(HOST.pattern)),
+                    maxItems=MAX_HOSTS,
+                )
+            },
+            ("hosts",),
+            description="Where campaigns may lead visitors, beside the site itself.",
+        ),
         "audiences": {
             "description": "Audiences that are lists of ids; each is an attribute audience.NAME, too.",
             "type": "object",
@@ -228,6 +247,12 @@ def _rules() -> Schema:
                 "items": {"type": list(TYPES)},
             },
         },
+        "layouts": {
+            "description": "Where blocks of a page stand, with a name.",
+            "type": "object",
+            "propertyNames": _id("A layout's name."),
+            "additionalProperties": layout_schema(),
+        },
         "experiments": {
             "description": "How visitors are divided, and what each part sees.",
             "type": "array",
@@ -256,7 +281,11 @@ def _campaign() -> Schema:
             "description": "Who: an audience's name, or a condition. Left out: everyone.",
             "anyOf": [_text("An audience's name."), {"$ref": "#/definitions/condition"}],
         },
-        "placement": _one_or_more("Where: one placement, or several.", _text("A placement."), minItems=1),
+        "placement": _one_or_more(
+            "Where: one placement, or several. Left out of layouts and redirects.",
+            _text("A placement."),
+            minItems=1,
+        ),
         "priority": {
             "description": "Where several campaigns fit, the highest wins. Left out: 0.",
             "type": "integer",
@@ -268,13 +297,15 @@ def _campaign() -> Schema:
         "exclusive": _id("A group: of all its campaigns a page shows one, the strongest."),
         "show": _show(),
     }
-    return _mapping(keys, ("id", "placement", "show"))
+    alone = [{"required": [key]} for key in ("layout", "redirect", "experiment", "bandit")]
+    placed = {"anyOf": [{"required": ["placement"]}, {"properties": {"show": {"anyOf": alone}}}]}
+    return _mapping(keys, ("id", "show"), **placed)
 
 
 def _show() -> Schema:
     tested = _mapping({"experiment": _text("An experiment's id.")}, ("experiment",))
     drawn = _mapping({"bandit": _text("A bandit's id.")}, ("bandit",))
-    about = "What: one content, a recommender's items as cards, an experiment, or a bandit."
+    about = "What: a content, a recommender's cards, a layout, a redirect, an experiment, or a bandit."
     return {"description": about, "oneOf": [*_shown(), tested, drawn]}
 
 
@@ -290,7 +321,8 @@ def _shown() -> list[Schema]:
             "maximum": MAX_LIMIT,
         },
     }
-    return [_mapping(content, ("content",)), _mapping(listed, ("recommender", "card"))]
+    whole = [_mapping(of_page, (name,)) for name, of_page in whole_page_schemas().items()]
+    return [_mapping(content, ("content",)), _mapping(listed, ("recommender", "card")), *whole]
 
 
 def _model(recipes: Recipes) -> Schema:

@@ -1,10 +1,12 @@
-"""Reads what a campaign or a variation shows: a content, or a recommender's items."""
+"""Reads what a campaign or a variation shows: a content, a recommender's items, a layout, a redirect."""
 
 from dataclasses import dataclass
 from typing import Final
 
 from compiler.fields import Fields
+from compiler.layouts import LayoutReader
 from compiler.problems import Problems, nearest
+from compiler.redirects import read_redirect
 from compiler.types import Show
 from compiler.yaml_lines import Node
 
@@ -17,7 +19,8 @@ _FILES: Final = {
 }
 """What one writes to have what is named."""
 
-KEYS: Final = ("content", "recommender", "card", "limit")
+KINDS: Final = ("content", "recommender", "layout", "redirect")
+KEYS: Final = (*KINDS, "card", "limit")
 
 
 @dataclass(frozen=True)
@@ -27,6 +30,8 @@ class Names:
     contents: frozenset[str]
     recommenders: frozenset[str]
     cards: frozenset[str]
+    layouts: LayoutReader | None = None
+    redirect_hosts: tuple[str, ...] = ()
 
 
 def read_show(node: Node, place: tuple[str, str], names: Names, problems: Problems) -> Show | None:
@@ -40,9 +45,10 @@ def read_show(node: Node, place: tuple[str, str], names: Names, problems: Proble
     fields = Fields(node, *place, problems)
     if not isinstance(node.value, dict):
         return None
-    if ("content" in node.value) == ("recommender" in node.value):
-        hint = "write `content: ID`, or `recommender: NAME` and `card: CARD`"
-        fields.error(node.line, "missing-key", "needs either content or recommender", hint)
+    kinds = [key for key in KINDS if key in node.value]
+    if len(kinds) != 1:
+        hint = "write `content: ID`, `recommender: NAME` and `card: CARD`, `layout: NAME` or `redirect: URL`"
+        fields.error(node.line, "missing-key", f"needs one of {', '.join(KINDS)}", hint)
         for key in KEYS:
             fields.node(key)
         fields.close()
@@ -51,11 +57,36 @@ def read_show(node: Node, place: tuple[str, str], names: Names, problems: Proble
         content = reference(fields, "content", names.contents)
         fields.close()
         return Show(content)
+    if kinds[0] in {"layout", "redirect"}:
+        return _whole_page(fields, kinds[0], names)
     recommender = reference(fields, "recommender", names.recommenders)
     card = reference(fields, "card", names.cards)
     limit = fields.integer("limit", 1, MAX_LIMIT) or DEFAULT_LIMIT
     fields.close()
     return Show("", recommender, card, limit)
+
+
+def _whole_page(fields: Fields, kind: str, names: Names) -> Show | None:
+    assert names.layouts is not None
+    if kind == "layout":
+        show = Show(layout=names.layouts.shown(fields))
+    else:
+        show = Show(redirect=read_redirect(fields, names.redirect_hosts))
+    fields.close()
+    return show if show.whole_page else None
+
+
+def is_shown(node: Node) -> bool:
+    """Whether a mapping says what is shown, and not that by placement.
+
+    A layout may be a mapping, and so may what a placement of that name shows.
+    """
+    assert isinstance(node.value, dict)
+    for key, entry in node.value.items():
+        inside = entry.value if isinstance(entry.value, dict) else None
+        if key in KEYS and (inside is None or (key == "layout" and not {*inside} & {*KEYS})):
+            return True
+    return not node.value
 
 
 def reference(fields: Fields, key: str, known: frozenset[str]) -> str:

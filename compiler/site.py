@@ -9,9 +9,11 @@ from compiler.behaviours import attributes_of, read_behaviours
 from compiler.domains import read_values
 from compiler.fields import Fields, check_id
 from compiler.holdouts import read_holdouts
+from compiler.layouts import read_blocks
 from compiler.lists import attributes_of_lists, read_lists
 from compiler.placements import read_placements
 from compiler.problems import Problems, nearest
+from compiler.redirects import read_hosts
 from compiler.types import Site
 from compiler.yaml_lines import Node, read_yaml
 from edge.bundle import format as fmt
@@ -99,13 +101,15 @@ def read_site(folder: Path, problems: Problems) -> Site | None:
     item_path = _read_item_path(fields.mapping("items"), problems)
     cookie, default = _read_consent(fields.mapping("consent"), problems)
     holdouts = tuple(read_holdouts(fields, problems))
+    blocks, hosts = read_blocks(fields, problems), read_hosts(fields, problems)
     behaviours = read_behaviours(fields, problems)
     lists = read_lists(fields, folder, attributes, problems)
     attributes = _sorted((*attributes, *attributes_of(behaviours), *attributes_of_lists(lists)))
     fields.close()
     return Site(
-        name, placements, attributes, item_path, cookie, default, holdouts, behaviours, lists, values, places
-    )
+        name, placements, attributes, item_path, cookie, default, holdouts, behaviours, lists, values, places,
+        blocks=blocks, redirect_hosts=hosts,
+    )  # fmt: skip
 
 
 def _sorted(attributes: Iterable[fmt.Attribute]) -> tuple[fmt.Attribute, ...]:

@@ -11,6 +11,7 @@ from compiler.problems import Problem
 from compiler.schedule import ALWAYS, Schedule
 from compiler.yaml_lines import Node
 from edge.bundle import format as fmt
+from edge.decide.campaigns import PAGE_LAYOUT, PAGE_REDIRECT, WHOLE_PAGE
 from edge.decide.holes import Hole
 from edge.rules.values import Value
 
@@ -43,6 +44,8 @@ class Site:
     lists: tuple["IdList", ...] = ()
     values: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     places: tuple[Placement, ...] = ()
+    blocks: tuple[str, ...] = ()
+    redirect_hosts: tuple[str, ...] = ()
 
     @property
     def defaults(self) -> dict[str, str]:
@@ -94,19 +97,47 @@ class Audience:
 
 @dataclass(frozen=True, order=True)
 class Show:
-    """Either a `content`, or the first `limit` items of `recommender`, each as `card`."""
+    """Either a `content`, or the first `limit` items of `recommender`, each as `card`.
+
+    Or, of the page as a whole, the `layout` of that name, or a `redirect` to a URL.
+    """
 
     content: str = ""
     recommender: str = ""
     card: str = ""
     limit: int = 0
+    layout: str = ""
+    redirect: str = ""
+
+    @property
+    def whole_page(self) -> str:
+        """The placement of what concerns the page as a whole; empty for what a place in it shows."""
+        if self.layout:
+            return PAGE_LAYOUT
+        return PAGE_REDIRECT if self.redirect else ""
+
+    def fits(self, placement: str) -> bool:
+        """Whether that placement can show it."""
+        return self.whole_page == (placement if placement in WHOLE_PAGE else "")
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Where blocks of a page stand, as `edge.bundle.format.Layout`; no block is named twice."""
+
+    name: str
+    order: tuple[str, ...]
+    hide: tuple[str, ...]
+    swap: tuple[tuple[str, str], ...]
+    path: str
+    line: int
 
 
 @dataclass(frozen=True)
 class Variation:
     """The visitors from `start` to `end` of an experiment, and what they see.
 
-    `shows` is by placement; the empty name stands for all that have no entry.
+    `shows` is by placement; the empty name stands for all in the page that have no entry.
     """
 
     key: str
@@ -116,7 +147,7 @@ class Variation:
 
     def at(self, placement: str) -> Show | None:
         """What it shows there; None keeps the site's default."""
-        return self.shows.get(placement) or self.shows.get("")
+        return self.shows.get(placement) or self.shows.get("" if placement not in WHOLE_PAGE else placement)
 
 
 @dataclass(frozen=True)
@@ -129,7 +160,7 @@ class Arm:
 
     def at(self, placement: str) -> Show | None:
         """What it shows there; None keeps the site's default."""
-        return self.shows.get(placement) or self.shows.get("")
+        return self.shows.get(placement) or self.shows.get("" if placement not in WHOLE_PAGE else placement)
 
 
 @dataclass(frozen=True)
@@ -185,8 +216,8 @@ class Campaign:
     groups that it names are in `groups`. `audience` is the name of an audience, or empty; `whom` is its
     condition, or one of the campaign's own.
 
-    Shows either `content`, or the first `limit` items of `recommender`, each as `card`, or what
-    `experiment` or `bandit` says. Of the campaigns of one group `exclusive` a page has one.
+    Shows what a `Show` does, or what `experiment` or `bandit` says. Of the campaigns of one group
+    `exclusive` a page has one.
     """
 
     id: str
@@ -208,6 +239,8 @@ class Campaign:
     audience: str = ""
     whom: Mapping[str, Any] = field(default_factory=dict)
     groups: Mapping[str, Sequence[Value]] = field(default_factory=dict)
+    layout: str = ""
+    redirect: str = ""
 
     def meets(self, attributes: Mapping[str, Any]) -> bool:
         """Whether its audience and schedule hold, by the plain evaluator and the clock on a wall."""
@@ -219,7 +252,7 @@ class Campaign:
     @property
     def show(self) -> Show:
         """What it shows, where that is no experiment and no bandit."""
-        return Show(self.content, self.recommender, self.card, self.limit)
+        return Show(self.content, self.recommender, self.card, self.limit, self.layout, self.redirect)
 
 
 @dataclass(frozen=True)
@@ -294,6 +327,23 @@ class Workspace:
     holdouts: tuple[Holdout, ...] = ()
     groups: Mapping[str, Sequence[Value]] = field(default_factory=dict)
     bandits: tuple[Bandit, ...] = ()
+    layouts: tuple[Layout, ...] = ()
+
+    @property
+    def placements(self) -> tuple[str, ...]:
+        """The site's placements, and the page as a whole as far as a campaign concerns it."""
+        used = {placement for campaign in self.campaigns for placement in campaign.placements}
+        return (*self.site.placements, *(name for name in WHOLE_PAGE if name in used))
+
+    def shown_by(self, campaign: Campaign) -> set[Show]:
+        """All that a campaign may show."""
+        if not campaign.experiment and not campaign.bandit:
+            return {campaign.show}
+        parts: list[Variation | Arm] = [
+            v for e in self.experiments if e.id == campaign.experiment for v in e.variations
+        ]
+        parts += [arm for bandit in self.bandits if bandit.id == campaign.bandit for arm in bandit.arms]
+        return {show for part in parts for show in part.shows.values()}
 
     def shows(self) -> set[Show]:
         """All that may be shown: by campaigns, their experiments and bandits, and where none wins."""

@@ -20,7 +20,7 @@ class Walk:
     """The campaigns of a workspace, the strongest first."""
 
     def __init__(self, workspace: Workspace) -> None:
-        self._placements = workspace.site.placements
+        self._placements = workspace.placements
         self._experiments = {experiment.id: experiment for experiment in workspace.experiments}
         self._bandits = {bandit.id: bandit for bandit in workspace.bandits}
         self._holdouts = workspace.holdouts

@@ -12,6 +12,7 @@ from compiler.content import read_contents
 from compiler.fields import Fields, check_id
 from compiler.holes import check_holes
 from compiler.lint_campaigns import note_shadowed
+from compiler.lint_redirects import note_circles
 from compiler.placements import check_defaults
 from compiler.problems import Problems, WorkspaceError, nearest
 from compiler.reads import check_sources
@@ -85,7 +86,7 @@ def read_workspace(folder: Path, check_settings: CheckSettings = _accept) -> Wor
     cards = read_cards(folder, catalog, problems)
     models = _read_models(folder, check_settings, problems)
     _check_items(folder, models, catalog, problems)
-    rules = Rules((), (), (), (), {}, ())
+    rules = Rules((), (), (), (), {}, (), ())
     # Without the site's attributes and placements, every rule would look wrong.
     if site is not None:
         names = Names(
@@ -104,12 +105,14 @@ def read_workspace(folder: Path, check_settings: CheckSettings = _accept) -> Wor
     found = Workspace(
         folder, site, rules.audiences, rules.campaigns, contents, catalog, cards, models,
         experiments=rules.experiments, holdouts=rules.holdouts, groups=rules.groups, bandits=rules.bandits,
+        layouts=rules.layouts,
     )  # fmt: skip
     # Only now: what a broken campaign would use looks unused.
     shown = found.shows()
     _note_unused(shown, contents, cards, problems)
     _note_unused_models(shown, models, problems)
     note_shadowed(found, problems)
+    note_circles(found, problems)
     return replace(found, warnings=problems.warnings)
 
 

@@ -15,7 +15,7 @@ from edge.bundle import written
 
 def put_written(draft: Draft, workspace: Workspace) -> None:
     """Add audiences and campaigns in their own words."""
-    places = {name: position for position, name in enumerate(workspace.site.placements)}
+    places = {name: position for position, name in enumerate(workspace.placements)}
     document = written.Written(
         tuple(written.Audience(audience.name, _text(audience.written)) for audience in workspace.audiences),
         tuple(_campaign(campaign, places) for campaign in strongest_first(workspace.campaigns)),

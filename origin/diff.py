@@ -55,6 +55,7 @@ def diff(a: Bundle, b: Bundle) -> BundleDiff:
         "audiences": list(_audiences(before, after)),
         "campaigns": list(_campaigns(before, after)),
         "experiments": list(experiment_changes(before, after)),
+        "layouts": list(_mapping("layout", before.page.layouts, after.page.layouts)),
         "contents": list(_mapping("content", before.contents, after.contents)),
         "conditions": list(_conditions(before, after, moved)),
         "models": list(_models(before, after)),

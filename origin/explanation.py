@@ -14,6 +14,7 @@ from edge.decide.choice import (
     Enrolment,
     Held,
 )
+from edge.decide.page import redirect_of, word_for
 from edge.decide.types import DEFAULT, Context, Decision, Slot
 from origin.considered import considered
 from origin.race import Race
@@ -31,9 +32,10 @@ def explain(view: View, context: Context, decision: Decision, killed: tuple[str,
     won = {slot.placement: slot for slot in decision.slots if slot.policy != DEFAULT}
     race = Race(view, context, view.alive(killed))
     bandits = [bandit.id for bandit in view.chooser.bandits]
+    led = redirect_of(decision) is not None
     for placement in context.placements:
-        shown = _what(won[placement], bandits) if placement in won else _default(race, placement)
-        yield f"{placement}: {shown}"
+        nothing = "not seen, as the visitor is led elsewhere" if led else _default(race, placement)
+        yield f"{placement}: {_what(won[placement], bandits) if placement in won else nothing}"
         yield from (f"  {line}" for line in considered(race, placement, killed))
     yield from _standing(view.chooser, context)
     for bandit in view.chooser.bandits:
@@ -47,7 +49,11 @@ def _default(race: Race, placement: str) -> str:
 
 
 def _what(slot: Slot, bandits: Collection[str]) -> str:
-    shown = f"content {slot.content}" if slot.content else f"{len(slot.items)} items of {slot.candidates}"
+    shown = (
+        f"{word_for(slot)} {slot.content}"
+        if slot.content
+        else f"{len(slot.items)} items of {slot.candidates}"
+    )
     return f"campaign {slot.policy} shows {shown if slot.fills else 'the default'}{_part(slot, bandits)}"
 
 

@@ -14,6 +14,7 @@ from edge.bundle.strings import Strings
 from edge.decide.campaigns import Campaigns
 from edge.decide.choice import load_choices
 from edge.decide.engine import Engine
+from edge.decide.page import blocks_of, word_for
 from edge.decide.types import Slot
 from edge.errors import ConfigError
 from origin.contexts import read_context
@@ -42,6 +43,8 @@ def inspect_bundle(folder: Path) -> dict[str, Any]:
         "recommenders": [
             {"name": name, "card": card, "limit": limit} for name, card, limit in engine.schema.recommenders
         ],
+        "layouts": {name: blocks_of(layout) for name, layout in engine.page.layouts.items()},
+        "redirects": list(engine.page.redirects),
         "items": len(engine.items),
     }
 
@@ -83,7 +86,8 @@ _WORDS: Final = {"policy": "campaign", "candidates": "recommender"}
 
 def slot_document(slot: Slot) -> dict[str, Any]:
     """A slot as a JSON object, in the words of `/_nearside/decide`, without what does not apply to it."""
-    fields = {_WORDS.get(name, name): getattr(slot, name) for name in slot.__struct_fields__}
+    words = {**_WORDS, "content": word_for(slot)}
+    fields = {words.get(name, name): getattr(slot, name) for name in slot.__struct_fields__}
     return {name: value for name, value in fields.items() if value not in ("", ())}
 
 
@@ -101,7 +105,8 @@ def _campaigns(bundle: Bundle, engine: Engine) -> dict[str, list[str]]:
     """Campaigns by placement, those that win over others first."""
     contents = Strings(unpack(bundle.read(bundle.one("rules", "contents"))), "ids")
     owners = unpack(bundle.read(bundle.one("rules", "campaigns")))
-    campaigns = Campaigns(owners, engine.schema, len(contents), load_choices(bundle) or fmt.Choices())
+    choices = load_choices(bundle) or fmt.Choices()
+    campaigns = Campaigns(owners, engine.schema, len(contents), choices, engine.page.counts)
     found = {}
     for placement, (low, mask) in campaigns.masks.items():
         bits = range(mask.bit_length() - 1, low - 1, -1)

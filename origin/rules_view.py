@@ -11,8 +11,9 @@ from edge.bundle.format import Artifact, ModelsPlan, RulesGolden, RulesSchema
 from edge.bundle.reader import Bundle
 from edge.bundle.strings import Strings
 from edge.bundle.written import Written, load_written
-from edge.decide.campaigns import BANDIT, CONTENT, EXPERIMENT, Campaigns
+from edge.decide.campaigns import BANDIT, CONTENT, EXPERIMENT, LAYOUT, RECOMMENDER, Campaigns
 from edge.decide.choice import Chooser, load_choices
+from edge.decide.page import WholePage, load_page
 from edge.decide.types import Context, Value
 from edge.rules.index import Index
 
@@ -51,7 +52,12 @@ class View:
     def campaigns(self) -> Campaigns:
         """Who owns each rule bit, and what it shows."""
         arrays = unpack(self.bundle.read(self.bundle.one("rules", "campaigns")))
-        return Campaigns(arrays, self.schema, len(self.contents), self.choices)
+        return Campaigns(arrays, self.schema, len(self.contents), self.choices, self.page.counts)
+
+    @cached_property
+    def page(self) -> WholePage:
+        """Layouts and redirects."""
+        return load_page(self.bundle)
 
     @cached_property
     def choices(self) -> fmt.Choices:
@@ -66,7 +72,8 @@ class View:
     @cached_property
     def chooser(self) -> Chooser:
         """Who wins where they have a say."""
-        return Chooser(self.choices, self.campaigns, (len(self.contents), len(self.schema.recommenders)))
+        shown = (len(self.contents), len(self.schema.recommenders), 0, 0, *self.page.counts)
+        return Chooser(self.choices, self.campaigns, shown)
 
     @cached_property
     def reads(self) -> tuple[str, ...]:
@@ -97,6 +104,8 @@ class View:
             return f"experiment {self.choices.experiments[target].id}"
         if action == BANDIT:
             return f"bandit {self.choices.bandits[target].id}"
+        if action != RECOMMENDER:
+            return f"{'layout' if action == LAYOUT else 'redirect to'} {self.page.name(action, target)}"
         name, card, limit = self.schema.recommenders[target]
         return f"{limit} items of {name} as {card}"
 

@@ -21,6 +21,9 @@ MAX_VARIATIONS: Final = 64
 MAX_BANDITS: Final = 1_024
 MAX_HOLDOUTS: Final = 64
 MAX_GROUPS: Final = 1_024
+MAX_LAYOUTS: Final = 4_096
+MAX_REDIRECTS: Final = 4_096
+MAX_URL_CHARS: Final = 2_048
 
 ARTIFACT_KINDS: Final[dict[str, frozenset[str]]] = {
     "rules": frozenset(
@@ -35,6 +38,7 @@ ARTIFACT_KINDS: Final[dict[str, frozenset[str]]] = {
             "feeds",
             "lists",
             "written",
+            "page",
             "golden",
         )
     ),
@@ -260,6 +264,35 @@ class Choices(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defa
     groups: tuple[tuple[int, ...], ...] = ()
     bandits: tuple[Bandit, ...] = ()
     defaults: dict[str, int] = {}
+
+
+class Layout(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """Where the marked blocks of a page stand; one that it does not name stays where it is.
+
+    Attributes
+    ----------
+    order : tuple[str, ...]
+        Blocks that share their places anew: the first of them in the page is the first of these.
+    hide : tuple[str, ...]
+        Blocks that are left out.
+    swap : tuple[tuple[str, str], ...]
+        Pairs that change places.
+    """
+
+    id: str
+    order: tuple[str, ...] = ()
+    hide: tuple[str, ...] = ()
+    swap: tuple[tuple[str, str], ...] = ()
+
+
+class PageActions(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What campaigns may do to a page as a whole; their targets are positions in these.
+
+    `redirects` are paths of the site, or URLs with ``https``.
+    """
+
+    layouts: tuple[Layout, ...] = ()
+    redirects: tuple[str, ...] = ()
 
 
 class RulesGolden(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):

@@ -14,7 +14,14 @@ CONTENT: Final = 0
 RECOMMENDER: Final = 1
 EXPERIMENT: Final = 2
 BANDIT: Final = 3
+LAYOUT: Final = 4
+REDIRECT: Final = 5
 """Actions: what a target is a position of."""
+
+PAGE_LAYOUT: Final = "page.layout"
+PAGE_REDIRECT: Final = "page.redirect"
+WHOLE_PAGE: Final[Mapping[str, int]] = {PAGE_LAYOUT: LAYOUT, PAGE_REDIRECT: REDIRECT}
+"""Placements that no page marks, as they are the page as a whole, and the action that each is for."""
 
 
 _NO_CHOICES: Final = Choices()
@@ -32,24 +39,37 @@ class Campaigns:
         The campaign of each bit, by position; `owner`, `action` and `target` are for single look-ups.
     masks : dict[str, tuple[int, int]]
         The lowest bit and the mask of each placement.
+
+    Parameters
+    ----------
+    page
+        How many layouts and redirects there are.
     """
 
     def __init__(
-        self, arrays: dict[str, Array], schema: RulesSchema, contents: int, choices: Choices = _NO_CHOICES
+        self,
+        arrays: dict[str, Array],
+        schema: RulesSchema,
+        contents: int,
+        choices: Choices = _NO_CHOICES,
+        page: tuple[int, int] = (0, 0),
     ) -> None:
         self.ids = Strings(arrays, "ids")
         self.ids.check_texts()
         starts, owner = _vector(arrays, "starts", "<u4"), _vector(arrays, "campaign", "<u4")
         action, target = _vector(arrays, "action", "|u1"), _vector(arrays, "target", "<u4")
         _check_campaigns(starts, owner, action, target, (len(schema.placements), len(self.ids)))
-        counts = (contents, len(schema.recommenders), len(choices.experiments), len(choices.bandits))
+        counts = (contents, len(schema.recommenders), len(choices.experiments), len(choices.bandits), *page)
         held = np.array(counts, np.int64)
-        if np.any(action > BANDIT) or np.any(target >= held[np.minimum(action, BANDIT)]):
+        if np.any(action > REDIRECT) or np.any(target >= held[np.minimum(action, REDIRECT)]):
             raise BundleError("arrays", "a campaign shows what the bundle does not hold")
         self.size = len(owner)
         self.owners = owner
         self.owner, self.action, self.target = owner.data, action.data, target.data
         bounds = starts.tolist()
+        for name, low, high in zip(schema.placements, bounds[:-1], bounds[1:], strict=True):
+            if not all(fits(name, shown) for shown in np.unique(action[low:high]).tolist()):
+                raise BundleError("arrays", f"a campaign shows in {name!r} what can't be shown there")
         self.masks = {
             name: (low, (1 << high) - (1 << low))
             for name, low, high in zip(schema.placements, bounds[:-1], bounds[1:], strict=True)
@@ -60,6 +80,12 @@ class Campaigns:
         positions = [self.ids.find(campaign.encode()) for campaign in campaigns]
         owned = np.isin(self.owners, [p for p in positions if p >= 0])
         return int.from_bytes(np.packbits(owned, bitorder="little").tobytes(), "little")
+
+
+def fits(placement: str, action: int) -> bool:
+    """Whether an action may be shown in a placement."""
+    wanted = WHOLE_PAGE.get(placement)
+    return action in (EXPERIMENT, BANDIT, wanted) or (wanted is None and action in (CONTENT, RECOMMENDER))
 
 
 def _vector(arrays: Mapping[str, Array], name: str, dtype: str) -> Array:

@@ -153,7 +153,7 @@ class Chooser:
         ``experiments``: they are malformed, or do not fit the campaigns.
     """
 
-    def __init__(self, document: fmt.Choices, campaigns: Campaigns, shown: tuple[int, int]) -> None:
+    def __init__(self, document: fmt.Choices, campaigns: Campaigns, shown: Sequence[int]) -> None:
         check_choices(document, campaigns, shown)
         self.campaigns = campaigns
         # The bits of each campaign, side by side.

@@ -4,12 +4,12 @@ import math
 from collections.abc import Mapping, Sequence
 
 from edge.bundle import format as fmt
-from edge.decide.campaigns import CONTENT, RECOMMENDER, Campaigns
+from edge.decide.campaigns import Campaigns, fits
 from edge.errors import BundleError
 
 
-def check_choices(document: fmt.Choices, campaigns: Campaigns, shown: tuple[int, int]) -> None:
-    """Check all that the engine relies on; `shown` is how many contents and recommenders there are.
+def check_choices(document: fmt.Choices, campaigns: Campaigns, shown: Sequence[int]) -> None:
+    """Check all that the engine relies on; `shown` is how many there are to show, by action.
 
     Raises
     ------
@@ -37,7 +37,7 @@ def check_choices(document: fmt.Choices, campaigns: Campaigns, shown: tuple[int,
     _demand(all(n in known for n in grouped) and _distinct(grouped), "groups do not fit the campaigns")
 
 
-def _check_experiment(experiment: fmt.Experiment, shown: tuple[int, int]) -> None:
+def _check_experiment(experiment: fmt.Experiment, shown: Sequence[int]) -> None:
     name = experiment.id
     _demand(experiment.version in {1, 2}, f"{name!r} has hash version {experiment.version}")
     _demand(0 < len(experiment.variations) <= fmt.MAX_VARIATIONS, f"{name!r} has no fit variations")
@@ -48,7 +48,7 @@ def _check_experiment(experiment: fmt.Experiment, shown: tuple[int, int]) -> Non
         _check_shows(name, variation.shows, shown)
 
 
-def _check_bandit(bandit: fmt.Bandit, shown: tuple[int, int]) -> None:
+def _check_bandit(bandit: fmt.Bandit, shown: Sequence[int]) -> None:
     name, count = bandit.id, len(bandit.arms)
     _demand(0 < count <= fmt.MAX_VARIATIONS, f"{name!r} has no fit arms")
     _demand(_distinct([arm.key for arm in bandit.arms]), f"{name!r} has two arms of one name")
@@ -58,10 +58,11 @@ def _check_bandit(bandit: fmt.Bandit, shown: tuple[int, int]) -> None:
         _check_shows(name, arm.shows, shown)
 
 
-def _check_shows(name: str, shows: Mapping[str, tuple[int, int]], shown: tuple[int, int]) -> None:
-    for action, target in shows.values():
-        held = action in {CONTENT, RECOMMENDER} and 0 <= target < shown[action]
+def _check_shows(name: str, shows: Mapping[str, tuple[int, int]], shown: Sequence[int]) -> None:
+    for placement, (action, target) in shows.items():
+        held = 0 <= action < len(shown) and 0 <= target < shown[action]
         _demand(held, f"{name!r} shows what the bundle does not hold")
+        _demand(fits(placement, action), f"{name!r} shows in {placement!r} what can't be shown there")
 
 
 def _part(start: float, end: float) -> bool:

@@ -17,6 +17,7 @@ from edge.decide.campaigns import CONTENT, EXPERIMENT, RECOMMENDER, Campaigns
 from edge.decide.choice import Chooser, Settled, load_choices
 from edge.decide.fuse import Fuse, load_lists
 from edge.decide.holes import fill, load_holes
+from edge.decide.page import NOTHING, led_elsewhere, load_page
 from edge.decide.recommender import Recommender
 from edge.decide.types import DEFAULT, Context, Decision, Slot, Value
 from edge.errors import BundleError
@@ -46,6 +47,8 @@ class Engine:
         What the bundle knows of the site.
     reads : tuple[str, ...]
         The attributes that a decision may depend on.
+    page : WholePage
+        What its campaigns do to pages as a whole.
     divides : bool
         Whether a decision may depend on the context's unit, and on what is assigned or forced.
     """
@@ -59,13 +62,15 @@ class Engine:
         self._index = self._load_index(bundle)
         self._content_ids, self._contents = self._load_contents(bundle)
         choices = load_choices(bundle)
+        self.page = load_page(bundle)
         self._campaigns = Campaigns(
             unpack(bundle.read(bundle.one("rules", "campaigns"))),
             self.schema,
             len(self._content_ids),
             choices or fmt.Choices(),
+            self.page.counts,
         )
-        shown = (len(self._content_ids), len(self.schema.recommenders))
+        shown = (len(self._content_ids), len(self.schema.recommenders), 0, 0, *self.page.counts)
         self.chooser = Chooser(choices, self._campaigns, shown) if choices else None
         defaults = choices.defaults if choices else {}
         self._defaults = {
@@ -175,7 +180,9 @@ class Engine:
             else _NOTHING
             for winners, history, settled in chosen
         ]
-        return list(map(self._with_defaults, decisions, contexts)) if self._defaults else decisions
+        if self._defaults:
+            decisions = list(map(self._with_defaults, decisions, contexts))
+        return list(map(led_elsewhere, decisions)) if self.page.redirects else decisions
 
     def winners(self, context: Context, killed: tuple[str, ...] = ()) -> dict[str, str]:
         """The campaign that wins each placement of the context; absent where none does."""
@@ -256,11 +263,13 @@ class Engine:
             elif action == CONTENT:
                 content = self._content_ids[target].decode()
                 slots.append(Slot(placement, self._campaign(bit), content=content))
-            else:
+            elif action == RECOMMENDER:
                 name, card, limit = self.schema.recommenders[target]
                 items = lists[name][:limit]
                 if items:
                     slots.append(Slot(placement, self._campaign(bit), "", items, name, card))
+            else:
+                slots.append(Slot(placement, self._campaign(bit), self.page.name(action, target)))
         return tuple(slots)
 
     def _slot_of(self, arm: Arm, placement: str, bit: int, lists: Lists) -> Slot:
@@ -274,6 +283,8 @@ class Engine:
         elif action == RECOMMENDER:
             name, card, limit = self.schema.recommenders[target]
             items = lists[name][:limit]
+        elif action != EXPERIMENT:
+            content = self.page.name(action, target)
         if default is not None and not content and not items:
             content, name, card = default.content, "", ""
         drawn = (arm.propensity, arm.experiment, arm.variation)
@@ -291,7 +302,7 @@ class Engine:
     def render(self, slot: Slot, attributes: Mapping[str, Value] = _NO_ATTRIBUTES) -> bytes:
         """The slot's fragment: bytes that were escaped at compile time, their holes filled with attributes.
 
-        Of a slot that fills nothing there is none.
+        Of a slot that fills nothing there is none, and none is to be asked for of a page as a whole.
         """
         return b"".join(self.pieces(slot, attributes))
 
@@ -328,3 +339,4 @@ class EmptyEngine:
     divides = False
     behaviours: Behaviours = NONE
     lists: Mapping[str, Fuse] = {}
+    page = NOTHING

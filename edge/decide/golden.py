@@ -10,6 +10,7 @@ from edge.bundle.strings import Strings
 from edge.decide.campaigns import Campaigns
 from edge.decide.choice import Chooser, Settled, load_choices
 from edge.decide.engine import Engine
+from edge.decide.page import load_page
 from edge.decide.recommender import Recommender
 from edge.decide.types import Context
 from edge.errors import BundleError
@@ -49,9 +50,9 @@ def run_golden(bundle: Bundle, index: Index, recommender: Recommender) -> tuple[
     winners = _bounded(
         "rules", fmt.decode(bundle.read(bundle.one("rules", "golden")), tuple[fmt.RulesGolden, ...])
     )
-    choices = load_choices(bundle) or fmt.Choices()
-    campaigns = Campaigns(arrays, schema, len(contents), choices)
-    shown = (len(contents), len(schema.recommenders))
+    choices, page = load_choices(bundle) or fmt.Choices(), load_page(bundle).counts
+    campaigns = Campaigns(arrays, schema, len(contents), choices, page)
+    shown = (len(contents), len(schema.recommenders), 0, 0, *page)
     _check_winners(winners, index, campaigns, Chooser(choices, campaigns, shown))
     lists = _bounded(
         "models", fmt.decode(bundle.read(bundle.one("models", "golden")), tuple[fmt.ModelsGolden, ...])

@@ -60,7 +60,8 @@ class Slot(msgspec.Struct, frozen=True, array_like=True):
     """What one placement shows, and why.
 
     `policy` is the id of the campaign that won, or `DEFAULT`. Either `content` names a
-    content, or `items` lists item ids by position, from the candidate set
+    content (in `page.layout` a layout, in `page.redirect` a URL), or `items`
+    lists item ids by position, from the candidate set
     `candidates` (a recommender's name), as cards of the template `card`.
     `propensity` is the probability with which the policy chose this. Where the
     campaign is an experiment's, `experiment` and `variation` say which; a

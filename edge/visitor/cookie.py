@@ -14,6 +14,8 @@ from edge.errors import TokenError
 from edge.visitor.state import VERSION, VisitorState
 
 NAME: Final = b"nearside"
+LED: Final = b"nearside-led"
+"""A cookie that says of its visitor that a redirect led them here a moment ago, and nothing else."""
 MAX_COOKIE_BYTES: Final = 1500
 NONCE_BYTES: Final = 12
 TAG_BYTES: Final = 16
@@ -116,8 +118,9 @@ def find(header: bytes) -> bytes:
 
 
 def without(header: bytes, cookie: bytes = NAME) -> bytes:
-    """A Cookie header without one cookie, by default ours: what the site may see."""
+    """A Cookie header without one cookie, by default without ours: what the site may see."""
     if not cookie or cookie not in header:
         return header
+    dropped = (NAME, LED) if cookie == NAME else (cookie,)
     parts = [part.strip() for part in header.split(b";")]
-    return b"; ".join(part for part in parts if part.partition(b"=")[0].rstrip() != cookie)
+    return b"; ".join(part for part in parts if part.partition(b"=")[0].rstrip() not in dropped)

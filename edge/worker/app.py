@@ -6,6 +6,7 @@ from functools import partial
 from typing import Final
 
 from edge.errors import GivenError, UpstreamError
+from edge.pages.plan import PagePlan
 from edge.proxy.conditional import is_same, reply, validation
 from edge.proxy.fields import Fields
 from edge.proxy.policy import SITE_ERRORS, Terms
@@ -25,6 +26,7 @@ __all__ = ["App", "PageApp"]
 
 log = logging.getLogger(__name__)
 
+NO_PAGE: Final = PagePlan((b"",), (), ())
 OWN_PATH: Final = "/_nearside/"
 # No body, so the length that some sites state is that of another answer.
 _WITHOUT_BODY: Final = (204, 304)
@@ -142,6 +144,8 @@ class PageApp:
     ) -> None:
         """Answer with a response of the site, and keep it where that may be."""
         self._cache.obey(exchange, told.received)
+        if exchange.method == "HEAD" and told.is_page(self._max_page_bytes) and await self._leads(exchange):
+            return
         found = self._cache.terms(exchange, told.received, self._turn.consent_cookie)
         if found is None:
             flight.land(None)
@@ -182,6 +186,8 @@ class PageApp:
         if entry.page is not None and exchange.method == "GET":
             await self._send_page(entry, exchange, how, asked_s)
             return
+        if entry.page is not None and exchange.method == "HEAD" and await self._leads(exchange):
+            return
         self._counters.add('nearside_pages_total{kind="passed"}')
         answer = reply(entry.status, self._fields(entry, how), entry.body, exchange.headers)
         body = b"" if exchange.method == "HEAD" else answer.body
@@ -196,6 +202,9 @@ class PageApp:
         gzip = page.squeezes and accepts_gzip(headers.get(b"accept-encoding", b""))
         view = PageView(request, page.plan, page.body, gzip)
         await self._turn.submit(view)
+        if view.location:
+            await _lead(view, exchange)
+            return
         if gzip and not view.coded:
             view.body, view.coded = page.plan.packing.fill(page.plan, {}), True
         if view.private:
@@ -207,9 +216,24 @@ class PageApp:
             status, fields, body = self._plain(entry, exchange, view, how)
         if view.set_cookie:
             fields.append((b"set-cookie", view.set_cookie))
+        if view.led_cookie:
+            fields.append((b"set-cookie", view.led_cookie))
         timing = _FROM[how] if asked_s is None else b"site;dur=%.1f" % ((self._clock() - asked_s) * 1000)
         fields.append((b"server-timing", b"%s, decide;dur=%.2f" % (timing, view.decided_ms)))
         await exchange.answer(status, fields, body)
+
+    async def _leads(self, exchange: Exchange) -> bool:
+        """Answer a HEAD of a page as its GET would be, where that is led elsewhere; whether it was."""
+        if not self._turn.leads:
+            return False
+        scope = exchange.scope
+        peer = scope["client"][0] if scope.get("client") else ""
+        request = Request(scope["path"], scope["query_string"], exchange.headers, peer)
+        view = PageView(request, NO_PAGE, b"", peek=True)
+        await self._turn.submit(view)
+        if view.location:
+            await _lead(view, exchange)
+        return bool(view.location)
 
     def _plain(self, entry: Entry, exchange: Exchange, view: PageView, how: str) -> tuple[int, Fields, bytes]:
         """The page as the site made it, or what of it the client has not."""
@@ -307,6 +331,15 @@ class PageApp:
             self._cache.forget(exchange, stale)
         else:
             self._cache.keep(exchange, flight, self._entry(exchange, told, body, found, is_page=is_page))
+
+
+async def _lead(view: PageView, exchange: Exchange) -> None:
+    """Answer that the page is, for this visitor and for now, another one."""
+    fields: Fields = [(b"location", view.location), (b"cache-control", b"private, no-store")]
+    fields.append((b"content-length", b"0"))
+    fields += [(b"set-cookie", value) for value in (view.set_cookie, view.led_cookie) if value]
+    fields.append((b"server-timing", b"decide;dur=%.2f" % view.decided_ms))
+    await exchange.answer(302, fields, b"")
 
 
 _TOLD: Final = {

@@ -15,7 +15,8 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from edge.decide.engine import EmptyEngine, Engine
-from edge.decide.types import CONSENT_TIERS, Context, Decision, DecisionRecord, Event, Record, Value
+from edge.decide.page import blocks_of, is_whole_page, word_for
+from edge.decide.types import CONSENT_TIERS, Context, Decision, DecisionRecord, Event, Record, Slot, Value
 from edge.errors import GivenError, TokenError
 from edge.worker.active import Active, Holder
 from edge.worker.body import attributes_of_body
@@ -193,15 +194,21 @@ def _slots(engine: Engine, decision: Decision, attributes: Mapping[str, Value]) 
             "campaign": slot.policy,
             "propensity": slot.propensity,
             **({"experiment": slot.experiment, "variation": slot.variation} if slot.experiment else {}),
-            **(
-                {"content": slot.content}
-                if slot.content or not slot.items
-                else {"recommender": slot.candidates, "items": slot.items}
-            ),
-            "html": engine.render(slot, attributes).decode(),
+            **_shown(engine, slot, attributes),
         }
         for slot in decision.slots
     ]
+
+
+def _shown(engine: Engine, slot: Slot, attributes: Mapping[str, Value]) -> dict[str, object]:
+    if is_whole_page(slot):
+        layout = engine.page.layouts.get(slot.content)
+        detail = {"blocks": blocks_of(layout)} if layout is not None else {}
+        return {word_for(slot): slot.content, **detail}
+    html = engine.render(slot, attributes).decode()
+    if slot.items:
+        return {"recommender": slot.candidates, "items": slot.items, "html": html}
+    return {"content": slot.content, "html": html}
 
 
 def _check(beacon: Beacon, desk: Desk, now_ms: int) -> list[Record]:

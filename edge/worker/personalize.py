@@ -8,6 +8,7 @@ from typing import Final
 from msgspec.structs import replace
 
 from edge.decide.engine import EmptyEngine, Engine
+from edge.decide.page import is_whole_page, redirect_of
 from edge.decide.types import Context, Decision, DecisionRecord, Event, Record, Slot, Value
 from edge.errors import TokenError
 from edge.events.forced import PARAMETER as FORCED_PARAMETER
@@ -21,6 +22,7 @@ from edge.visitor import cookie
 from edge.visitor.buckets import feed
 from edge.visitor.cookie import CookieBox
 from edge.visitor.state import NEW, VisitorState, arrive, assign, view
+from edge.worker import whole_page
 from edge.worker.active import Active
 from edge.worker.counters import Counters
 from edge.worker.device import MAX_AGENT_BYTES, is_bot
@@ -49,6 +51,12 @@ class PageView:
         Whether the answer is this visitor's alone.
     decided_ms : float
         How long the turn took that decided it.
+    peek : bool
+        Whether it is only asked where the page leads, as by HEAD: nothing is recorded.
+    location : bytes
+        Where the visitor is led instead of a page, or empty.
+    led_cookie : bytes
+        The Set-Cookie header's value that keeps a visitor from being led in circles, or empty.
     """
 
     request: Request
@@ -59,10 +67,14 @@ class PageView:
     set_cookie: bytes = b""
     private: bool = False
     decided_ms: float = 0.0
+    peek: bool = False
+    location: bytes = b""
+    led_cookie: bytes = b""
 
     def reset(self) -> None:
         """Back to the plain page."""
         self.body, self.coded, self.set_cookie, self.private = self.plan.page, False, b"", False
+        self.location = self.led_cookie = b""
 
 
 @dataclass(frozen=True)
@@ -86,6 +98,7 @@ class _Draft:
     """A page view between the loops."""
 
     view: PageView
+    plan: PagePlan
     id: str
     context: Context
     state: VisitorState
@@ -110,14 +123,18 @@ def personalize(views: list[PageView], active: Active, desk: Desk, now_ms: int) 
     records: list[Record] = []
     expires_s = now_ms // 1000 + desk.token_lifetime_s
     filled = 0
+    if engine.page.asks:
+        decisions = _as_wholes(drafts, asking, decisions, active, desk)
     for draft, decision in zip(asking, decisions, strict=True):
         slots = [slot for slot in decision.slots if slot.content or slot.items]
-        filled += bool(slots)
         if decision.assigned:
             draft.state = assign(draft.state, decision.assigned)
-        _compose(draft, slots, engine, desk, desk.tokens.sign(draft.id, expires_s, decision.slots))
+        if not draft.view.location:
+            filled += bool(slots)
+            _compose(draft, slots, engine, desk, desk.tokens.sign(draft.id, expires_s, decision.slots))
         draft.view.private = True
-        records.append(_record(draft, decision, active, desk))
+        if not draft.view.peek:
+            records.append(_record(draft, decision, active, desk))
     for draft in drafts:
         if draft.item:
             records.append(_view_event(draft))
@@ -125,7 +142,8 @@ def personalize(views: list[PageView], active: Active, desk: Desk, now_ms: int) 
             draft.view.set_cookie = _set_cookie(desk, draft)
             draft.view.private = True
     desk.counters.add('nearside_pages_total{kind="personalized"}', filled)
-    desk.counters.add('nearside_pages_total{kind="default"}', len(drafts) - filled)
+    pages = _pages(drafts) if engine.page.asks else len(drafts)
+    desk.counters.add('nearside_pages_total{kind="default"}', pages - filled)
     commit(records, desk)
 
 
@@ -154,7 +172,7 @@ def _draft_all(views: list[PageView], active: Active, desk: Desk, now_ms: int) -
             continue
         request.tier = active.reader.tier(request.headers)
         if request.tier == "none":
-            desk.counters.add('nearside_pages_total{kind="no-consent"}')
+            desk.counters.add('nearside_pages_total{kind="no-consent"}', not view_.peek)
             _forget(view_)
             continue
         start = number * _RANDOM_BYTES
@@ -178,17 +196,61 @@ def _draft(view_: PageView, active: Active, desk: Desk, random: bytes) -> _Draft
     else:
         _forget(view_)
     masks = engine.schema.placements
+    placements = [name for name in view_.plan.placements if name in masks]
+    if engine.page.asks:
+        placements += whole_page.asked(engine.page, view_.plan, request, peek=view_.peek)
     context = Context(
         request.now_ms,
         int.from_bytes(random[16:24], "little") & SEED_MASK,
         request.tier,
         active.reader.attributes(request),
         request.state.items,
-        tuple([name for name in view_.plan.placements if name in masks]),
+        tuple(placements),
     )
     if engine.divides:
         context = _divided(context, request, desk, read_only=read_only)
-    return _Draft(view_, random[:16].hex(), context, request.state, random[40:], item, keep, read_only)
+    if view_.peek:
+        item, keep = "", False
+    return _Draft(
+        view_, view_.plan, random[:16].hex(), context, request.state, random[40:], item, keep, read_only
+    )
+
+
+def _as_wholes(
+    drafts: list[_Draft], asking: list[_Draft], decisions: list[Decision], active: Active, desk: Desk
+) -> list[Decision]:
+    """Lay pages out or lead their visitors elsewhere; the decisions that are then in force."""
+    found = []
+    for draft, decision in zip(asking, decisions, strict=True):
+        draft.plan, draft.context, final = whole_page.laid_out(draft.plan, draft.context, decision, active)
+        found.append(final)
+        slot = redirect_of(final)
+        if slot is not None:
+            _lead(draft, slot.content)
+            desk.counters.add('nearside_pages_total{kind="redirected"}', not draft.view.peek)
+    for draft in drafts:
+        if not draft.view.location and whole_page.was_led(draft.view.request):
+            draft.view.led_cookie = whole_page.led_cookie(secure=_is_secure(draft), lifetime_s=0)
+            draft.view.private = True  # another visitor may be led away from here
+    return found
+
+
+def _lead(draft: _Draft, url: str) -> None:
+    """Answer with the way to another page; the one that was asked for was not viewed."""
+    request = draft.view.request
+    draft.view.location = whole_page.location(url, request.query_string)
+    draft.view.led_cookie = whole_page.led_cookie(secure=_is_secure(draft))
+    if draft.keep:
+        draft.state = arrive(request.before, request.now_ms // 1000, draft.state.visitor)
+    draft.item = ""
+
+
+def _pages(drafts: list[_Draft]) -> int:
+    return sum(not (draft.view.peek or draft.view.location) for draft in drafts)
+
+
+def _is_secure(draft: _Draft) -> bool:
+    return draft.view.request.headers.get(b"x-forwarded-proto") == b"https"
 
 
 def _counted(request: Request, item: str, engine: Engine | EmptyEngine) -> VisitorState:
@@ -250,22 +312,26 @@ def _forget(view_: PageView) -> None:
 
 
 def _compose(draft: _Draft, slots: Sequence[Slot], engine: Engine, desk: Desk, token: bytes) -> None:
-    attributes, view_ = draft.context.attributes, draft.view
+    attributes, view_, plan = draft.context.attributes, draft.view, draft.plan
+    if engine.page.asks:
+        slots = [slot for slot in slots if not is_whole_page(slot)]
     shown = {slot.placement: slot for slot in slots}
     first = next((name for name in draft.context.placements if name in shown), None)
-    if first is None:
+    if first is None and plan is view_.plan:
         return
     # A <template> may stand wherever content may, shows nothing, and runs nothing.
     mark = b'<template data-nearside="' + token + b'"></template>'
     if view_.gzip:
         parts = {name: _part(slot, attributes, engine, desk) for name, slot in shown.items()}
-        part = parts[first]
-        parts[first] = Part(mark + part.raw, stored(mark) + part.deflated)
-        view_.body, view_.coded = view_.plan.packing.fill(view_.plan, parts), True
+        if first is not None:
+            part = parts[first]
+            parts[first] = Part(mark + part.raw, stored(mark) + part.deflated)
+        view_.body, view_.coded = plan.packing.fill(plan, parts), True
     else:
         fragments = {name: engine.render(slot, attributes) for name, slot in shown.items()}
-        fragments[first] = mark + fragments[first]
-        view_.body = view_.plan.fill(fragments)
+        if first is not None:
+            fragments[first] = mark + fragments[first]
+        view_.body = plan.fill(fragments)
 
 
 def _part(slot: Slot, attributes: Mapping[str, Value], engine: Engine, desk: Desk) -> Part:
@@ -299,10 +365,9 @@ def _view_event(draft: _Draft) -> Event:
 
 def _set_cookie(desk: Desk, draft: _Draft) -> bytes:
     value = desk.cookies.seal(draft.state, draft.nonce)
-    headers = draft.view.request.headers
     parts = [cookie.NAME + b"=" + value, b"Path=/", b"HttpOnly", b"SameSite=Lax"]
     if draft.context.tier == "full":
         parts.append(b"Max-Age=%d" % desk.cookie_lifetime_s)
-    if headers.get(b"x-forwarded-proto") == b"https":
+    if _is_secure(draft):
         parts.append(b"Secure")
     return b"; ".join(parts)

@@ -36,6 +36,11 @@ class Turn:
         """The name of the site's consent cookie; empty while there is none."""
         return self._holder.active.engine.schema.consent_cookie.encode()
 
+    @property
+    def leads(self) -> bool:
+        """Whether a page may lead elsewhere."""
+        return bool(self._holder.active.engine.page.redirects)
+
     def submit(self, view: PageView) -> asyncio.Future[None]:
         """Answer this view with the others of its turn; the future is done when it is filled in."""
         done: asyncio.Future[None] = self._loop.create_future()

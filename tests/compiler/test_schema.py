@@ -20,7 +20,7 @@ from models.recipe import RECIPES, check_settings, settings_of
 from origin.validation import workspace_schemas
 from tests.compiler.json_schema import accepts
 from tests.compiler.test_broken import CASES
-from tests.workspaces.make import BANDITS, EXPERIMENTS, FILES, make_workspace
+from tests.workspaces.make import ACTIONS, BANDITS, EXPERIMENTS, FILES, make_workspace
 
 ROOT = Path(__file__).resolve().parents[2]
 SCHEMAS = workspace_schemas()
@@ -107,7 +107,9 @@ def test_the_keys_are_those_that_the_readers_ask_for(tmp_path: Path, monkeypatch
 
     monkeypatch.setattr(Fields, "node", note)
     site = str(EXPERIMENTS["site.yaml"]).replace("[hero,", "[{name: hero, default: app},") + MORE
-    changes = {**EXPERIMENTS, **BANDITS, **WEEKENDS, **GROUPED, "site.yaml": site}
+    site += ACTIONS["site.yaml"].removeprefix(FILES["site.yaml"]).partition("holdouts")[0]
+    page = {"rules/page.yaml": ACTIONS["rules/page.yaml"]}
+    changes = {**EXPERIMENTS, **BANDITS, **WEEKENDS, **GROUPED, **page, "site.yaml": site}
     assert read_workspace(make_workspace(tmp_path, changes)).campaigns
     # A campaign reads `show` by its keys before it asks for them.
     described = {name: set(_keys(schema)) for name, schema in SCHEMAS.items()}

@@ -180,6 +180,55 @@ campaigns:
 """Files that add bandits, and a holdout of one of them."""
 
 
+ACTIONS: Mapping[str, str] = {
+    "site.yaml": FILES["site.yaml"]
+    + "blocks: [offers, news, about, legal]\nredirects: {hosts: [shop.example.com]}\n"
+    + "holdouts:\n  - {id: never, share: 0.05, of: site, seed: never}\n",
+    "rules/page.yaml": """\
+layouts:
+  news-first: {order: [news, offers]}
+experiments:
+  - id: blocks
+    sticky: 1
+    variations:
+      - {key: control, show: nothing}
+      - {key: short, show: {layout: {hide: about, swap: [[offers, news]]}}}
+      - {key: mixed, show: {hero: {content: app}, page.layout: {layout: news-first}}}
+  - id: landing
+    variations:
+      - {key: old, show: nothing}
+      - {key: new, show: {redirect: /new-landing}}
+campaigns:
+  - id: readers
+    audience: {geo.country: DE}
+    show: {layout: news-first}
+  - id: no-hero
+    audience: {geo.country: FR}
+    priority: 5
+    show: {layout: {hide: [offers, about]}}
+  - id: tried
+    audience: {geo.country: AT}
+    placement: [hero, page.layout]
+    priority: 7
+    show: {experiment: blocks}
+  - id: moved
+    audience: {url.path: /old, geo.country: {$ne: AT}}
+    programme: moves
+    schedule: {start: "2020-01-01T00:00:00Z"}
+    show: {redirect: "/film/alien?from=old"}
+  - id: shop
+    audience: {url.path: /shop}
+    show: {redirect: "https://shop.example.com/films"}
+  - id: landing
+    audience: {url.path: /landing}
+    show: {experiment: landing}
+holdouts:
+  - {id: stays, share: 0.1, of: [moves], seed: stays}
+""",
+}
+"""Files that add layouts and redirects, alone and in experiments."""
+
+
 def make_workspace(folder: Path, changes: Mapping[str, str | bytes | None] | None = None) -> Path:
     """Write the workspace into `folder`; `changes` add or replace files, None leaves one out."""
     for path, text in {**FILES, **(changes or {})}.items():

@@ -1,0 +1,77 @@
+"""Doubts about redirects: those that could lead in circles, or to what is not there."""
+
+from collections.abc import Iterator
+from typing import Final
+from urllib.parse import unquote, urlsplit
+
+from compiler.golden import meet
+from compiler.normalize import Clause
+from compiler.problems import Problems, nearest
+from compiler.types import Campaign, Workspace
+from edge.decide.page import plain_path
+
+URL_PATH: Final = "url.path"
+OF_A_LINK: Final = ("url.", "utm.", "referrer.")
+"""How attributes begin that one request has, and the visitor's next one has not."""
+
+
+def note_circles(workspace: Workspace, problems: Problems) -> None:
+    """Warn of redirects that hold where they lead, or only where others lead, and of unknown items."""
+    led = [(campaign, list(_paths_led_to(campaign, workspace))) for campaign in workspace.campaigns]
+    everywhere = {plain_path(path) for _, paths in led for path in paths}
+    for campaign, paths in led:
+        place = (campaign.path, campaign.line)
+        for path in paths:
+            if why := _holds_at(campaign, path, workspace):
+                hint = f"say by {URL_PATH} which pages it is about"
+                problems.warn(*place, "redirect-loop", f"campaign {campaign.id!r} {why}", hint)
+            _note_item(campaign, path, workspace, problems)
+        left = _left(campaign)
+        if paths and left and left <= everywhere:
+            message = f"campaign {campaign.id!r} leads nobody: redirects lead to its pages, and none leads on"
+            problems.warn(*place, "redirect-loop", message, "let the others lead to where this one does")
+
+
+def _paths_led_to(campaign: Campaign, workspace: Workspace) -> Iterator[str]:
+    """Those of the site itself."""
+    for url in sorted({show.redirect for show in workspace.shown_by(campaign)} - {""}):
+        if url.startswith("/"):
+            yield unquote(urlsplit(url).path)
+
+
+def _holds_at(campaign: Campaign, path: str, workspace: Workspace) -> str:
+    """What is wrong where someone at the path meets the campaign, too; in words."""
+    clauses = [clause for clause in campaign.condition.clauses if not clause.impossible]
+    if not all(any(name.startswith(OF_A_LINK) for name in _names(clause)) for clause in clauses):
+        return "is about every page: who meets its audience can open none but the one that it leads to"
+    types = {attribute.name: attribute.type for attribute in workspace.site.attributes}
+    about = [clause for clause in clauses if URL_PATH in _names(clause)]
+    if any(campaign.meets({**meet(clause, types), URL_PATH: path}) for clause in about):
+        return "still holds at the page that it leads to; there it does nothing"
+    return ""
+
+
+def _names(clause: Clause) -> set[str]:
+    return {*clause.constraints, *(name for literal in clause.literals for name in literal.names)}
+
+
+def _left(campaign: Campaign) -> set[str]:
+    """The pages that it leads away from, if its audience lists them."""
+    found: set[str] = set()
+    for clause in campaign.condition.clauses:
+        constraint = clause.constraints.get(URL_PATH)
+        if constraint is None or constraint.allowed is None:
+            return set()
+        found |= {plain_path(str(value)) for value in constraint.allowed}
+    return found
+
+
+def _note_item(campaign: Campaign, path: str, workspace: Workspace, problems: Problems) -> None:
+    before, hole, after = workspace.site.item_path.partition("{item}")
+    if not hole or not path.startswith(before) or not path.endswith(after):
+        return
+    item = path[len(before) : len(path) - len(after)]
+    items = {item.id for item in workspace.catalog.items}
+    if "/" not in item and item not in items:
+        message = f"campaign {campaign.id!r} leads to the item {item!r}, which the catalog lacks"
+        problems.warn(campaign.path, campaign.line, "redirect-nowhere", message, nearest(item, items))
