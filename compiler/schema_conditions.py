@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from compiler.conditions import ConditionError, parse
-from compiler.operators import OPERATORS
+from compiler.operators import LISTS, OPERATORS
 from compiler.site import BUILT_IN, TYPES
 
 Schema = dict[str, Any]
@@ -13,7 +13,7 @@ Schema = dict[str, Any]
 def condition_definitions() -> dict[str, Schema]:
     """What a condition is, and what may stand for an attribute of each type, by name."""
     definitions = {"condition": _condition(), "nested": _nested(), "attribute": _any_attribute()}
-    return definitions | {kind: _compared(kind) for kind in TYPES}
+    return definitions | {kind: _compared(kind) for kind in dict.fromkeys((*TYPES, *BUILT_IN.values()))}
 
 
 def _accepts(condition: object, kind: str = "string") -> bool:
@@ -90,6 +90,7 @@ _SAMPLES: Final[dict[str, tuple[object, ...]]] = {
 def _compared(kind: str) -> Schema:
     """What may be compared with an attribute of a type; the reader is asked about each operator."""
     simple = [name for name in _types(lambda operand: operand, kind) if name != "object"]
+    simple += ["array"] if kind in LISTS else []
     operators: dict[str, Schema | bool]
     operators = {name: schema for name in OPERATORS if (schema := _operand(name, kind)) is not None}
     # What a nested operator takes is for the reader to say: it is a language of its own.

@@ -54,6 +54,7 @@ BUILT_IN: Final[dict[str, str]] = {
     "visitor.days_since_last": "number",
     "visitor.items": "number",
     "visitor.last_item": "string",
+    "visitor.last_items": "strings",
     "visitor.new": "boolean",
     "visitor.visits": "number",
 }

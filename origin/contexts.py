@@ -47,6 +47,7 @@ class ContextFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             found["visitor.items"] = len(self.history)
             if self.history:
                 found["visitor.last_item"] = self.history[0]
+                found["visitor.last_items"] = list(self.history)
         if now := self.instant_ms:
             zone = self.attributes.get(TIMEZONE)
             hour, weekday, date = local_time(now, zone if isinstance(zone, str) else None)
@@ -135,6 +136,8 @@ def _check(where: str, types: Mapping[str, str], name: str, value: Value) -> Non
     if name not in types:
         known = ", ".join(sorted(types))
         raise ConfigError("context", f"{where}: no attribute {name!r}; this bundle knows {known}")
-    found = {bool: "boolean", str: "string"}.get(type(value), "number")
+    found = {bool: "boolean", str: "string", list: "strings"}.get(type(value), "number")
+    if isinstance(value, list) and not all(isinstance(element, str) for element in value):
+        raise ConfigError("context", f"{where}: {name} is a list of {value!r}, and lists are of texts")
     if found != types[name]:
         raise ConfigError("context", f"{where}: {name} is a {types[name]}, not the {found} {value!r}")

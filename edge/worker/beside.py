@@ -4,6 +4,7 @@ import logging
 import os
 import time
 from collections.abc import Mapping
+from itertools import chain
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -125,7 +126,7 @@ async def _read(request: HttpRequest, type_: type[T], limit: int) -> T:
         raise GivenError("malformed", str(error)) from error
 
 
-_TYPES: Final = {"string": (str,), "number": (int, float), "boolean": (bool,)}
+_TYPES: Final = {"string": (str,), "number": (int, float), "boolean": (bool,), "strings": (list,)}
 
 
 def _context(ask: Ask, active: Active) -> Context:
@@ -137,9 +138,8 @@ def _context(ask: Ask, active: Active) -> Context:
     for name, value in ask.attributes.items():
         if name not in types:
             raise GivenError("attribute", f"{name!r} is not declared for this site")
-        boolean = isinstance(value, bool)
-        if not isinstance(value, _TYPES[types[name]]) or boolean != (types[name] == "boolean"):
-            raise GivenError("attribute", f"{name!r} must be a {types[name]}, not {value!r}")
+        if not _is(value, types[name]):
+            raise GivenError("attribute", f"{name!r} must be of type {types[name]}, not {value!r}")
     unknown = [name for name in ask.placements if name not in schema.placements]
     if unknown and active.revision:
         raise GivenError("placement", f"{unknown[0]!r} is none of {', '.join(schema.placements)}")
@@ -152,14 +152,22 @@ def _context(ask: Ask, active: Active) -> Context:
     return Context(time.time_ns() // 1_000_000, seed, ask.tier, read, history, placements)
 
 
+def _is(value: Value, type_: str) -> bool:
+    if isinstance(value, bool) != (type_ == "boolean") or not isinstance(value, _TYPES[type_]):
+        return False
+    return not isinstance(value, list) or all(isinstance(element, str) for element in value)
+
+
 def _check_size(ask: Ask) -> None:
+    lists = [value for value in ask.attributes.values() if isinstance(value, list)]
     for name, held, most in (
         ("placements", ask.placements, MAX_ASKED_PLACEMENTS),
         ("history", ask.history, MAX_ASKED_ITEMS),
+        ("values of an attribute", max(lists, key=len, default=[]), MAX_ASKED_ITEMS),
     ):
         if len(held) > most:
             raise GivenError("too-large", f"{len(held)} {name}, more than {most}")
-    texts = [*ask.placements, *ask.history, *ask.attributes.values()]
+    texts = [*ask.placements, *ask.history, *ask.attributes.values(), *chain(*lists)]
     longest = max((len(text) for text in texts if isinstance(text, str)), default=0)
     if longest > MAX_ASKED_CHARS:
         raise GivenError("too-large", f"a text of {longest} characters, more than {MAX_ASKED_CHARS}")

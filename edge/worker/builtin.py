@@ -103,6 +103,11 @@ def _last_item(request: Request) -> str | None:
     return items[0] if items and request.knows_visitor else None
 
 
+def _last_items(request: Request) -> list[str | float] | None:
+    items = request.before.items
+    return list(items) if items and request.knows_visitor else None
+
+
 def _save_data(request: Request) -> bool:
     return request.headers.get(b"save-data", b"").strip().lower() == b"on"
 
@@ -136,6 +141,7 @@ BUILTIN: Final[dict[str, Reader]] = {
     "visitor.days_since_last": _days_since_last,
     "visitor.items": lambda request: len(request.state.items) if request.knows_visitor else None,
     "visitor.last_item": _last_item,
+    "visitor.last_items": _last_items,
     "visitor.new": lambda request: request.state.visits <= 1 if request.knows_visitor else None,
     "visitor.visits": lambda request: request.state.visits if request.knows_visitor else None,
 }

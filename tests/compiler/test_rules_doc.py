@@ -24,6 +24,7 @@ TYPES = {
     "time.now": "number",
     "url.path": "string",
     "utm.campaign": "string",
+    "visitor.last_items": "strings",
     "visitor.name": "string",
     "visitor.tags": "strings",
     "visitor.visits": "number",

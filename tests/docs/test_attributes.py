@@ -29,7 +29,7 @@ from tests.workspaces.make import make_workspace
 
 PAGE = (Path(__file__).resolve().parents[2] / "docs/attributes.md").read_text(encoding="utf-8")
 EVERYONE = "campaigns: [{id: welcome, placement: hero, show: {content: welcome}}]\n"
-ROW = re.compile(r"\| `([a-z._]+)` \| (string|number|boolean) \| .* \| `(.+)` \| `(.+)` \|")
+ROW = re.compile(r"\| `([a-z._]+)` \| (string|strings|number|boolean) \| .* \| `(.+)` \| `(.+)` \|")
 BUILT_IN_PART = PAGE[: PAGE.index("## Attributes of your own")]
 EXAMPLES = [match.groups() for match in map(ROW.fullmatch, BUILT_IN_PART.splitlines()) if match]
 

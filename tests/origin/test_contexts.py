@@ -35,6 +35,15 @@ def test_the_history_counts_only_where_the_tier_allows_one(bundle: Path, tmp_pat
     assert "visitor.items" not in _read(bundle, tmp_path, history=["alien"], tier="contextual")
 
 
+def test_lists_are_of_texts(bundle: Path, tmp_path: Path) -> None:
+    found = _read(bundle, tmp_path, history=["alien", "dune"], tier="session")
+    assert found["visitor.last_items"] == ["alien", "dune"]
+    with pytest.raises(ConfigError, match="lists are of texts"):
+        _read(bundle, tmp_path, attributes={"visitor.last_items": ["alien", 3]})
+    with pytest.raises(ConfigError, match="is a string, not the strings"):
+        _read(bundle, tmp_path, attributes={"geo.country": ["DE"]})
+
+
 def test_what_is_written_counts(bundle: Path, tmp_path: Path) -> None:
     attributes = {"time.hour": 3, "visitor.items": 9}
     found = _read(bundle, tmp_path, now="2026-05-01T00:30:00Z", history=["alien"], attributes=attributes)
