@@ -114,7 +114,7 @@ class ExperimentReader:
             if placement not in self._placements:
                 if not self._placements:  # a problem of its own, in site.yaml
                     continue
-                hint = nearest(placement, self._placements)
+                hint = nearest(placement, {*self._placements, *KEYS})
                 fields.error(
                     entry.line, "unknown-name", f"shows something in an unknown placement {placement!r}", hint
                 )

@@ -82,7 +82,7 @@ class _Entry:
 
 _CHOSEN: Final = {
     "site.yaml": ("attributes", "behaviours", "audiences"),
-    "rules": ("audiences",),
+    "rules": ("audiences", "groups"),
     "models": (),
 }
 """Mappings whose keys are names."""
@@ -91,15 +91,16 @@ REQUIRED: Final = (
     r"site|placements|attributes\.\*\.(type|source)|items\.path|behaviours\.\*\.window|site\.yaml:audiences\.\*\.(list|by)"
     r"|campaigns\[\]\.(id|placement|show)|.*show(\.\*)?\.(content|recommender|card)|interactions"
     r"|experiments\[\]\.(id|variations|namespace\.(name|range)|variations\[\]\.(key|show))|holdouts\[\]\.(id|share|of)"
+    r"|bandits\[\]\.(id|arms|arms\[\]\.(key|show))|placements\[\]\.name"
 )
 REFERENCES: Final = (
-    r"campaigns\[\]\.(audience|placement)|.*show(\.\*)?\.(content|recommender|card|experiment)|fallback|recipe|front"
-    r"|interactions|.*\.(timezone|days|hash|by|list|of)"
+    r"campaigns\[\]\.(audience|placement)|.*show(\.\*)?\.(content|recommender|card|experiment|bandit)|fallback|recipe|front"
+    r"|interactions|.*\.(timezone|days|hash|by|list|of)|placements\[\]\.default"
 )
 CHOICES: Final = r"attributes\.\*\.type|consent\.default|behaviours\.\*\.(event|measure)"
-IDS: Final = r"site|(campaigns|experiments|holdouts)\[\]\.id|experiments\[\]\.variations\[\]\.key|campaigns\[\]\.(programme|exclusive)"
+IDS: Final = r"site|(campaigns|experiments|holdouts|bandits)\[\]\.id|experiments\[\]\.variations\[\]\.key|bandits\[\]\.arms\[\]\.key|campaigns\[\]\.(programme|exclusive)"
 BAD_IDS: Final = ("Big", '"a b"', '"-a"', "a" * 65, '""', "a/b")
-UNIQUE: Final = r"(campaigns|experiments|holdouts)\[\]\.id|experiments\[\]\.variations\[\]\.key"
+UNIQUE: Final = r"(campaigns|experiments|holdouts|bandits)\[\]\.id|bandits\[\]\.arms\[\]\.key|experiments\[\]\.variations\[\]\.key"
 
 BAD_VALUES: Final[Mapping[str, Sequence[str]]] = {
     r".*\.(start|end)": (
@@ -116,6 +117,7 @@ BAD_VALUES: Final[Mapping[str, Sequence[str]]] = {
     r".*\.weight": ("1.5", "-0.5"),
     r".*\.hashVersion": ("3", "0"),
     r".*\.sticky": ("0", "-1"),
+    r".*\.floor": ("0", "0.9"),
     r".*namespace\.range": ("[0.5, 0.2]", "[0]", "0.5", "[0, 2]"),
     r"items\.path": ('"film/{item}"', "/film", '"/{item}/{item}"', '"/film/{item}?x"'),
     r"attributes\.\*\.source": ("form:utm", "header:Cookie", "header", '"query:"'),
@@ -132,17 +134,23 @@ BAD_TYPES: Final[Mapping[str, Sequence[str]]] = {
         "true",
         "",
     ),
-    r".*\.(priority|limit|share|coverage|weight|sticky|hashVersion)|regularization|half_life_days": (
+    r".*\.(priority|limit|share|coverage|weight|sticky|hashVersion|floor)|regularization|half_life_days": (
         "high",
         "[1]",
         "true",
         '"7"',
         "{a: 1}",
     ),
-    r".*\.(schedule|namespace)|items|consent|attributes|behaviours|audiences": ("7", "[a]", "some", ""),
-    r"campaigns|experiments|holdouts|.*\.(weekly|variations)": ("7", "{a: 1}", "some", ""),
+    r".*\.(schedule|namespace)|items|consent|attributes|behaviours|audiences|groups": (
+        "7",
+        "[a]",
+        "some",
+        "",
+    ),
+    r"campaigns|experiments|holdouts|bandits|.*\.(weekly|variations|arms)": ("7", "{a: 1}", "some", ""),
     r".*\.(show|audience)": ("7", "[a]", "true"),
     r"attributes\.\*": ("string", "[string]", ""),
+    r"groups\.\*": ("DE", "{a: b}", "[[a]]", "7"),
 }
 """Values of another type, by place."""
 
@@ -165,6 +173,8 @@ BAD_OPERANDS: Final[Mapping[str, Sequence[str]]] = {
     "$url": ("film", '"/' + "*/" * 20 + '"'),
     "$before": ("tomorrow", "7"),
     "$after": ('"2026-05-01"',),
+    "$inGroup": ("dac", "[dach]", "7"),
+    "$notInGroup": ("odds",),
     **dict.fromkeys(("$and", "$or", "$nor"), ("{a: b}", "7", "[7]")),
 }
 BAD_WANTED: Final = ("{$gtee: 3}", "{}", "{$and: []}", "{$in: [[a]]}", "{a: {$eq: 1}}")
@@ -214,7 +224,9 @@ def _of_entry(entry: _Entry, text: str) -> Iterator[Broken]:
     if not entry.place.endswith("*"):
         new = entry.key.value + entry.key.value[-1]
         broken = _put(text, _span(entry.key), new)
-        yield Broken("misspelt key", broken, (entry.line,), "unknown-key", f"{entry.place} as {new}")
+        yield Broken(
+            "misspelt key", broken, (entry.line,), "unknown-key|unknown-name", f"{entry.place} as {new}"
+        )
     yield from _of_texts(entry, text)
     yield from _of_value(entry, text)
 

@@ -22,7 +22,8 @@ EVERY_KEY: Mapping[str, str] = {
     "site.yaml": """\
 site: films
 placements:
-  - hero
+  - name: hero
+    default: welcome
   - recommended
   - trending
 front: nearside
@@ -56,6 +57,9 @@ holdouts:
     seed: never
 """,
     "rules/campaigns.yaml": """\
+groups:
+  dach: [DE, AT]
+  odd: [1, 3]
 audiences:
   alpine:
     geo.country: {$in: [AT, CH]}
@@ -64,6 +68,9 @@ audiences:
     url.path:
       $regex: "^/sport(/|$)"
     time.now: {$before: "2027-01-01T00:00:00+01:00"}
+  grouped:
+    geo.country: {$inGroup: dach}
+    visitor.visits: {$notInGroup: odd}
   not-spring:
     $or:
       - utm.campaign: {$nin: [spring]}
@@ -113,6 +120,10 @@ campaigns:
     placement: trending
     exclusive: loud
     show: {experiment: words}
+  - id: drawn
+    audience: grouped
+    placement: hero
+    show: {bandit: greeting}
   - id: listed
     audience: not-spring
     placement: [trending, recommended]
@@ -142,6 +153,16 @@ experiments:
       - key: model
         show:
           trending: {recommender: popular, card: film, limit: 2}
+bandits:
+  - id: greeting
+    floor: 0.05
+    arms:
+      - {key: warm, weight: 0.7, show: {content: welcome}}
+      - key: quiet
+        weight: 0.3
+        show: nothing
+  - id: evening
+    arms: [{key: a, show: {content: summer}}, {key: b, show: nothing}]
 holdouts:
   - id: quiet
     share: 0.1
