@@ -6,7 +6,7 @@ from typing import Final
 
 from compiler.fields import Fields, check_id
 from compiler.problems import Problems, nearest
-from compiler.show import Names, is_shown, read_show
+from compiler.show import KEYS, Names, is_shown, read_show
 from compiler.types import Campaign, Experiment, Show, Site, Variation
 from compiler.yaml_lines import Node
 from edge.bundle import format as fmt

@@ -76,9 +76,11 @@ def read_workspace(folder: Path, check_settings: CheckSettings = _accept) -> Wor
         `Workspace.warnings`.
     """
     problems = Problems()
-    if not folder.is_dir():
+    if folder.is_file():
+        problems.error(str(folder), 0, "missing", "is a file, not a workspace", "name the folder it is in")
+    elif not folder.is_dir():
         problems.error(str(folder), 0, "missing", "there is no such folder", "make one with `nearside init`")
-        problems.raise_errors()
+    problems.raise_errors()
     _note_strangers(folder, problems)
     site = read_site(folder, problems)
     contents = read_contents(folder, problems)

@@ -12,6 +12,7 @@ from typing import Any, Final
 from edge.errors import ConfigError
 
 PREFIX: Final = "NEARSIDE_EDGE_"
+MAX_PORT: Final = 65_535
 NEEDED: Final = ("origin", "upstream")
 
 Network = IPv4Network | IPv6Network
@@ -110,8 +111,10 @@ def address(text: str) -> tuple[str, int]:
         ``setting``: no such form.
     """
     host, _, port = text.rpartition(":")
-    if not host or not port.isdigit():
+    if not host or not port.isdecimal():
         raise ConfigError("setting", f"{text!r} is not HOST:PORT")
+    if int(port) > MAX_PORT:
+        raise ConfigError("setting", f"{text!r}: the port is above {MAX_PORT}")
     return host.strip("[]"), int(port)
 
 

@@ -25,6 +25,10 @@ def main() -> None:
     except BrokenPipeError:
         sys.stderr.close()  # the reader of our output has seen enough
         sys.exit(1)
+    except OSError as error:
+        if error.filename is None:
+            raise
+        _fail(f"file: {error.filename}: {error.strerror}")  # a path that somebody named, or a full disk
 
 
 def _missing(error: ModuleNotFoundError) -> str:

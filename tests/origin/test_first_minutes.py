@@ -88,6 +88,24 @@ def test_a_report_of_no_origin_says_so(said: Say, tmp_path: Path) -> None:
 def test_a_folder_that_is_no_workspace_is_told_how_to_become_one(said: Say, tmp_path: Path) -> None:
     assert "make a workspace with `nearside init DIR`" in said("validate", tmp_path)
     assert "make one with `nearside init`" in said("validate", tmp_path / "gone")
+    (tmp_path / "site.yaml").touch()
+    assert "is a file, not a workspace (name the folder it is in)" in said("validate", tmp_path / "site.yaml")
+
+
+@pytest.mark.parametrize(
+    "command",
+    [("schema", "-o", "{}"), ("init", "{}"), ("keys", "new", "{}", "--site", "films")],
+    ids=lambda command: command[0],
+)
+def test_a_place_that_can_not_be_written_is_told(said: Say, tmp_path: Path, command: tuple[str, ...]) -> None:
+    (tmp_path / "file").touch()
+    place = tmp_path / "file" / "new"
+    assert "Not a directory" in said(*(argument.format(place) for argument in command))
+
+
+def test_a_port_that_there_is_not_is_told(said: Say, keys: Keys, tmp_path: Path) -> None:
+    given = ("--keys", keys.folder / "origin.json", "--data", tmp_path / "data")
+    assert "the port is above 65535" in said("origin", *given, "--listen", "127.0.0.1:99999")
 
 
 def test_a_model_that_is_not_there_is_told_with_the_nearest(said: Say, tmp_path: Path) -> None:
