@@ -16,18 +16,28 @@ from compiler.types import BehaviourConfig, Catalog
 from compiler.yaml_lines import Node
 from edge.bundle import format as fmt
 from edge.bundle.arrays import Array, pack
-from edge.decide.behaviours import EVENTS, MAX_BEHAVIOURS, MAX_WINDOW_S, MEASURES, Behaviour
+from edge.decide.behaviours import EVENTS, MAX_BEHAVIOURS, MAX_LAST, MAX_WINDOW_S, MEASURES, Behaviour
+from edge.decide.caps import BUSINESS_KINDS, SHOWN_KINDS
 from edge.rules.bucketing import fnv1a_32
 from edge.rules.url import UrlPatternError, url_pattern
 from edge.visitor.buckets import BODY_BYTES, HEAD_BYTES, MAX_BYTES, MAX_SUM
 
 ITEM: Final = "item."
+VALUE: Final = "value"
+"""What is added up of an event that the site's script gave a value, instead of a column of its item."""
+
 WINDOW: Final = re.compile(r"([1-9][0-9]{0,5})([mhd])")
 _SECONDS: Final = {"m": 60, "h": 3600, "d": 86_400}
 
 
-def read_behaviours(fields: Fields, problems: Problems) -> tuple[BehaviourConfig, ...]:
-    """What the site says under ``behaviours``, sorted by name; columns are checked by `check_behaviours`."""
+def read_behaviours(fields: Fields, kinds: Sequence[str], problems: Problems) -> tuple[BehaviourConfig, ...]:
+    """What the site says under ``behaviours``, sorted by name; columns are checked by `check_behaviours`.
+
+    Parameters
+    ----------
+    kinds
+        The site's own kinds of events.
+    """
     node = fields.mapping("behaviours")
     if node is None:
         return ()
@@ -36,7 +46,7 @@ def read_behaviours(fields: Fields, problems: Problems) -> tuple[BehaviourConfig
     for name, entry in node.value.items():
         inner = Fields(entry, fields.path, f"behaviour {name!r}", problems)
         check_id(name, "a behaviour", (fields.path, entry.line), problems)
-        found.append(_read(name, inner, fields.path))
+        found.append(_read(name, inner, fields.path, kinds))
     size = sum(HEAD_BYTES + BODY_BYTES[one.measure] for one in found)
     if len(found) > MAX_BEHAVIOURS:
         message = f"has {len(found)} behaviours"
@@ -48,28 +58,64 @@ def read_behaviours(fields: Fields, problems: Problems) -> tuple[BehaviourConfig
     return tuple(sorted(found, key=lambda one: one.name))
 
 
-def _read(name: str, fields: Fields, path: str) -> BehaviourConfig:
-    event = _choice(fields, "event", EVENTS, "view")
+def _read(name: str, fields: Fields, path: str, kinds: Sequence[str]) -> BehaviourConfig:
+    reported = tuple(dict.fromkeys((*SHOWN_KINDS, *BUSINESS_KINDS, *kinds)))
+    event = _choice(fields, "event", (*EVENTS, *reported), "view")
     measure = _choice(fields, "measure", MEASURES, "count")
-    window_s = _window(fields)
+    last = _last(fields, measure)
+    window_s = 0 if last else _window(fields)
     pattern = _pattern(fields, event)
     where = fields.mapping("where")
-    of = fields.text("of") or ""
-    if event == "page" and (where is not None or of):
-        key = "where" if where is not None else "of"
-        fields.error(fields.line_of(key), "bad-value", f"has {key!r}", "that is for views of items")
-        where, of = None, ""
-    if measure == "sum" and not of:
-        fields.error(fields.line, "missing-key", "has no 'of'", "name the column to add up: `of: item.price`")
-    elif of and measure not in ("sum", "distinct"):
-        fields.error(fields.line_of("of"), "bad-value", "has 'of'", "that is for measure sum or distinct")
-        of = ""
+    until = _until(fields, event, reported)
+    of = _of(fields, event, measure, reported)
+    if event == "page" and where is not None:
+        fields.error(where.line, "bad-value", "has 'where'", "that is for events of items")
+        where = None
     lines = {"where": where.line if where else 0, "of": fields.line_of("of")}
     fields.close()
     written = where.plain() if where else {}
+    basis = of if measure == "rate" else ""
     return BehaviourConfig(
-        name, event, measure, window_s, pattern, written, of, path, fields.line, lines, where
-    )
+        name, event, measure, window_s, pattern, written, "" if basis else of, path, fields.line, lines,
+        where, basis, last, until,
+    )  # fmt: skip
+
+
+def _of(fields: Fields, event: str, measure: str, reported: Sequence[str]) -> str:
+    """The column or the value to add up or tell apart, or the kind of event that a rate is a share of."""
+    of, line = fields.text("of") or "", fields.line_of("of")
+    hint = ""
+    if measure == "sum" and not of:
+        fields.error(fields.line, "missing-key", "has no 'of'", "name the column to add up: `of: item.price`")
+    elif of and event == "page":
+        hint = "that is for events of items"
+    elif of and measure not in ("sum", "distinct", "rate"):
+        hint = "that is for measure sum, distinct or rate"
+    elif of and measure == "rate" and (event in EVENTS or of == event or of not in reported):
+        hint = "a rate of clicks takes `of: impression`; one of a kind among all of its kind takes no `of`"
+    elif of == VALUE and (measure != "sum" or event in (*EVENTS, *SHOWN_KINDS)):
+        hint = "that is for the sum of what the site's script reports, such as `event: purchase`"
+    if hint:
+        fields.error(line, "bad-value", f"has of {of!r}", hint)
+    return "" if hint else of
+
+
+def _until(fields: Fields, event: str, reported: Sequence[str]) -> str:
+    until = fields.text("until") or ""
+    if until and (event in EVENTS or until == event or until not in reported):
+        others = [kind for kind in reported if kind != event]
+        hint = "only what pages report can end" if event in EVENTS else nearest(until, others)
+        fields.error(fields.line_of("until"), "bad-value", f"has until {until!r}", hint)
+        return ""
+    return until
+
+
+def _last(fields: Fields, measure: str) -> int:
+    last = fields.integer("last", 1, MAX_LAST) or 0
+    if fields.node("last") is not None and (measure != "rate" or fields.node("window") is not None):
+        hint = "a rate looks back over a window or over the last events; other measures take a window"
+        fields.error(fields.line_of("last"), "bad-value", "has 'last'", hint)
+    return last
 
 
 def _choice(fields: Fields, key: str, choices: Sequence[str], default: str) -> str:
@@ -129,7 +175,7 @@ def check_behaviours(behaviours: Sequence[BehaviourConfig], catalog: Catalog, pr
     types = column_types(catalog)
     for one in behaviours:
         _check_where(one, types, problems)
-        if not one.of:
+        if not one.of or one.of == VALUE:
             continue
         place, where = (one.path, one.lines["of"]), f"behaviour {one.name!r}"
         if one.of not in types:
@@ -180,12 +226,22 @@ def put_behaviours(
 def _definitions(behaviours: Sequence[BehaviourConfig]) -> tuple[Behaviour, ...]:
     found: list[Behaviour] = []
     for one in behaviours:
-        said = [one.name, one.event, one.measure, one.window_s, one.pattern, one.where, one.of]
+        said: list[object] = [one.name, one.event, one.measure, one.window_s, one.pattern, one.where, one.of]
+        # What behaviours of before did not have leaves their tags as they were.
+        said += [[one.basis, one.last, one.until]] if one.basis or one.last or one.until else []
         tag = fnv1a_32(json.dumps(said, sort_keys=True)) & 0xFFFF
         while tag in [other.tag for other in found]:
             tag = tag + 1 & 0xFFFF
-        found.append(Behaviour(one.name, tag, one.event, one.measure, one.window_s, one.pattern))
+        found.append(_behaviour(one, tag))
     return tuple(found)
+
+
+def _behaviour(one: BehaviourConfig, tag: int) -> Behaviour:
+    reported = one.event not in EVENTS
+    return Behaviour(
+        one.name, tag, one.event, one.measure, one.window_s, one.pattern, one.basis, one.last, one.until,
+        filtered=reported and bool(one.where), by_value=reported and one.of == VALUE,
+    )  # fmt: skip
 
 
 def _feeds(behaviours: Sequence[BehaviourConfig], catalog: Catalog) -> dict[str, Array]:
@@ -194,10 +250,10 @@ def _feeds(behaviours: Sequence[BehaviourConfig], catalog: Catalog) -> dict[str,
     masks = np.zeros(len(rows), np.uint32)
     arrays: dict[str, Array] = {}
     for bit, one in enumerate(behaviours):
-        if one.event != "view":
+        if one.event == "page":
             continue
         masks |= np.array([evaluate(one.where, row) for row in rows], np.uint32) << np.uint32(bit)
-        if one.measure in ("sum", "distinct"):
+        if one.measure in ("sum", "distinct") and one.of != VALUE:
             amounts = [_amount(one, row) for row in rows]
             arrays[f"amounts/{one.name}"] = np.array(amounts, np.uint16)
     return {"masks": masks, **arrays}

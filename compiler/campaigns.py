@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, Final, TypeVar
 
 from compiler.bandits import BanditReader, check_bandits
+from compiler.caps import read_caps
 from compiler.conditions import Condition, ConditionError, parse
 from compiler.experiments import ExperimentReader, check_experiments, where
 from compiler.fields import Fields, check_id
@@ -208,6 +209,10 @@ class _Reader:
         if schedule.written:
             written = {"$and": [whom, schedule.written]}
             condition = condition.both(schedule.condition)
+        capped = read_caps(fields, id_ or "", self._problems)
+        if capped.caps:
+            written = {"$and": [written, capped.written]}
+            condition = condition.both(capped.condition)
         priority = fields.integer("priority", -MAX_PRIORITY, MAX_PRIORITY) or 0
         show = fields.mapping("show", required=True)
         shown, experiment, bandit = self._show(show, path, where_)
@@ -223,7 +228,7 @@ class _Reader:
                 node.line,
                 "impossible",
                 f"{where_} can never match: {what}",
-                "see its audience and schedule",
+                "see its audience, schedule and cap",
             )
         show_ = (shown.content, shown.recommender, shown.card, shown.limit)
         return Campaign(
@@ -245,6 +250,7 @@ class _Reader:
             groups=self.groups.values,
             layout=shown.layout,
             redirect=shown.redirect,
+            caps=capped.caps,
         )
 
     def check_page_actions(self) -> None:

@@ -6,6 +6,7 @@ import msgspec
 import numpy as np
 
 from compiler.behaviours import put_behaviours
+from compiler.caps import put_reports
 from compiler.catalog_manifest import card_interface
 from compiler.choices_artifact import Find, choices, used_bandits, used_experiments
 from compiler.draft import Draft
@@ -50,6 +51,7 @@ def draft_rules(workspace: Workspace, interfaces: Mapping[str, str]) -> Draft:
     draft.put("contents", "contents", pack(ids | bodies))
     put_holes(draft, workspace.contents)
     put_behaviours(draft, workspace.site.behaviours, workspace.catalog, interfaces)
+    put_reports(draft, workspace.site, workspace.campaigns)
     put_lists(draft, workspace.site.lists)
     put_written(draft, workspace)
     page = page_actions(workspace)

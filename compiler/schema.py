@@ -13,6 +13,7 @@ from compiler.layouts import MAX_BLOCKS
 from compiler.lists import MAX_LISTS
 from compiler.placements import MAX_PLACEMENTS
 from compiler.redirects import HOST, MAX_HOSTS
+from compiler.schema_caps import cap_schemas
 from compiler.schema_conditions import condition_definitions
 from compiler.schema_experiments import bandit_schema, experiment_schema, holdout_schema
 from compiler.schema_page import layout_schema, whole_page_schemas
@@ -30,7 +31,8 @@ from compiler.site import (
     SOURCE,
     TYPES,
 )
-from edge.decide.behaviours import EVENTS, MAX_BEHAVIOURS, MEASURES
+from edge.decide.behaviours import EVENTS, MAX_BEHAVIOURS, MAX_LAST, MEASURES
+from edge.decide.caps import BUSINESS_KINDS, MAX_KINDS, SHOWN_KINDS
 from edge.decide.types import CONSENT_TIERS
 from edge.worker.place import BY_ADDRESS, FRONTS, NO_FRONT
 
@@ -123,6 +125,11 @@ def _site() -> Schema:
             ("hosts",),
             description="Where campaigns may lead visitors, beside the site itself.",
         ),
+        "events": _one_or_more(
+            "What the site's own script reports, beside cart and purchase.",
+            _id("A kind of events."),
+            maxItems=MAX_KINDS,
+        ),
         "audiences": {
             "description": "Audiences that are lists of ids; each is an attribute audience.NAME, too.",
             "type": "object",
@@ -179,22 +186,29 @@ def _placement() -> Schema:
 
 def _behaviours() -> Schema:
     keys = {
-        "event": {
-            "description": "What happens: a view of an item (left out), or of any page.",
-            "enum": [*EVENTS],
-        },
-        "where": {"description": "Of a view: a condition over item.COLUMN of the catalog.", "type": "object"},
+        "event": _id(
+            "What happens: a view of an item (left out), "
+            f"{', '.join((*EVENTS[1:], *SHOWN_KINDS, *BUSINESS_KINDS))}, or one of the site's own events."
+        ),
+        "where": {"description": "Of items: a condition over item.COLUMN of the catalog.", "type": "object"},
         "path": _text("Of a page: a URL pattern such as /offers/**.", pattern="^/"),
         "window": _text("How far back: 30m, 12h or 7d.", pattern=_whole(WINDOW.pattern)),
         "measure": {"description": "What is told of it. Left out: count.", "enum": [*MEASURES]},
-        "of": _text("The column to add up, or whose values are told apart."),
+        "of": _text("The column (or value) to add up or tell apart; of a rate, the event it is a share of."),
+        "last": {
+            "description": "Of a rate, instead of a window: how many events it looks back.",
+            "type": "integer",
+            "minimum": 1,
+            "maximum": MAX_LAST,
+        },
+        "until": _id("An event that ends what was counted: purchase."),
     }
     return {
         "description": "What visitors did in a window of time; each is an attribute behaviour.NAME.",
         "type": "object",
         "maxProperties": MAX_BEHAVIOURS,
         "propertyNames": _id("A behaviour's name."),
-        "additionalProperties": _mapping(keys, ("window",)),
+        "additionalProperties": _mapping(keys, oneOf=[{"required": ["window"]}, {"required": ["last"]}]),
     }
 
 
@@ -293,6 +307,7 @@ def _campaign() -> Schema:
             "maximum": MAX_PRIORITY,
         },
         "schedule": schedule_schema(),
+        **cap_schemas(),
         "programme": _id("What it is a part of. Holdouts may cover a programme."),
         "exclusive": _id("A group: of all its campaigns a page shows one, the strongest."),
         "show": _show(),

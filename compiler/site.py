@@ -6,6 +6,8 @@ from pathlib import Path
 from typing import Final
 
 from compiler.behaviours import attributes_of, read_behaviours
+from compiler.caps import PREFIX as CAP
+from compiler.caps import read_kinds
 from compiler.domains import read_values
 from compiler.fields import Fields, check_id
 from compiler.holdouts import read_holdouts
@@ -66,7 +68,7 @@ GEO: Final = tuple(name for name in BUILT_IN if name.startswith("geo."))
 OWN_SOURCE: Final = tuple(name for name in BUILT_IN if name.startswith(("geo.", "utm.")))
 """Built-in attributes that a site may read from where it likes."""
 
-COMPUTED: Final = ("behaviour.", "audience.")
+COMPUTED: Final = ("behaviour.", "audience.", CAP)
 """How the names of attributes begin that Nearside makes of what else the site says."""
 
 QUERY: Final = "url.query."
@@ -103,13 +105,14 @@ def read_site(folder: Path, problems: Problems) -> Site | None:
     cookie, default = _read_consent(fields.mapping("consent"), problems)
     holdouts = tuple(read_holdouts(fields, problems))
     blocks, hosts = read_blocks(fields, problems), read_hosts(fields, problems)
-    behaviours = read_behaviours(fields, problems)
+    events = read_kinds(fields, problems)
+    behaviours = read_behaviours(fields, events or (), problems)
     lists = read_lists(fields, folder, attributes, problems)
     attributes = _sorted((*attributes, *attributes_of(behaviours), *attributes_of_lists(lists)))
     fields.close()
     return Site(
         name, placements, attributes, item_path, cookie, default, holdouts, behaviours, lists, values, places,
-        blocks=blocks, redirect_hosts=hosts,
+        blocks=blocks, redirect_hosts=hosts, events=events,
     )  # fmt: skip
 
 

@@ -12,6 +12,7 @@ from compiler.schedule import ALWAYS, Schedule
 from compiler.yaml_lines import Node
 from edge.bundle import format as fmt
 from edge.decide.campaigns import PAGE_LAYOUT, PAGE_REDIRECT, WHOLE_PAGE
+from edge.decide.caps import Cap
 from edge.decide.holes import Hole
 from edge.rules.values import Value
 
@@ -46,6 +47,7 @@ class Site:
     places: tuple[Placement, ...] = ()
     blocks: tuple[str, ...] = ()
     redirect_hosts: tuple[str, ...] = ()
+    events: tuple[str, ...] | None = None
 
     @property
     def defaults(self) -> dict[str, str]:
@@ -82,6 +84,9 @@ class BehaviourConfig:
     line: int
     lines: Mapping[str, int]
     node: Node | None
+    basis: str = ""
+    last: int = 0
+    until: str = ""
 
 
 @dataclass(frozen=True)
@@ -217,7 +222,7 @@ class Campaign:
     condition, or one of the campaign's own.
 
     Shows what a `Show` does, or what `experiment` or `bandit` says. Of the campaigns of one group
-    `exclusive` a page has one.
+    `exclusive` a page has one. `caps` are what is counted for its condition.
     """
 
     id: str
@@ -241,6 +246,7 @@ class Campaign:
     groups: Mapping[str, Sequence[Value]] = field(default_factory=dict)
     layout: str = ""
     redirect: str = ""
+    caps: tuple[Cap, ...] = ()
 
     def meets(self, attributes: Mapping[str, Any]) -> bool:
         """Whether its audience and schedule hold, by the plain evaluator and the clock on a wall."""

@@ -7,6 +7,7 @@ from typing import Final
 
 from compiler.behaviours import check_behaviours
 from compiler.campaigns import Names, Rules, read_rules
+from compiler.caps import with_caps
 from compiler.catalog import read_cards, read_catalog
 from compiler.content import read_contents
 from compiler.fields import Fields, check_id
@@ -98,6 +99,7 @@ def read_workspace(folder: Path, check_settings: CheckSettings = _accept) -> Wor
         )
         rules = read_rules(folder, site, names, problems)
         check_defaults(site.places, names.contents, problems)
+        site = with_caps(site, rules.campaigns, problems)
         check_sources(rules.campaigns, site, problems)
         check_holes(contents, site, problems)
         if catalog.path:  # else it can't be read, and that is told

@@ -30,6 +30,8 @@ HELP: Final = {
     "nearside_decision_errors_total": "Decisions that failed; the plain page was served.",
     "nearside_upstream_errors_total": "Requests that the site did not answer, by code.",
     "nearside_cookies_refused_total": "Visitor cookies that could not be believed, by code.",
+    "nearside_reported_events_total": "Events that pages reported, by what the visitor's state made of them.",
+    "nearside_refused_events_total": "Events that a page may not report, by code; its others were taken.",
     "nearside_refused_requests_total": "Requests to our own routes that were refused, by code.",
     "nearside_geo_errors_total": "Addresses whose record in the MaxMind file is damaged.",
     "nearside_turns_total": "Turns of the event loop that decided requests together.",

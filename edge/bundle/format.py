@@ -39,6 +39,7 @@ ARTIFACT_KINDS: Final[dict[str, frozenset[str]]] = {
             "lists",
             "written",
             "page",
+            "events",
             "golden",
         )
     ),

@@ -1,5 +1,6 @@
-"""Which behaviours of a bundle one page view feeds, and by how much."""
+"""Which behaviours of a bundle a page view or a reported event feeds, and by how much."""
 
+import re
 from collections.abc import Mapping
 from typing import Final
 
@@ -16,11 +17,21 @@ from edge.rules.url import UrlPatternError, url_pattern
 MAX_BEHAVIOURS: Final = 32
 MEASURES: Final = ("count", "sum", "distinct", "recency", "rate")
 EVENTS: Final = ("view", "page")
+"""What the edge sees itself; all else is reported by the page."""
+
+KIND: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
+"""What a kind of events may be called."""
+
+ENDS: Final = -1
+"""In the place of an amount: what was counted so far is over."""
+
+MAX_LAST: Final = 1000
+MAX_AMOUNT: Final = 0xFFFF
 MAX_REMEMBERED_PATHS: Final = 4096
 MAX_WINDOW_S: Final = 400 * 86_400
 
 
-class Behaviour(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class Behaviour(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """One thing that is counted of each visitor.
 
     Attributes
@@ -28,11 +39,21 @@ class Behaviour(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     tag : int
         16 bits that stand for the definition in the visitor's cookie: another definition counts anew.
     event : str
-        ``view`` (of an item) or ``page``.
+        ``view`` (of an item), ``page``, or the kind of a reported event.
     window_s : int
-        How far back it looks.
+        How far back it looks; 0 where `last` says it.
     path : str
         Of ``page``: the URL pattern, or empty for every page.
+    basis : str
+        Of a rate of a reported event: the kind that it is a share of.
+    last : int
+        Of a rate: how many events it looks back, instead of a window.
+    until : str
+        The kind of a reported event that ends what was counted.
+    filtered : bool
+        Of a reported event: whether only those of some items count.
+    by_value : bool
+        Of a reported event: whether its own value is added up, not a column of its item.
     """
 
     name: str
@@ -41,6 +62,16 @@ class Behaviour(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     measure: str
     window_s: int
     path: str = ""
+    basis: str = ""
+    last: int = 0
+    until: str = ""
+    filtered: bool = False
+    by_value: bool = False
+
+    @property
+    def is_reported(self) -> bool:
+        """Whether pages report what it counts."""
+        return self.event not in EVENTS
 
 
 Fed = tuple[Behaviour, int, bool]
@@ -79,6 +110,7 @@ class Behaviours:
             for definition in definitions
             if definition.event == "page"
         ]
+        self._reported = [(i, d) for i, d in enumerate(definitions) if d.is_reported]
         self._by_path: dict[str, tuple[Fed, ...]] = {}
         self._by_item: dict[int, tuple[Fed, ...]] = {}
 
@@ -102,6 +134,47 @@ class Behaviours:
                 self._by_item.clear()
             self._by_item[item] = by_item
         return by_path + by_item
+
+    @property
+    def hears(self) -> bool:
+        """Whether any of them counts what pages report."""
+        return bool(self._reported)
+
+    def fed_by_event(self, kind: str, item: int, thing: str, value: float) -> tuple[Fed, ...]:
+        """What a reported event feeds.
+
+        Parameters
+        ----------
+        item
+            The position of its item, or -1.
+        thing
+            What it is about, item or not: so different things are told apart.
+        """
+        found: list[Fed] = []
+        for bit, one in self._reported:
+            if kind == one.until:
+                found.append((one, ENDS, False))
+            own = kind == one.event
+            if not own and kind != one.basis:
+                continue
+            meets = not one.filtered if item < 0 else bool(self._masks[item] >> bit & 1)
+            if one.measure == "rate":
+                # Of a share of another kind, its own events are none of those that it is a share of.
+                total = int(not one.basis or kind == one.basis)
+                if meets or not one.basis:
+                    found.append((one, total, own and meets))
+            elif meets:
+                found.append((one, self._amount(one, item, thing, value), True))
+        return tuple(found)
+
+    def _amount(self, one: Behaviour, item: int, thing: str, value: float) -> int:
+        if one.by_value:
+            return min(MAX_AMOUNT, max(0, round(value)))
+        if one.measure not in ("sum", "distinct"):
+            return 1
+        if item >= 0:
+            return int(self._amounts[one.name][item])
+        return fnv1a_32(thing) & 0xFFFF if one.measure == "distinct" else 0
 
     def _page(self, path: str) -> tuple[Fed, ...]:
         found = []
@@ -141,11 +214,13 @@ def _check(definitions: tuple[Behaviour, ...], arrays: Mapping[str, Array], item
     _need(len(definitions) <= MAX_BEHAVIOURS, f"more than {MAX_BEHAVIOURS}")
     _need(len(names) == len(tags) == len(definitions), "two have the same name or tag")
     for one in definitions:
-        known = one.measure in MEASURES and one.event in EVENTS
-        _need(known, f"{one.name!r} is a {one.measure} of {one.event}, which this edge does not know")
-        _need(0 <= one.tag < 1 << 16 and 0 < one.window_s <= MAX_WINDOW_S, f"{one.name!r} is out of bounds")
+        known = one.measure in MEASURES and KIND.fullmatch(one.event)
+        _need(bool(known), f"{one.name!r} is a {one.measure} of {one.event}, which this edge does not know")
+        looks_back = 0 < one.last <= MAX_LAST if one.last else 0 < one.window_s <= MAX_WINDOW_S
+        _need(0 <= one.tag < 1 << 16 and looks_back, f"{one.name!r} is out of bounds")
+        _need(not (one.last or one.basis) or one.measure == "rate", f"{one.name!r} is no rate")
         _check_path(one)
-        if one.event == "view" and one.measure in ("sum", "distinct"):
+        if one.event != "page" and one.measure in ("sum", "distinct") and not one.by_value:
             _need_vector(arrays, f"amounts/{one.name}", np.uint16, items)
     _need_vector(arrays, "masks", np.uint32, items)
 

@@ -14,6 +14,7 @@ from edge.decide.bandit import OWN, Arm, Weights
 from edge.decide.behaviours import NONE, Behaviours
 from edge.decide.behaviours import load as load_behaviours
 from edge.decide.campaigns import CONTENT, EXPERIMENT, RECOMMENDER, Campaigns
+from edge.decide.caps import BUSINESS_KINDS, NO_CAPS, Caps, load_reports
 from edge.decide.choice import Chooser, Settled, load_choices
 from edge.decide.fuse import Fuse, load_lists
 from edge.decide.holes import fill, load_holes
@@ -51,6 +52,14 @@ class Engine:
         What its campaigns do to pages as a whole.
     divides : bool
         Whether a decision may depend on the context's unit, and on what is assigned or forced.
+    kinds : frozenset of str
+        What the site's script may report.
+    caps : Caps
+        What is counted of campaigns.
+    marks_all : bool
+        Whether pages that show nothing but defaults may report, too.
+    hears : bool
+        Whether decisions may depend on what pages reported before.
     """
 
     def __init__(self, bundle: Bundle, previous: "Engine | None" = None) -> None:
@@ -83,6 +92,11 @@ class Engine:
         self.items = self._strings(bundle, bundle.one("catalog", "items"), "ids")
         self.lists = load_lists(bundle)
         self.behaviours = load_behaviours(bundle, len(self.items))
+        reports = load_reports(bundle)
+        self.kinds = frozenset((*BUSINESS_KINDS, *(reports.kinds if reports else ())))
+        self.caps = Caps(reports.caps) if reports else NO_CAPS
+        self.marks_all = reports is not None and reports.everywhere
+        self.hears = self.behaviours.hears or bool(self.caps)
         self._cards = {
             name.removeprefix("cards/"): self._strings(bundle, artifact, "bodies")
             for name, artifact in bundle.artifacts("catalog", "cards").items()
@@ -338,5 +352,8 @@ class EmptyEngine:
     reads: tuple[str, ...] = ()
     divides = False
     behaviours: Behaviours = NONE
+    kinds: frozenset[str] = frozenset()
+    caps: Caps = NO_CAPS
+    marks_all = hears = False
     lists: Mapping[str, Fuse] = {}
     page = NOTHING

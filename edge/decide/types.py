@@ -137,7 +137,8 @@ class DecisionRecord(msgspec.Struct, frozen=True, array_like=True, tag="decision
 class Event(msgspec.Struct, frozen=True, array_like=True, tag="event"):
     """What a visitor did. Its identity is (decision, kind, item, n).
 
-    `kind` is ``view`` (the page's own path named the item), ``impression`` or ``click``.
+    `kind` is ``view`` (the page's own path named the item), ``impression`` or ``click``, or what the site's
+    script reports: ``cart``, ``purchase`` or a kind of its own; these may have a `value`.
     """
 
     decision: str
@@ -147,6 +148,7 @@ class Event(msgspec.Struct, frozen=True, array_like=True, tag="event"):
     placement: str
     visitor: str
     now_ms: int
+    value: float = 0.0
 
 
 Record = DecisionRecord | Event

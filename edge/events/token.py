@@ -3,7 +3,7 @@
 import base64
 import binascii
 import hmac
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from typing import Final
 
 import msgspec
@@ -19,16 +19,26 @@ class Shown(msgspec.Struct, frozen=True, array_like=True):
     """What one page showed: enough to check an event, nothing to learn from.
 
     `slots` lists, by placement, the item ids that it showed; for a content,
-    the content's id.
+    the content's id. `capped` has the campaign of each placement whose
+    campaign is counted.
     """
 
     decision: str
     expires_s: int
     slots: tuple[tuple[str, tuple[str, ...]], ...]
+    capped: tuple[tuple[str, str], ...] = ()
 
     def allows(self, placement: str, item: str) -> bool:
         """Whether the page showed this item in this placement."""
-        return any(name == placement and item in items for name, items in self.slots)
+        return item in self.items(placement)
+
+    def items(self, placement: str) -> tuple[str, ...]:
+        """What the page showed there; nothing where the site's default stayed."""
+        return next((items for name, items in self.slots if name == placement), ())
+
+    def campaign(self, placement: str) -> str:
+        """The campaign there, if it is counted, or empty."""
+        return next((campaign for name, campaign in self.capped if name == placement), "")
 
 
 _encoder = msgspec.msgpack.Encoder()
@@ -49,12 +59,15 @@ class TokenBox:
         self._keys = dict(keys)
         self._first = keys[0][0]
 
-    def sign(self, decision: str, expires_s: int, slots: Sequence[Slot]) -> bytes:
-        """The token of a page, safe inside an attribute."""
+    def sign(
+        self, decision: str, expires_s: int, slots: Sequence[Slot], counted: Container[str] = ()
+    ) -> bytes:
+        """The token of a page, safe inside an attribute; `counted` are the campaigns that have a cap."""
         shown = tuple(
             [(slot.placement, slot.items or (slot.content,)) for slot in slots if slot.content or slot.items]
         )
-        payload = bytes((self._first,)) + _encoder.encode(Shown(decision, expires_s, shown))
+        capped = tuple([(s.placement, s.policy) for s in slots if s.policy in counted]) if counted else ()
+        payload = bytes((self._first,)) + _encoder.encode(Shown(decision, expires_s, shown, capped))
         mac = hmac.digest(self._keys[self._first], self._prefix + payload, "sha256")[:MAC_BYTES]
         return base64.urlsafe_b64encode(mac + payload)
 

@@ -4,7 +4,7 @@ import struct
 from collections.abc import Iterable
 from typing import Final
 
-from edge.decide.behaviours import Behaviour, Fed
+from edge.decide.behaviours import ENDS, Behaviour, Fed
 
 IN_WINDOW: Final = 15
 """So many buckets make a window, and the one that is filled now comes on top: an answer goes at most one
@@ -63,16 +63,19 @@ def pack(bodies: Bodies) -> bytes:
     return b"".join([_HEAD.pack(tag, len(body)) + body for tag, body in bodies.items()])
 
 
-def feed(data: bytes, fed: Iterable[Fed], known: Iterable[Behaviour], now_s: int) -> bytes:
+def feed(data: bytes, happened: Iterable[Fed], known: Iterable[Behaviour], now_s: int) -> bytes:
     """The state after an event; what belongs to no known definition, or is past its window, is dropped."""
     held = unpack(data)
     bodies = {
         one.tag: body
         for one in known
-        if _fits(one.measure, body := held.get(one.tag, b"")) and not _is_over(one, body, now_s)
+        if fits(one.measure, body := held.get(one.tag, b"")) and not is_over(one, body, now_s)
     }
-    for behaviour, amount, own in fed:
-        body = _fed(behaviour, bodies.get(behaviour.tag, b""), now_s, amount, own)
+    for behaviour, amount, own in happened:
+        if amount == ENDS:
+            bodies.pop(behaviour.tag, None)
+            continue
+        body = fed(behaviour, bodies.get(behaviour.tag, b""), now_s, amount, own)
         if body:
             bodies[behaviour.tag] = body
     return pack(bodies)
@@ -90,6 +93,8 @@ def value(behaviour: Behaviour, body: bytes, now_s: int) -> float:
     if behaviour.measure == "recency":
         age_s = max(0, now_s - at)
         return age_s / 3600 if age_s <= behaviour.window_s else NEVER_H
+    if behaviour.last:
+        return _of_last(body[_AT.size :], behaviour.last)
     left = BUCKETS - max(0, now_s // bucket_s(behaviour) - at)
     if left <= 0:
         return 0
@@ -104,24 +109,44 @@ def _in_window(measure: str, cells: bytes, left: int) -> float:
         return sum(cells[: 2 * left : 2]) + 256 * sum(cells[1 : 2 * left : 2])
     if measure == "distinct":
         return sum([age < left for age in cells[2::3]])
-    total = sum(cells[1 : 2 * left : 2])
-    return sum(cells[: 2 * left : 2]) / total if total else 0
+    return _share(sum(cells[: 2 * left : 2]), sum(cells[1 : 2 * left : 2]))
 
 
-def _fits(measure: str, body: bytes) -> bool:
+def _share(own: int, total: int) -> float:
+    """Of clicks whose impressions are longer ago there may be more than impressions."""
+    return min(1.0, own / max(1, total))
+
+
+def _of_last(cells: bytes, last: int) -> float:
+    """The share in the newest cells that hold so many events together."""
+    own = total = 0
+    for at in range(0, len(cells) - 1, 2):
+        if total >= last:
+            break
+        own, total = own + cells[at], total + cells[at + 1]
+    return _share(own, total)
+
+
+def fits(measure: str, body: bytes) -> bool:
     """Whether the body may be of that measure: tags of two definitions can be the same by chance."""
     cells = len(body) - _AT.size
     return 0 <= cells <= BODY_BYTES[measure] - _AT.size and cells % _WIDTH[measure] == 0
 
 
-def _is_over(behaviour: Behaviour, body: bytes, now_s: int) -> bool:
+def is_over(behaviour: Behaviour, body: bytes, now_s: int) -> bool:
+    """Whether all that was counted is past the window."""
+    if behaviour.last or len(body) < _AT.size:
+        return False
     at: int = _AT.unpack_from(body)[0]
     if behaviour.measure == "recency":
         return now_s - at > behaviour.window_s
     return now_s // bucket_s(behaviour) - at >= BUCKETS
 
 
-def _fed(behaviour: Behaviour, body: bytes, now_s: int, amount: int, own: bool) -> bytes:
+def fed(behaviour: Behaviour, body: bytes, now_s: int, amount: int, own: bool) -> bytes:
+    """The body after an event."""
+    if behaviour.last:
+        return _fed_last(behaviour.last, body, amount, own)
     now_s = min(max(0, now_s), _LAST_S)
     if behaviour.measure == "recency":
         last = _AT.unpack_from(body)[0] if body else 0
@@ -140,6 +165,20 @@ def _fed(behaviour: Behaviour, body: bytes, now_s: int, amount: int, own: bool) 
     return _AT.pack(max(at, bucket)) + cells
 
 
+def cell_events(last: int) -> int:
+    """How many of the last events make one cell: a fifteenth, in whole events."""
+    return -(-last // IN_WINDOW)
+
+
+def _fed_last(last: int, body: bytes, amount: int, own: bool) -> bytes:
+    """Cells that are full by events, not by time; a click belongs to the newest."""
+    size, cells = cell_events(last), body[_AT.size :]
+    if not cells or (amount and cells[1] >= size):
+        cells = b"\0\0" + cells
+    kept = 2 * (-(-last // size) + 1)
+    return _AT.pack(0) + _with_event("rate", cells, amount, own)[:kept]
+
+
 def _with_event(measure: str, cells: bytes, amount: int, own: bool) -> bytes:
     """One more event in the newest bucket."""
     if measure == "count":
@@ -147,9 +186,9 @@ def _with_event(measure: str, cells: bytes, amount: int, own: bool) -> bytes:
     if measure == "sum":
         total = min(MAX_SUM, cells[0] + 256 * cells[1] + amount)
         return total.to_bytes(2, "little") + cells[2:]
-    if cells[1] == MAX_COUNT:  # full: the share stays as it is
+    if MAX_COUNT in (cells[0], cells[1]):  # full: the share stays as it is
         return cells
-    return bytes((cells[0] + own, cells[1] + 1)) + cells[2:]
+    return bytes((cells[0] + own, cells[1] + amount)) + cells[2:]
 
 
 def _with_thing(cells: bytes, shift: int, fingerprint: int) -> bytes:

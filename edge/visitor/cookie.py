@@ -1,4 +1,4 @@
-"""The visitor cookie: state, encrypted so that it can be neither read nor made up."""
+"""The visitor's two cookies: states, encrypted so that they can be neither read nor made up."""
 
 import base64
 import binascii
@@ -11,11 +11,20 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from edge.errors import TokenError
+from edge.visitor import events
+from edge.visitor.events import EventState
 from edge.visitor.state import VERSION, VisitorState
 
 NAME: Final = b"nearside"
+"""Written by the answers to page views alone."""
+
+EVENTS_NAME: Final = b"nearside-e"
+"""Written by the answers to reported events alone: so a page view and a click at once lose nothing."""
+
 LED: Final = b"nearside-led"
 """A cookie that says of its visitor that a redirect led them here a moment ago, and nothing else."""
+
+ERASED: Final = b"=; Path=/; Max-Age=0; HttpOnly; SameSite=Lax"
 MAX_COOKIE_BYTES: Final = 1500
 NONCE_BYTES: Final = 12
 TAG_BYTES: Final = 16
@@ -24,6 +33,7 @@ MAX_PLAIN_BYTES: Final = MAX_COOKIE_BYTES * 3 // 4 - 1 - NONCE_BYTES - TAG_BYTES
 
 _encoder = msgspec.msgpack.Encoder()
 _decoder = msgspec.msgpack.Decoder(VisitorState)
+_events_decoder = msgspec.msgpack.Decoder(EventState)
 
 
 class _AnyVersion(msgspec.Struct, array_like=True):
@@ -33,7 +43,7 @@ class _AnyVersion(msgspec.Struct, array_like=True):
 
 
 class CookieBox:
-    """Seals and opens the visitor cookie of one site: AES-256-GCM, bound to the site's id.
+    """Seals and opens the visitor's cookies of one site: AES-256-GCM, bound to the site's id and the cookie.
 
     Parameters
     ----------
@@ -43,6 +53,7 @@ class CookieBox:
 
     def __init__(self, site: str, keys: Sequence[tuple[int, bytes]]) -> None:
         self._bound_to = site.encode()
+        self._events_bound_to = site.encode() + b"\0events"
         self._ciphers = {number: AESGCM(key) for number, key in keys}
         self._first = keys[0][0]
         self._sealer = self._ciphers[self._first]
@@ -53,8 +64,14 @@ class CookieBox:
         while len(plain) > MAX_PLAIN_BYTES:
             state = _shorter(state)
             plain = _encoder.encode(state)
-        nonce = nonce or os.urandom(NONCE_BYTES)
-        sealed = self._sealer.encrypt(nonce, plain, self._bound_to)
+        return self._sealed(plain, nonce or os.urandom(NONCE_BYTES), self._bound_to)
+
+    def seal_events(self, state: EventState) -> bytes:
+        """The event cookie's value; its parts are bounded so that it fits."""
+        return self._sealed(_encoder.encode(state), os.urandom(NONCE_BYTES), self._events_bound_to)
+
+    def _sealed(self, plain: bytes, nonce: bytes, bound_to: bytes) -> bytes:
+        sealed = self._sealer.encrypt(nonce, plain, bound_to)
         return base64.urlsafe_b64encode(bytes((self._first,)) + nonce + sealed).rstrip(b"=")
 
     def open(self, value: bytes) -> VisitorState:
@@ -66,15 +83,34 @@ class CookieBox:
             ``cookie``: too long, not ours, of an unknown key, forged, or of a
             newer version than this edge writes.
         """
+        return _read(self._opened(value, self._bound_to))
+
+    def open_events(self, value: bytes) -> EventState:
+        """The state in an event cookie.
+
+        Raises
+        ------
+        TokenError
+            As `open`.
+        """
+        plain = self._opened(value, self._events_bound_to)
+        try:
+            state = _events_decoder.decode(plain)
+        except (msgspec.DecodeError, ValueError) as error:
+            raise TokenError("cookie", f"holds no event state: {error}") from error
+        if state.version > events.VERSION:
+            raise TokenError("cookie-newer", f"version {state.version}; this edge writes {events.VERSION}")
+        return state
+
+    def _opened(self, value: bytes, bound_to: bytes) -> bytes:
         if len(value) > MAX_COOKIE_BYTES:
             raise TokenError("cookie", "longer than any we made")
         try:
             raw = base64.b64decode(value + b"=" * (-len(value) % 4), b"-_", validate=True)
             cipher = self._ciphers[raw[0]]
-            plain = cipher.decrypt(raw[1 : 1 + NONCE_BYTES], raw[1 + NONCE_BYTES :], self._bound_to)
+            return cipher.decrypt(raw[1 : 1 + NONCE_BYTES], raw[1 + NONCE_BYTES :], bound_to)
         except (binascii.Error, IndexError, KeyError, ValueError, InvalidTag) as error:
             raise TokenError("cookie", f"can't be opened: {type(error).__name__}") from error
-        return _read(plain)
 
 
 def _shorter(state: VisitorState) -> VisitorState:
@@ -107,20 +143,30 @@ def _version(plain: bytes) -> int:
         return 0
 
 
-def find(header: bytes) -> bytes:
-    """Our cookie's value in a Cookie header, or empty."""
-    start = header.find(NAME + b"=")
+def find(header: bytes, name: bytes = NAME) -> bytes:
+    """The value of a cookie of ours in a Cookie header, or empty."""
+    start = header.find(name + b"=")
     while start > 0 and header[start - 1] != ord(";") and header[max(0, start - 2) : start] != b"; ":
-        start = header.find(NAME + b"=", start + 1)
+        start = header.find(name + b"=", start + 1)
     if start < 0:
         return b""
-    return header[start + len(NAME) + 1 :].partition(b";")[0].strip()
+    return header[start + len(name) + 1 :].partition(b";")[0].strip()
 
 
-def without(header: bytes, cookie: bytes = NAME) -> bytes:
+def without(header: bytes, cookie: bytes = b"") -> bytes:
     """A Cookie header without one cookie, by default without ours: what the site may see."""
-    if not cookie or cookie not in header:
+    names = (cookie,) if cookie else (NAME, EVENTS_NAME, LED)
+    if names[0] not in header:  # the others of ours begin so, too
         return header
-    dropped = (NAME, LED) if cookie == NAME else (cookie,)
     parts = [part.strip() for part in header.split(b";")]
-    return b"; ".join(part for part in parts if part.partition(b"=")[0].rstrip() not in dropped)
+    return b"; ".join(part for part in parts if part.partition(b"=")[0].rstrip() not in names)
+
+
+def set_cookie(name: bytes, value: bytes, lifetime_s: int, *, secure: bool) -> bytes:
+    """A Set-Cookie header's value; without a lifetime it ends with the browser's session."""
+    parts = [name + b"=" + value, b"Path=/", b"HttpOnly", b"SameSite=Lax"]
+    if lifetime_s:
+        parts.append(b"Max-Age=%d" % lifetime_s)
+    if secure:
+        parts.append(b"Secure")
+    return b"; ".join(parts)

@@ -214,10 +214,7 @@ class PageApp:
             fields.append((b"content-length", b"%d" % len(body)))
         else:
             status, fields, body = self._plain(entry, exchange, view, how)
-        if view.set_cookie:
-            fields.append((b"set-cookie", view.set_cookie))
-        if view.led_cookie:
-            fields.append((b"set-cookie", view.led_cookie))
+        fields += view.cookie_fields
         timing = _FROM[how] if asked_s is None else b"site;dur=%.1f" % ((self._clock() - asked_s) * 1000)
         fields.append((b"server-timing", b"%s, decide;dur=%.2f" % (timing, view.decided_ms)))
         await exchange.answer(status, fields, body)

@@ -17,21 +17,22 @@ from starlette.routing import Route
 
 from edge.decide.engine import EmptyEngine, Engine
 from edge.decide.page import blocks_of, is_whole_page, word_for
-from edge.decide.types import CONSENT_TIERS, Context, Decision, DecisionRecord, Event, Record, Slot, Value
+from edge.decide.types import CONSENT_TIERS, Context, Decision, DecisionRecord, Slot, Value
 from edge.errors import GivenError, TokenError
 from edge.worker.active import Active, Holder
 from edge.worker.body import attributes_of_body
 from edge.worker.personalize import SEED_MASK, Desk, commit
+from edge.worker.reports import Beacon, Gate, count, headers_of
 
 MAX_DECIDE_BYTES: Final = 64 << 10
 MAX_BEACON_BYTES: Final = 16 << 10
-MAX_BEACON_EVENTS: Final = 32
 MAX_ASKED_PLACEMENTS: Final = 64
 MAX_ASKED_ITEMS: Final = 1024
 MAX_ASKED_CHARS: Final = 512
 """Of one text; a decision and its record must stay small, whoever asks."""
-MAX_REPEATS: Final = 1000
 _SCRIPT: Final = (Path(__file__).parent / "n.js").read_bytes()
+
+_STATUS: Final = {"too-large": 413, "too-many": 429}
 
 T = TypeVar("T")
 
@@ -49,22 +50,6 @@ class Ask(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     body: dict[str, Any] = {}
     history: tuple[str, ...] = ()
     tier: str = "contextual"
-
-
-class Reported(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One event of a beacon; `n` numbers repeats of the same kind on the same item."""
-
-    kind: str
-    item: str
-    placement: str
-    n: int = 0
-
-
-class Beacon(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The body of ``POST /_nearside/events``."""
-
-    token: str
-    events: tuple[Reported, ...]
 
 
 def make_beside(holder: Holder, desk: Desk) -> Starlette:
@@ -87,15 +72,20 @@ def make_beside(holder: Holder, desk: Desk) -> Starlette:
             commit([record], desk)
         return JSONResponse(answer, headers={"cache-control": "no-store"})
 
+    gate = Gate(desk)
+
     async def events(request: HttpRequest) -> Response:
+        active = holder.active
         try:
             beacon = await _read(request, Beacon, MAX_BEACON_BYTES)
-            found = _check(beacon, desk, time.time_ns() // 1_000_000)
+            now_ms = time.time_ns() // 1_000_000
+            report = gate.check(beacon, active.engine, now_ms)
         except GivenError as error:
             return _refused(error, desk, "events")
-        if not commit(list(found), desk):
+        if report.events and not commit(list(report.events), desk):
             return _problem(429, "spool-full", "no room for events now; send them again later")
-        return Response(status_code=204)
+        kept = count(report, headers_of(request.headers.raw), active, desk, now_ms // 1000)
+        return Response(status_code=204, headers={"set-cookie": kept.decode()} if kept else None)
 
     async def script(_request: HttpRequest) -> Response:
         return Response(
@@ -143,8 +133,9 @@ def _context(ask: Ask, active: Active) -> Context:
     unknown = [name for name in ask.placements if name not in schema.placements]
     if unknown and active.revision:
         raise GivenError("placement", f"{unknown[0]!r} is none of {', '.join(schema.placements)}")
+    stated = {"consent.tier": ask.tier, **ask.attributes}
     read = attributes_of_body(schema.attributes, reads, ask.body)
-    read |= {name: value for name, value in ask.attributes.items() if name in reads}
+    read |= {name: value for name, value in stated.items() if name in reads}
     keeps_history = ask.tier in ("session", "full")
     history = tuple(dict.fromkeys(ask.history)) if keeps_history else ()
     seed = int.from_bytes(os.urandom(8), "little") & SEED_MASK
@@ -185,7 +176,7 @@ def _decided(context: Context, active: Active, desk: Desk) -> tuple[dict[str, ob
     expires_s = context.now_ms // 1000 + desk.token_lifetime_s
     answer = {
         **_nothing(number, active),
-        "token": desk.tokens.sign(number, expires_s, decision.slots).decode(),
+        "token": desk.tokens.sign(number, expires_s, decision.slots, engine.caps.of).decode(),
         "slots": _slots(engine, decision, context.attributes),
     }
     return answer, record
@@ -219,26 +210,10 @@ def _shown(engine: Engine, slot: Slot, attributes: Mapping[str, Value]) -> dict[
     return {"content": slot.content, "html": html}
 
 
-def _check(beacon: Beacon, desk: Desk, now_ms: int) -> list[Record]:
-    if not 1 <= len(beacon.events) <= MAX_BEACON_EVENTS:
-        raise GivenError("events", f"{len(beacon.events)} events, not 1 to {MAX_BEACON_EVENTS}")
-    shown = desk.tokens.open(beacon.token.encode(), now_ms // 1000)
-    records: list[Record] = []
-    for event in beacon.events:
-        if event.kind not in ("impression", "click"):
-            raise GivenError("kind", f"{event.kind!r} is neither impression nor click")
-        if not 0 <= event.n < MAX_REPEATS:
-            raise GivenError("n", f"{event.n} is not within 0..{MAX_REPEATS - 1}")
-        if not shown.allows(event.placement, event.item):
-            raise TokenError("not-shown", f"{event.item!r} was not shown in {event.placement!r}")
-        records.append(Event(shown.decision, event.kind, event.item, event.n, event.placement, "", now_ms))
-    return records
-
-
 def _refused(error: GivenError, desk: Desk, route: str) -> Response:
     desk.counters.add(f'nearside_refused_requests_total{{route="{route}",code="{error.code}"}}')
-    status = 403 if isinstance(error, TokenError) else 400
-    return _problem(413 if error.code == "too-large" else status, error.code, str(error))
+    status = 403 if isinstance(error, TokenError) else _STATUS.get(error.code, 400)
+    return _problem(status, error.code, str(error))
 
 
 def _problem(status: int, code: str, message: str) -> Response:

@@ -6,6 +6,7 @@ from typing import Final
 
 from edge.bundle.format import Attribute, RulesSchema
 from edge.decide.behaviours import Behaviour
+from edge.decide.caps import SOURCE
 from edge.decide.fuse import VISITOR_ID, Fuse
 from edge.decide.types import CONSENT_TIERS, Value
 from edge.errors import BundleError
@@ -45,7 +46,9 @@ class AttributeReader:
         builtin = {**BUILTIN, **clock}
         builtin |= {f"behaviour.{name}": _behaviour(behaviour) for name, behaviour in behaviours.items()}
         known = _Known(declared, builtin, lists, locator)
-        self._readers = [(name, _reader(declared[name], known)) for name in reads if name in declared]
+        # Caps are told by the visitor's event state, those alone that it has something of.
+        single = [name for name in reads if name in declared and declared[name].source != SOURCE]
+        self._readers = [(name, _reader(declared[name], known)) for name in single]
         self._consent_cookie = schema.consent_cookie.encode()
         self._consent_default = schema.consent_default
 

@@ -1,29 +1,73 @@
-// Reports what this page showed and what was clicked, with the page's own token.
+// Reports what this page showed, what was clicked, and what the site's script tells, with the page's own token.
 (() => {
-  const mark = document.querySelector("template[data-nearside]");
-  if (!mark || !navigator.sendBeacon) return;
-  const token = mark.dataset.nearside;
+  const to = "/_nearside/events";
+  const told = window.nearside?.q ?? [];
+  const token = document.querySelector("template[data-nearside]")?.dataset.nearside;
+  if (!token) return void (window.nearside = () => {});
+  const waiting = [];
   const counts = {};
-  const report = (kind, element) => {
-    const item = element.dataset.item;
-    const place = element.closest("[data-placement]");
-    if (!item || !place) return;
+  let busy = false;
+  let timer = 0;
+  const take = () => JSON.stringify({ token, events: waiting.splice(0, 32) });
+  const post = async (body) => {
+    try {
+      return (await fetch(to, { method: "POST", body, keepalive: true })).status !== 429;
+    } catch {
+      return false;
+    }
+  };
+  // One at a time: each answer renews the visitor's event cookie, and two at once would lose one's counts.
+  const send = async () => {
+    timer = 0;
+    if (busy || !waiting.length) return;
+    busy = true;
+    const body = take();
+    if (!(await post(body))) {
+      await new Promise((done) => setTimeout(done, 1000));
+      await post(body);
+    }
+    busy = false;
+    send();
+  };
+  const report = (kind, item, placement, value, wait) => {
     const key = kind + "\n" + item;
     const n = (counts[key] = (counts[key] ?? -1) + 1);
-    const event = { kind, item, n, placement: place.dataset.placement };
-    navigator.sendBeacon("/_nearside/events", JSON.stringify({ token, events: [event] }));
+    waiting.push({ kind, item, n, placement, value });
+    if (!wait) send();
+    else timer ||= setTimeout(send, wait);
   };
-  document.addEventListener("click", (e) => {
-    const element = e.target.closest?.("[data-item]");
-    if (element) report("click", element);
+  const show = (kind, element, wait) => {
+    const place = element.closest("[data-placement]");
+    if (place) report(kind, element.dataset.item ?? "", place.dataset.placement, 0, wait);
+  };
+  window.nearside = (kind, { item = "", value = 0 } = {}) => report(String(kind), String(item), "", +value || 0, 0);
+  told.forEach((call) => window.nearside(...call));
+  const leave = () => {
+    while (waiting.length) navigator.sendBeacon(to, take());
+  };
+  addEventListener("pagehide", leave);
+  document.addEventListener("visibilitychange", () => document.hidden && leave());
+  const whole = (place) => !place.querySelector("[data-item]");
+  document.addEventListener("click", (event) => {
+    const target = event.target;
+    const place = target.closest?.("a, button")?.closest("[data-placement]");
+    const element = target.closest?.("[data-item]") ?? (place && whole(place) && place);
+    if (element) show("click", element, 0);
   });
   if (!window.IntersectionObserver) return;
-  const seen = new IntersectionObserver((entries) => {
-    for (const entry of entries) {
-      if (!entry.isIntersecting) continue;
-      seen.unobserve(entry.target);
-      report("impression", entry.target);
-    }
-  }, { threshold: 0.5 });
-  document.querySelectorAll("[data-placement] [data-item]").forEach((element) => seen.observe(element));
+  const seen = new IntersectionObserver(
+    (entries) => {
+      for (const { target, intersectionRatio, intersectionRect } of entries) {
+        // Half of it, or half of the window full of it.
+        if (intersectionRatio < 0.5 && intersectionRect.height < innerHeight / 2) continue;
+        seen.unobserve(target);
+        show("impression", target, 200);
+      }
+    },
+    { threshold: [0.05, 0.1, 0.2, 0.3, 0.5] },
+  );
+  for (const place of document.querySelectorAll("[data-placement]")) {
+    const items = place.querySelectorAll("[data-item]");
+    (items.length ? items : [place]).forEach((element) => seen.observe(element));
+  }
 })();

@@ -21,12 +21,13 @@ from edge.pages.stitch import Part, stored
 from edge.visitor import cookie
 from edge.visitor.buckets import feed
 from edge.visitor.cookie import CookieBox
+from edge.visitor.events import NOTHING, EventState, belongs, capped
 from edge.visitor.state import NEW, VisitorState, arrive, assign, view
 from edge.worker import whole_page
 from edge.worker.active import Active
 from edge.worker.counters import Counters
 from edge.worker.device import MAX_AGENT_BYTES, is_bot
-from edge.worker.facts import Request
+from edge.worker.facts import Headers, Request
 
 FORCED_BYTES: Final = FORCED_PARAMETER.encode()
 SEED_MASK: Final = (1 << 63) - 1
@@ -49,6 +50,8 @@ class PageView:
         Our Set-Cookie header's value, or empty.
     private : bool
         Whether the answer is this visitor's alone.
+    forgets_events : bool
+        Whether the event cookie is to be erased.
     decided_ms : float
         How long the turn took that decided it.
     peek : bool
@@ -66,15 +69,23 @@ class PageView:
     coded: bool = False
     set_cookie: bytes = b""
     private: bool = False
+    forgets_events: bool = False
     decided_ms: float = 0.0
     peek: bool = False
     location: bytes = b""
     led_cookie: bytes = b""
 
+    @property
+    def cookie_fields(self) -> list[tuple[bytes, bytes]]:
+        """The answer's headers about our cookies."""
+        erased = cookie.EVENTS_NAME + cookie.ERASED if self.forgets_events else b""
+        return [(b"set-cookie", value) for value in (self.set_cookie, erased, self.led_cookie) if value]
+
     def reset(self) -> None:
         """Back to the plain page."""
         self.body, self.coded, self.set_cookie, self.private = self.plan.page, False, b"", False
         self.location = self.led_cookie = b""
+        self.forgets_events = False
 
 
 @dataclass(frozen=True)
@@ -131,7 +142,8 @@ def personalize(views: list[PageView], active: Active, desk: Desk, now_ms: int) 
             draft.state = assign(draft.state, decision.assigned)
         if not draft.view.location:
             filled += bool(slots)
-            _compose(draft, slots, engine, desk, desk.tokens.sign(draft.id, expires_s, decision.slots))
+            token = desk.tokens.sign(draft.id, expires_s, decision.slots, engine.caps.of)
+            _compose(draft, slots, engine, desk, token)
         draft.view.private = True
         if not draft.view.peek:
             records.append(_record(draft, decision, active, desk))
@@ -193,8 +205,14 @@ def _draft(view_: PageView, active: Active, desk: Desk, random: bytes) -> _Draft
         request.state = view(state, item) if item else state
         if engine.behaviours:
             request.state = _counted(request, item, engine)
+        if engine.hears:
+            request.events = open_events(request.headers, request.before, desk)
     else:
         _forget(view_)
+    attributes = active.reader.attributes(request)
+    if request.events.caps:
+        now_s = request.now_ms // 1000
+        attributes |= capped(request.events.caps, engine.caps, now_s, request.state.visits)
     masks = engine.schema.placements
     placements = [name for name in view_.plan.placements if name in masks]
     if engine.page.asks:
@@ -203,7 +221,7 @@ def _draft(view_: PageView, active: Active, desk: Desk, random: bytes) -> _Draft
         request.now_ms,
         int.from_bytes(random[16:24], "little") & SEED_MASK,
         request.tier,
-        active.reader.attributes(request),
+        attributes,
         request.state.items,
         tuple(placements),
     )
@@ -293,6 +311,19 @@ def _open_state(request: Request, desk: Desk) -> tuple[VisitorState, bool]:
     return state, False
 
 
+def open_events(headers: Headers, state: VisitorState, desk: Desk) -> EventState:
+    """What pages reported of the visitor of this state; nothing where that was someone else."""
+    sealed = cookie.find(headers.get(b"cookie", b""), cookie.EVENTS_NAME)
+    if not sealed:
+        return NOTHING
+    try:
+        events = desk.cookies.open_events(sealed)
+    except TokenError as error:
+        desk.counters.add(f'nearside_cookies_refused_total{{code="{error.code}"}}')
+        return NOTHING
+    return events if belongs(events, state.visitor) else NOTHING
+
+
 def _item_of(path: str, active: Active) -> str:
     """The catalog item whose page this is, or empty."""
     before, hole, after = active.engine.schema.item_path.partition("{item}")
@@ -306,9 +337,12 @@ def _item_of(path: str, active: Active) -> str:
 
 def _forget(view_: PageView) -> None:
     """Erase a state that the visitor's consent no longer covers."""
-    if cookie.find(view_.request.headers.get(b"cookie", b"")):
-        view_.set_cookie = cookie.NAME + b"=; Path=/; Max-Age=0; HttpOnly; SameSite=Lax"
+    header = view_.request.headers.get(b"cookie", b"")
+    if cookie.find(header):
+        view_.set_cookie = cookie.NAME + cookie.ERASED
         view_.private = True
+    if cookie.find(header, cookie.EVENTS_NAME):
+        view_.forgets_events = view_.private = True
 
 
 def _compose(draft: _Draft, slots: Sequence[Slot], engine: Engine, desk: Desk, token: bytes) -> None:
@@ -316,22 +350,30 @@ def _compose(draft: _Draft, slots: Sequence[Slot], engine: Engine, desk: Desk, t
     if engine.page.asks:
         slots = [slot for slot in slots if not is_whole_page(slot)]
     shown = {slot.placement: slot for slot in slots}
-    first = next((name for name in draft.context.placements if name in shown), None)
-    if first is None and plan is view_.plan:
+    first = next((name for name in draft.context.placements if name in shown), "")
+    bare = "" if first or not engine.marks_all else _bare(plan, draft.context.placements)
+    first = first or bare
+    if not first and plan is view_.plan:
         return
+    default = plan.defaults[plan.placements.index(bare)] if bare else b""
     # A <template> may stand wherever content may, shows nothing, and runs nothing.
     mark = b'<template data-nearside="' + token + b'"></template>'
     if view_.gzip:
         parts = {name: _part(slot, attributes, engine, desk) for name, slot in shown.items()}
-        if first is not None:
-            part = parts[first]
+        if first:
+            part = parts[first] if not bare else desk.fragments.part([default])
             parts[first] = Part(mark + part.raw, stored(mark) + part.deflated)
         view_.body, view_.coded = plan.packing.fill(plan, parts), True
     else:
         fragments = {name: engine.render(slot, attributes) for name, slot in shown.items()}
-        if first is not None:
-            fragments[first] = mark + fragments[first]
+        if first:
+            fragments[first] = mark + (fragments[first] if not bare else default)
         view_.body = plan.fill(fragments)
+
+
+def _bare(plan: PagePlan, placements: Sequence[str]) -> str:
+    """Whose default may carry the token; one that stands twice may have two defaults."""
+    return next((name for name in placements if plan.placements.count(name) == 1), "")
 
 
 def _part(slot: Slot, attributes: Mapping[str, Value], engine: Engine, desk: Desk) -> Part:
@@ -365,9 +407,5 @@ def _view_event(draft: _Draft) -> Event:
 
 def _set_cookie(desk: Desk, draft: _Draft) -> bytes:
     value = desk.cookies.seal(draft.state, draft.nonce)
-    parts = [cookie.NAME + b"=" + value, b"Path=/", b"HttpOnly", b"SameSite=Lax"]
-    if draft.context.tier == "full":
-        parts.append(b"Max-Age=%d" % desk.cookie_lifetime_s)
-    if _is_secure(draft):
-        parts.append(b"Secure")
-    return b"; ".join(parts)
+    lifetime_s = desk.cookie_lifetime_s if draft.context.tier == "full" else 0
+    return cookie.set_cookie(cookie.NAME, value, lifetime_s, secure=_is_secure(draft))

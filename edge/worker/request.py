@@ -4,6 +4,7 @@ from typing import Final
 from urllib.parse import parse_qsl
 
 from edge.visitor.buckets import Bodies, unpack
+from edge.visitor.events import NOTHING, EventState
 from edge.visitor.state import VisitorState
 
 MAX_QUERY_FIELDS: Final = 100
@@ -26,10 +27,13 @@ class Request:
         As it is with this page view counted; empty below the tier `session`.
     before : VisitorState
         As it was before this page view.
+    events : EventState
+        What pages reported of the visitor before; empty where the bundle has no use for it.
     """
 
     __slots__ = (
-        "_counted", "_query", "before", "headers", "now_ms", "path", "peer", "query_string", "state", "tier"
+        "_counted", "_query", "before", "events", "headers", "now_ms", "path", "peer", "query_string",
+        "state", "tier",
     )  # fmt: skip
 
     def __init__(self, path: str, query_string: bytes, headers: Headers, peer: str = "") -> None:
@@ -40,6 +44,7 @@ class Request:
         self.now_ms = 0
         self.tier = "none"
         self.state = self.before = VisitorState()
+        self.events: EventState = NOTHING
         self._query: dict[str, str] | None = None
         self._counted: Bodies | None = None
 
@@ -47,7 +52,7 @@ class Request:
     def counted(self) -> Bodies:
         """What behaviours counted of the visitor, this page view too; nothing of one who is not known."""
         if self._counted is None:
-            self._counted = unpack(self.state.behaviours)
+            self._counted = unpack(self.state.behaviours) | unpack(self.events.behaviours)
         return self._counted
 
     @property

@@ -55,6 +55,10 @@ def _behaviour(text: str) -> Changes:
     return {"site.yaml": f"{SITE}behaviours:\n  # one\n  b: {text}\n"}
 
 
+def _cap(text: str) -> Changes:
+    return _more(f"campaigns:\n- id: a\n  placement: hero\n  show: {{content: app}}\n  {text}\n")
+
+
 def _list(text: str) -> Changes:
     return {"site.yaml": f"{SITE}audiences:\n  # one\n  vip: {text}\n"}
 
@@ -93,6 +97,31 @@ CASES: Mapping[str, tuple[Changes, tuple[str, int, str]]] = {
     "behaviour without a name": (_site("consent:", 'behaviours: {"A B": {window: 7d}}\nconsent:'), ("site.yaml", 7, "bad-id")),
     "too many behaviours": (_site("consent:", "behaviours: {" + ", ".join(f"b{n}: {{window: 7d}}" for n in range(33)) + "}\nconsent:"), ("site.yaml", 7, "too-large")),
     "behaviours of too many bytes": (_site("consent:", "behaviours: {" + ", ".join(f"b{n}: {{window: 7d, measure: rate}}" for n in range(18)) + "}\nconsent:"), ("site.yaml", 7, "too-large")),
+    "unknown event": (_behaviour("{window: 7d, event: signup}"), ("site.yaml", 10, "bad-value")),
+    "last of a count": (_behaviour("{last: 7, event: click}"), ("site.yaml", 10, "bad-value")),
+    "last and window": (_behaviour("{last: 7, window: 7d, event: click, measure: rate}"), ("site.yaml", 10, "bad-value")),
+    "rate of a column": (_behaviour("{window: 7d, event: click, measure: rate, of: item.genre}"), ("site.yaml", 10, "bad-value")),
+    "rate of itself": (_behaviour("{window: 7d, event: click, measure: rate, of: click}"), ("site.yaml", 10, "bad-value")),
+    "value of a click": (_behaviour("{window: 7d, event: click, measure: sum, of: value}"), ("site.yaml", 10, "bad-value")),
+    "until nothing known": (_behaviour("{window: 7d, event: cart, until: buy}"), ("site.yaml", 10, "bad-value")),
+    "a view until": (_behaviour("{window: 7d, until: purchase}"), ("site.yaml", 10, "bad-value")),
+    "event that is counted": (_site("consent:", "events: [signup, click]\nconsent:"), ("site.yaml", 7, "bad-value")),
+    "event without a name": (_site("consent:", "events: [Sign Up]\nconsent:"), ("site.yaml", 7, "bad-id")),
+    "a cap's name": (_site("geo.country:", "cap.a.7d:"), ("site.yaml", 5, "bad-id")),
+    # Caps
+    "cap of nothing": (_cap("cap: {impressions: 0, days: 7}"), ("rules/more.yaml", 5, "bad-value")),
+    "cap without impressions": (_cap("cap: {days: 7}"), ("rules/more.yaml", 5, "missing-key")),
+    "cap without a time": (_cap("cap: {impressions: 3}"), ("rules/more.yaml", 5, "missing-key")),
+    "cap of two times": (_cap("cap: {impressions: 3, days: 7, hours: 2}"), ("rules/more.yaml", 5, "bad-value")),
+    "cap longer than the state": (_cap("cap: {impressions: 3, days: 401}"), ("rules/more.yaml", 5, "bad-value")),
+    "cap per what": (_cap("cap: {impressions: 3, per: day}"), ("rules/more.yaml", 5, "bad-value")),
+    "cap per visit and day": (_cap("cap: {impressions: 3, per: visit, days: 1}"), ("rules/more.yaml", 5, "bad-value")),
+    "cap misspelt": (_cap("cap: {impression: 3, days: 7}"), ("rules/more.yaml", 5, "missing-key")),
+    "cap of a number": (_cap("cap: 3"), ("rules/more.yaml", 5, "wrong-type")),
+    "cap twice": (_cap("cap: [{impressions: 3, days: 7}, {impressions: 2, days: 7}]"), ("rules/more.yaml", 5, "duplicate-id")),
+    "too many caps": (_cap("cap: [" + ", ".join(f"{{impressions: 1, days: {n}}}" for n in range(1, 6)) + "]"), ("rules/more.yaml", 5, "too-large")),
+    "recency without a time": (_cap("recency: {}"), ("rules/more.yaml", 5, "missing-key")),
+    "until what": (_cap("until: purchase"), ("rules/more.yaml", 5, "bad-value")),
     # Lists
     "list is gone": (_list("{list: vip.csv, by: visitor.id}"), ("site.yaml", 10, "missing")),
     "list without by": (_list("{list: site.yaml}"), ("site.yaml", 10, "missing-key")),

@@ -88,7 +88,7 @@ campaigns:
     show: {content: app}
 """
     (found,) = _warnings(tmp_path, rules, "impossible")
-    assert "campaign 'late' can never match: time.now (see its audience and schedule)" in found
+    assert "campaign 'late' can never match: time.now (see its audience, schedule and cap)" in found
 
 
 @pytest.mark.parametrize(

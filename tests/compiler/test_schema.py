@@ -35,6 +35,8 @@ BEYOND = {
     "list is gone", "list by a number", "list of rows", "empty list",
     "audience that is a list",  # of other files
     "window too long", "behaviours of too many bytes",  # sums
+    "unknown event", "last of a count", "rate of a column", "rate of itself", "value of a click",
+    "until nothing known", "a view until", "event that is counted", "cap twice",
     "path of a view", "where of a page", "sum of nothing", "count of a column",
     "sum of texts", "distinct of an unknown column", "where of an unknown column",  # of the catalog
     "hostile regex",  # a language of its own
@@ -87,6 +89,7 @@ def test_a_broken_file_is_refused_where_a_schema_can_tell(case: str, tmp_path: P
 
 
 MORE = """\
+events: [signup]
 behaviours:
   crime: {where: {item.genre: crime}, window: 7d}
 audiences:
@@ -109,7 +112,7 @@ def test_the_keys_are_those_that_the_readers_ask_for(tmp_path: Path, monkeypatch
     site = str(EXPERIMENTS["site.yaml"]).replace("[hero,", "[{name: hero, default: app},") + MORE
     site += ACTIONS["site.yaml"].removeprefix(FILES["site.yaml"]).partition("holdouts")[0]
     page = {"rules/page.yaml": ACTIONS["rules/page.yaml"]}
-    changes = {**EXPERIMENTS, **BANDITS, **WEEKENDS, **GROUPED, **page, "site.yaml": site}
+    changes = {**EXPERIMENTS, **BANDITS, **WEEKENDS, **CAPPED, **GROUPED, **page, "site.yaml": site}
     assert read_workspace(make_workspace(tmp_path, changes)).campaigns
     # A campaign reads `show` by its keys before it asks for them.
     described = {name: set(_keys(schema)) for name, schema in SCHEMAS.items()}
@@ -136,6 +139,19 @@ def test_every_operator_is_offered_for_some_type(kind: str) -> None:
     assert {"$eq", "$in", "$exists"} <= set(offered) <= {*OPERATORS, *NESTED}
     assert ("$gt" in offered) == (kind != "boolean")
     assert ("$url" in offered) == (kind == "string")
+
+
+CAPPED = {
+    "rules/capped.yaml": """
+campaigns:
+  - id: capped
+    placement: hero
+    cap: [{impressions: 3, days: 7}, {impressions: 1, per: visit}]
+    recency: {hours: 24}
+    until: click
+    show: {content: app}
+"""
+}
 
 
 WEEKENDS = {

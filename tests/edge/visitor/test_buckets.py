@@ -56,7 +56,8 @@ def replayed(one: Behaviour, events: list[Happened]) -> tuple[bytes, list[tuple[
     for event in events:
         now_s += event.after_s
         if event.own or one.measure == "rate":
-            data = feed(data, [(one, event.amount, event.own)], [one], now_s)
+            amount = 1 if one.measure == "rate" else event.amount
+            data = feed(data, [(one, amount, event.own)], [one], now_s)
             raw.append((now_s, event))
     return data, raw, now_s
 

@@ -168,9 +168,10 @@ class Worker:
     ) -> Answer:  # type: ignore[assignment]
         return self.run(lambda app: self.ask(app, target, headers, **more))  # type: ignore[no-any-return]
 
-    def post(self, target: str, document: Any) -> Answer:
+    def post(self, target: str, document: Any, headers: dict[str, str] | None = None) -> Answer:
         body = document if isinstance(document, bytes) else json.dumps(document).encode()
-        return self.get(target, {"content-length": str(len(body))}, method="POST", body=[body])
+        sent = {"content-length": str(len(body)), **(headers or {})}
+        return self.get(target, sent, method="POST", body=[body])
 
     def together(self, *asks: tuple[str, dict[str, str]]) -> list[Answer]:
         """Requests of one turn."""

@@ -1,13 +1,15 @@
 """Beside the pages: decisions for apps and beacons; whatever is sent, an answer with a reason."""
 
+import json
 import re
 from typing import Any
 
 import pytest
 
 from edge.decide.engine import Engine
-from edge.worker import beside
-from tests.edge.worker.conftest import Worker
+from edge.worker import beside, reports
+from edge.worker.app import PageApp
+from tests.edge.worker.conftest import Answer, Worker
 
 DECIDE, EVENTS = "/_nearside/decide", "/_nearside/events"
 
@@ -130,24 +132,56 @@ def test_a_beacon_reports_what_its_page_showed(worker: Worker) -> None:
         ([click()] * 33, 400, "events"),
         ([click("nobody")], 403, "not-shown"),
         ([click(placement="recommended")], 403, "not-shown"),
-        ([click(), click("nobody")], 403, "not-shown"),
-        ([{**click(), "kind": "purchase"}], 400, "kind"),
+        ([click("nobody"), {"kind": "signup"}], 403, "not-shown"),
+        ([{"kind": "signup"}, click("nobody")], 400, "kind"),
+        ([{**click(), "kind": "purchase"}], 400, "placement"),
+        ([{"kind": "purchase", "item": "nothing"}], 400, "item"),
+        ([{"kind": "purchase", "value": -1}], 400, "value"),
+        ([{"kind": "purchase", "value": 1e10}], 400, "value"),
+        ([{"kind": "purchase", "value": "1"}], 400, "malformed"),
         ([{**click(), "kind": "view"}], 400, "kind"),
         ([click(n=-1)], 400, "n"),
-        ([click(n=beside.MAX_REPEATS)], 400, "n"),
+        ([click(n=reports.MAX_REPEATS)], 400, "n"),
         ([click(n=10**30)], 400, "n"),
         ([click(n="1")], 400, "malformed"),
         ([click(more=1)], 400, "malformed"),
-        ([{"kind": "click"}], 400, "malformed"),
+        ([{"item": "welcome"}], 400, "malformed"),
         ([click("x" * beside.MAX_BEACON_BYTES)], 413, "too-large"),
     ],
 )
-def test_a_beacon_that_says_more_than_its_page_showed_is_refused_whole(
+def test_what_no_event_of_a_beacon_may_say_is_refused(
     worker: Worker, events: Any, status: int, code: str
 ) -> None:
     answer = worker.post(EVENTS, {"token": token_of(worker), "events": events})
     assert (answer.status, answer.json["error"]["code"]) == (status, code)
     assert not worker.events()
+
+
+def test_of_a_beacon_that_says_more_than_its_page_showed_the_rest_is_taken(worker: Worker) -> None:
+    events = [click(), click("nobody"), {"kind": "signup"}, {"kind": "click", "placement": "trending"}]
+    assert worker.post(EVENTS, {"token": token_of(worker), "events": events}).status == 204
+    assert [event.item for event in worker.events()] == ["welcome"]
+    assert worker.count('nearside_refused_events_total{code="not-shown"}') == 1
+    assert worker.count('nearside_refused_events_total{code="kind"}') == 1
+
+
+def test_of_a_content_the_item_may_be_left_out(worker: Worker) -> None:
+    events = [{"kind": "impression", "placement": place} for place in ("hero", "recommended", "nowhere")]
+    assert worker.post(EVENTS, {"token": token_of(worker), "events": events}).status == 204
+    assert [(event.kind, event.item) for event in worker.events()] == [("impression", "welcome")]
+
+
+def test_a_page_may_report_so_much_and_no_more(worker: Worker) -> None:
+    token = token_of(worker)
+    body = json.dumps({"token": token, "events": [click(n=n) for n in range(32)]}).encode()
+
+    async def asks(app: PageApp) -> list[Answer]:
+        return [await worker.ask(app, EVENTS, method="POST", body=[body]) for _ in range(17)]
+
+    answers = worker.run(asks)
+    assert [answer.status for answer in answers] == [204] * 16 + [429]
+    assert answers[-1].json["error"]["code"] == "too-many"
+    assert len(worker.events()) == reports.MAX_PAGE_EVENTS
 
 
 @pytest.mark.parametrize("token", ["", "x", "ü", "A" * 5000, "AAAA" * 20])
