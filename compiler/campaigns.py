@@ -23,6 +23,7 @@ from compiler.types import Arm, Audience, Bandit, Campaign, Experiment, Holdout,
 from compiler.yaml_lines import Node, read_yaml
 from edge.bundle import format as fmt
 from edge.decide.campaigns import PAGE_LAYOUT, PAGE_REDIRECT, WHOLE_PAGE
+from edge.decide.page import WORDS
 from edge.rules.values import Value
 
 __all__ = ["DEFAULT_LIMIT", "MAX_LIMIT", "MAX_PRIORITY", "Names", "Rules", "read_rules"]
@@ -216,7 +217,7 @@ class _Reader:
         priority = fields.integer("priority", -MAX_PRIORITY, MAX_PRIORITY) or 0
         show = fields.mapping("show", required=True)
         shown, experiment, bandit = self._show(show, path, where_)
-        placements = self._placements(fields, shown, experiment or bandit)
+        placements = self._placements(fields, show, shown, experiment or bandit)
         programme, exclusive = self._name(fields, "programme"), self._name(fields, "exclusive")
         fields.close()
         if id_ is None or not check_id(id_, "a campaign", (path, fields.line_of("id")), self._problems):
@@ -305,9 +306,9 @@ class _Reader:
                 self._problems.error(path, line, code, message, problem.hint)
             return None
 
-    def _placements(self, fields: Fields, shown: Show, tested: str) -> tuple[str, ...]:
+    def _placements(self, fields: Fields, written: Node | None, shown: Show, tested: str) -> tuple[str, ...]:
         """Where; what concerns the page as a whole is in a placement of its own, written or not."""
-        implied = self._implied(shown, tested)
+        implied = self._implied(written, tested)
         if implied and fields.node("placement") is None:
             return implied
         found: list[str] = []
@@ -328,10 +329,13 @@ class _Reader:
             fields.error(node.line, "empty", "has no placement", nearest("", self._site.placements))
         return tuple(found)
 
-    def _implied(self, shown: Show, tested: str) -> tuple[str, ...]:
+    def _implied(self, written: Node | None, tested: str) -> tuple[str, ...]:
         """The placement of a layout or redirect, also where an experiment or bandit shows nothing else."""
         if not tested:
-            return (shown.whole_page,) if shown.whole_page else ()
+            keys = written.value if written is not None and isinstance(written.value, dict) else {}
+            return tuple(placement for placement, word in WORDS.items() if word in keys)
+        if tested in self._broken_experiments | self._broken_bandits:
+            return tuple(WHOLE_PAGE)  # what it shows is not known
         placed = {placement for part in self._parts({tested}) for placement in part.shows}
         return tuple(sorted(placed)) if placed <= WHOLE_PAGE.keys() else ()
 

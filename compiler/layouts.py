@@ -84,11 +84,12 @@ class LayoutReader:
             return None
         errors = self._problems.error_count
         named: dict[str, None] = {}
-        order = self._names(fields, fields.texts("order"), named)
+        written = fields.texts("order")
+        order = self._names(fields, written, named)
         hide = self._names(fields, fields.texts("hide"), named)
         swap = [self._pair(entry, fields, named) for entry in fields.items("swap")]
         fields.close()
-        if len(order) == 1:
+        if len(written) == 1:
             hint = "name two at least, in the order in which they shall stand"
             fields.error(fields.line_of("order"), "bad-value", "orders a single block", hint)
         if not (order or hide or swap) and errors == self._problems.error_count:

@@ -20,16 +20,17 @@ def note_circles(workspace: Workspace, problems: Problems) -> None:
     led = [(campaign, list(_paths_led_to(campaign, workspace))) for campaign in workspace.campaigns]
     everywhere = {plain_path(path) for _, paths in led for path in paths}
     for campaign, paths in led:
-        place = (campaign.path, campaign.line)
         for path in paths:
-            if why := _holds_at(campaign, path, workspace):
-                hint = f"say by {URL_PATH} which pages it is about"
-                problems.warn(*place, "redirect-loop", f"campaign {campaign.id!r} {why}", hint)
             _note_item(campaign, path, workspace, problems)
+        why = next(filter(None, (_holds_at(campaign, path, workspace) for path in paths)), "")
+        hint = f"say by {URL_PATH} which pages it is about"
         left = _left(campaign)
-        if paths and left and left <= everywhere:
-            message = f"campaign {campaign.id!r} leads nobody: redirects lead to its pages, and none leads on"
-            problems.warn(*place, "redirect-loop", message, "let the others lead to where this one does")
+        if not why and paths and left and left <= everywhere:
+            why = "leads nobody: redirects lead to its pages, and none leads on from there"
+            hint = "let the others lead to where this one does"
+        if why:
+            message = f"campaign {campaign.id!r} {why}"
+            problems.warn(campaign.path, campaign.line, "redirect-loop", message, hint)
 
 
 def _paths_led_to(campaign: Campaign, workspace: Workspace) -> Iterator[str]:

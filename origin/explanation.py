@@ -4,6 +4,7 @@ from collections.abc import Collection, Iterator
 from typing import Final
 
 from edge.decide.bandit import Bandit
+from edge.decide.campaigns import PAGE_REDIRECT
 from edge.decide.choice import (
     HELD_OUT,
     NO_UNIT,
@@ -54,6 +55,8 @@ def _what(slot: Slot, bandits: Collection[str]) -> str:
         if slot.content
         else f"{len(slot.items)} items of {slot.candidates}"
     )
+    if slot.content and slot.placement == PAGE_REDIRECT:
+        return f"campaign {slot.policy} leads to {slot.content}{_part(slot, bandits)}"
     return f"campaign {slot.policy} shows {shown if slot.fills else 'the default'}{_part(slot, bandits)}"
 
 

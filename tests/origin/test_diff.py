@@ -13,7 +13,7 @@ from origin.diff import BundleDiff, diff
 from origin.download import download
 from origin.publish import publish
 from tests.origin.world import Keys
-from tests.workspaces.make import EXPERIMENTS, FILES, make_bundle
+from tests.workspaces.make import ACTIONS, EXPERIMENTS, FILES, make_bundle
 
 CAMPAIGNS = FILES["rules/campaigns.yaml"]
 Changed = Callable[[dict[str, str]], BundleDiff]
@@ -49,6 +49,23 @@ def test_actions_contents_and_campaigns(changed: Changed) -> None:
     assert found.changed_contexts > 0
     assert found.download_bytes["rules"] > 0
     assert found.download_bytes["models"] == found.download_bytes["catalog"] == 0
+
+
+def test_layouts_and_redirects(bundle: Path, tmp_path: Path) -> None:
+    page = ACTIONS["rules/page.yaml"]
+    other = page.replace("order: [news, offers]", "hide: legal").replace("/film/alien?from=old", "/film/dune")
+    one = open_bundle(make_bundle(tmp_path / "one", ACTIONS), "films")
+    two = open_bundle(make_bundle(tmp_path / "two", {**ACTIONS, "rules/page.yaml": other}), "films")
+    found = diff(one, two)
+    assert found.changes["layouts"] == ["layout changed: news-first"]
+    assert found.changes["campaigns"] == [
+        "campaign moved in page.redirect: redirect to /film/alien?from=old → redirect to /film/dune"
+    ]
+    begun = diff(open_bundle(bundle, "films"), one)
+    assert "placement added: page.layout, page.redirect" in begun.changes["site"]
+    assert begun.changes["layouts"] == [
+        "layout added: hide about; swap offers with news, hide offers, about, news-first"
+    ]
 
 
 def test_priority_is_told_by_who_wins_over_whom(changed: Changed) -> None:

@@ -18,7 +18,7 @@ from origin.considered import Asked
 from origin.race import Race
 from origin.rules_view import View
 from origin.schedule_words import closed
-from tests.workspaces.make import EXPERIMENTS, make_bundle
+from tests.workspaces.make import ACTIONS, EXPERIMENTS, make_bundle
 
 
 @pytest.fixture(scope="module")
@@ -175,3 +175,31 @@ def test_words_agree_with_the_index_in_every_sample_context(tested: Path) -> Non
                 assert holds == (why == ""), (campaign.id, golden.attributes, why)
                 seen[holds] += 1
     assert min(seen.values()) > 50
+
+
+@pytest.fixture(scope="module")
+def acting(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The small workspace with layouts and redirects, compiled."""
+    return make_bundle(tmp_path_factory.mktemp("acting"), ACTIONS)
+
+
+def test_a_layout_is_explained_as_what_wins_the_page(acting: Path, tmp_path: Path) -> None:
+    output = told(acting, tmp_path, options=("--explain",))
+    assert "page.layout: campaign readers shows layout news-first\n  " in output
+    assert "no-hero, priority 5: no, geo.country" in output
+    slots = json.loads(told(acting, tmp_path))["slots"]
+    assert {
+        "placement": "page.layout",
+        "campaign": "readers",
+        "layout": "news-first",
+        "propensity": 1.0,
+    } in slots
+
+
+def test_of_a_page_that_leads_elsewhere_nothing_else_is_seen(acting: Path, tmp_path: Path) -> None:
+    given = {"attributes": {"geo.country": "DE", "url.path": "/shop"}}
+    output = told(acting, tmp_path, options=("--explain",), **given)
+    assert "page.redirect: campaign shop leads to https://shop.example.com/films" in output
+    assert "hero: not seen, as the visitor is led elsewhere" in output
+    (slot,) = json.loads(told(acting, tmp_path, **given))["slots"]
+    assert slot["redirect"] == "https://shop.example.com/films"
