@@ -166,9 +166,9 @@ class Engine:
         ids = self._campaigns.ids
         return tuple(ids.text(position) for position in range(len(ids)))
 
-    def decide(self, context: Context, killed: tuple[str, ...] = ()) -> Decision:
+    def decide(self, context: Context, killed: tuple[str, ...] = (), weights: Weights = OWN) -> Decision:
         """What to show in this context; the same answer at any time, in any batch."""
-        return self.decide_batch([context], killed)[0]
+        return self.decide_batch([context], killed, weights)[0]
 
     def decide_batch(
         self, contexts: Sequence[Context], killed: tuple[str, ...] = (), weights: Weights = OWN

@@ -27,7 +27,7 @@ __all__ = ["App", "PageApp"]
 log = logging.getLogger(__name__)
 
 NO_PAGE: Final = PagePlan((b"",), (), ())
-OWN_PATH: Final = "/_nearside/"
+OWN_PATHS: Final = ("/_nearside/", "/ofrep/v1/evaluate/")
 # No body, so the length that some sites state is that of another answer.
 _WITHOUT_BODY: Final = (204, 304)
 _MAX_STATUS: Final = 599
@@ -61,7 +61,7 @@ class PageApp:
         """Serve one request."""
         if scope["type"] != "http":
             raise RuntimeError(f"no {scope['type']} here")
-        if scope["path"].startswith(OWN_PATH):
+        if scope["path"].startswith(OWN_PATHS):
             await self._beside(scope, receive, send)
             return
         exchange = Exchange(scope, receive, send)

@@ -3,7 +3,7 @@
 import logging
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from itertools import chain
 from pathlib import Path
 from typing import Any, Final, TypeVar
@@ -52,14 +52,14 @@ class Ask(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     tier: str = "contextual"
 
 
-def make_beside(holder: Holder, desk: Desk) -> Starlette:
-    """The program under ``/_nearside/``."""
+def make_beside(holder: Holder, desk: Desk, more: Sequence[Route] = ()) -> Starlette:
+    """The program under ``/_nearside/``, and more routes of ours."""
 
     async def decide(request: HttpRequest) -> Response:
         active = holder.active
         try:
-            ask = await _read(request, Ask, MAX_DECIDE_BYTES)
-            context = _context(ask, active)
+            ask = await read_json(request, Ask, MAX_DECIDE_BYTES)
+            context = asked_context(ask, active)
         except GivenError as error:
             return _refused(error, desk, "decide")
         try:
@@ -77,7 +77,7 @@ def make_beside(holder: Holder, desk: Desk) -> Starlette:
     async def events(request: HttpRequest) -> Response:
         active = holder.active
         try:
-            beacon = await _read(request, Beacon, MAX_BEACON_BYTES)
+            beacon = await read_json(request, Beacon, MAX_BEACON_BYTES)
             now_ms = time.time_ns() // 1_000_000
             report = gate.check(beacon, active.engine, now_ms)
         except GivenError as error:
@@ -97,11 +97,19 @@ def make_beside(holder: Holder, desk: Desk) -> Starlette:
             Route("/_nearside/decide", decide, methods=["POST"]),
             Route("/_nearside/events", events, methods=["POST"]),
             Route("/_nearside/n.js", script),
+            *more,
         ]
     )
 
 
-async def _read(request: HttpRequest, type_: type[T], limit: int) -> T:
+async def read_json(request: HttpRequest, type_: type[T], limit: int) -> T:
+    """The body of a request.
+
+    Raises
+    ------
+    GivenError
+        ``too-large``, ``client`` or ``malformed``.
+    """
     body = bytearray()
     try:
         async for chunk in request.stream():
@@ -119,7 +127,14 @@ async def _read(request: HttpRequest, type_: type[T], limit: int) -> T:
 _TYPES: Final = {"string": (str,), "number": (int, float), "boolean": (bool,), "strings": (list,)}
 
 
-def _context(ask: Ask, active: Active) -> Context:
+def asked_context(ask: Ask, active: Active) -> Context:
+    """The context that an app states, as far as the bundle reads it.
+
+    Raises
+    ------
+    GivenError
+        ``tier``, ``attribute``, ``placement`` or ``too-large``: what can't be.
+    """
     if ask.tier not in CONSENT_TIERS:
         raise GivenError("tier", f"{ask.tier!r} is none of {', '.join(CONSENT_TIERS)}")
     _check_size(ask)
@@ -165,21 +180,26 @@ def _check_size(ask: Ask) -> None:
 
 
 def _decided(context: Context, active: Active, desk: Desk) -> tuple[dict[str, object], DecisionRecord | None]:
-    engine, number = active.engine, os.urandom(16).hex()
+    engine = active.engine
     if isinstance(engine, EmptyEngine) or context.tier == "none":
-        return _nothing(number, active), None
-    decision = engine.decide(context, active.killed)
-    record = DecisionRecord(
-        number, desk.site, desk.pop, engine.id, active.revision, "", active.killed, "", context,
-        decision.slots, teaches=False, excluded=decision.excluded,
-    )  # fmt: skip
+        return _nothing(os.urandom(16).hex(), active), None
+    decision = engine.decide(context, active.killed, active.weights)
+    record = api_record(context, decision, active, desk)
     expires_s = context.now_ms // 1000 + desk.token_lifetime_s
     answer = {
-        **_nothing(number, active),
-        "token": desk.tokens.sign(number, expires_s, decision.slots, engine.caps.of).decode(),
+        **_nothing(record.id, active),
+        "token": desk.tokens.sign(record.id, expires_s, decision.slots, engine.caps.of).decode(),
         "slots": _slots(engine, decision, context.attributes),
     }
     return answer, record
+
+
+def api_record(context: Context, decision: Decision, active: Active, desk: Desk) -> DecisionRecord:
+    """The record of a decision for an app: whoever asked, nothing is learnt from it."""
+    return DecisionRecord(
+        os.urandom(16).hex(), desk.site, desk.pop, active.engine.id, active.revision, active.weights.id,
+        active.killed, "", context, decision.slots, teaches=False, excluded=decision.excluded,
+    )  # fmt: skip
 
 
 def _nothing(number: str, active: Active) -> dict[str, object]:

@@ -27,6 +27,7 @@ from edge.worker.control import Activator, ControlLink
 from edge.worker.counters import Counters
 from edge.worker.geofile import GeoFile
 from edge.worker.locator import Locator
+from edge.worker.ofrep import ofrep_routes
 from edge.worker.personalize import Desk
 from edge.worker.server import DRAIN_S, CorkedProtocol, Server
 from edge.worker.turn import Turn
@@ -56,7 +57,8 @@ async def _serve(settings: Settings, keys: EdgeKeys, inherited: Inherited) -> No
     cache = make_cache(settings)
     activator = Activator(state_dir, keys.site, holder, make_locator(settings, keys, counters))
     await activator.activate()
-    app = PageApp(upstream, cache, Turn(holder, desk), make_beside(holder, desk), settings.max_page_bytes)
+    beside = make_beside(holder, desk, ofrep_routes(holder, desk))
+    app = PageApp(upstream, cache, Turn(holder, desk), beside, settings.max_page_bytes)
     server = make_server(app)
     watch(inherited.alive_fd, server.drain)
     for number in (signal.SIGTERM, signal.SIGINT):

@@ -30,6 +30,7 @@ from edge.worker.cache import SharedCache
 from edge.worker.counters import Counters
 from edge.worker.exchange import INTERIM
 from edge.worker.locator import Locator
+from edge.worker.ofrep import ofrep_routes
 from edge.worker.personalize import Desk
 from edge.worker.turn import Turn
 from tests.workspaces.make import SITE, make_bundle
@@ -158,7 +159,7 @@ class Worker:
     def run(self, asks: Callable[[PageApp], Any]) -> Any:
         async def main() -> Any:
             turn = Turn(self.holder, self.desk)
-            beside = make_beside(self.holder, self.desk)
+            beside = make_beside(self.holder, self.desk, ofrep_routes(self.holder, self.desk))
             return await asks(PageApp(self.site, self.cache, turn, beside, MAX_PAGE_BYTES))  # type: ignore[arg-type]
 
         return asyncio.run(main())
