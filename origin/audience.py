@@ -149,7 +149,7 @@ class _Count:
         self._first_ms, self._last_ms = min(self._first_ms, now), max(self._last_ms, now)
         holding = self._whom.holding(request.context.attributes)
         for position in plan.audiences:
-            if holding >> self._whom.of_audience[position] & 1:
+            if self._whom.of_audience[position] in holding:
                 self._audiences[position].requests += 1
                 self._within[position] |= visitor
         self._race(request, plan, holding, visitor)
@@ -161,7 +161,7 @@ class _Count:
         self._made[number] += 1
         return {number}
 
-    def _race(self, request: Request, plan: "_Plan", holding: int, visitor: set[int]) -> None:
+    def _race(self, request: Request, plan: "_Plan", holding: set[int], visitor: set[int]) -> None:
         race = Race(self._view, request.context, plan.alive)
         page = request.context.placements
         matched = {placement: race.matched(placement) for placement in page}
@@ -215,11 +215,10 @@ class _Plan:
         for position in self.campaigns:
             self._asking[whom.of_campaign[position]].append(position)
 
-    def asked(self, holding: int) -> Iterator[int]:
+    def asked(self, holding: set[int]) -> Iterator[int]:
         """The campaigns for those of whom these conditions hold."""
-        for condition, positions in self._asking.items():
-            if holding >> condition & 1:
-                yield from positions
+        for condition in holding:
+            yield from self._asking.get(condition, ())
 
 
 def _lost(

@@ -45,7 +45,7 @@ class Race:
         owner = self.view.campaigns.owner
         # Alternatives of a campaign are neighbours: the first that is seen is its highest bit.
         found: dict[int, int] = {}
-        for bit in _bits(self._matched & mask):
+        for bit in bits(self._matched & mask):
             found.setdefault(owner[bit], bit)
         return {self.view.campaigns.ids.text(position): bit for position, bit in found.items()}
 
@@ -75,7 +75,7 @@ class Race:
         return Lost(OTHER, ", ".join(self._excluded))
 
 
-def _bits(mask: int) -> Iterator[int]:
+def bits(mask: int) -> Iterator[int]:
     """The positions of the bits that are set, the highest first."""
     while mask:
         bit = mask.bit_length() - 1

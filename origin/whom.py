@@ -12,6 +12,7 @@ from edge.bundle.written import Campaign
 from edge.decide.campaigns import EXPERIMENT
 from edge.rules.index import Index
 from origin.condition_words import NOW
+from origin.race import bits
 from origin.rules_view import View
 
 
@@ -44,14 +45,10 @@ class Whom:
     def _read(self, text: str) -> Condition:
         return parse(json.loads(text), self._types, self._groups)
 
-    def holding(self, attributes: Mapping[str, Any]) -> int:
-        """The conditions that hold, as bits."""
-        rules, found = self._index.match(attributes, self._index.everyone), 0
-        while rules:
-            rule = rules.bit_length() - 1
-            rules ^= 1 << rule
-            found |= 1 << self._owner[rule]
-        return found
+    def holding(self, attributes: Mapping[str, Any]) -> set[int]:
+        """The positions of the conditions that hold."""
+        rules = self._index.match(attributes, self._index.everyone)
+        return {self._owner[rule] for rule in bits(rules)}
 
     def places(self, campaign: Campaign) -> list[str]:
         """The placements that a campaign wants."""
