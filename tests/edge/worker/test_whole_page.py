@@ -1,6 +1,8 @@
 """Layouts and redirects on the page path: what visitors get, what is written down, and that it replays."""
 
+import gzip
 import os
+import re
 from pathlib import Path
 
 import pytest
@@ -247,6 +249,56 @@ def test_the_visitors_own_words_never_say_where_they_are_led() -> None:
     for hostile in (b"a=1\r\nset-cookie: x", b"a=<b>", b"a=\xff", b"a=1#x", b"a b", b"a=" + b"1" * 4000):
         assert whole_page.location("/sale", hostile) == b"/sale"
     assert whole_page.location("https://a.example/x", b"a=1") == b"https://a.example/x"
+
+
+@pytest.mark.parametrize("country", ["DE", "FR", "AT"])
+def test_a_compressed_page_is_the_same_page(country: str, worker: Worker) -> None:
+    shared = (HTML, ("cache-control", "public, max-age=60"))
+    worker.site.says[b"/"] = Said(PAGE + b"<p>filler</p>" * 200, shared)
+    mixed = full(worker, country, visitor("blocks", 0.67, 0.99))
+    plain = worker.get("/", mixed)
+    for _ in range(20):  # the first few are packed quickly, later ones thoroughly
+        coded = worker.get("/", {**mixed, "accept-encoding": "gzip"})
+        assert coded.value("content-encoding") == "gzip"
+        token = re.compile(rb'data-nearside="[^"]*"')
+        assert token.sub(b"", gzip.decompress(coded.body)) == token.sub(b"", plain.body)
+
+
+def test_a_kept_page_is_laid_out_and_led_for_each_visitor(worker: Worker, engine: Engine) -> None:
+    kept = (HTML, ("cache-control", "public, max-age=60"))
+    worker.site.says[b"/"] = worker.site.says[b"/old"] = Said(PAGE, kept)
+    for _ in range(2):
+        assert worker.get("/", of("DE")).body.startswith(b"<main>\xff" + NEWS)
+        assert worker.get("/", of("US")).body.startswith(b"<main>\xff" + OFFERS[:20])
+        assert worker.get("/old", of("AT")).status == 200
+        for method in ("GET", "HEAD"):
+            answer = worker.get("/old", of("DE"), method=method)
+            assert (answer.status, answer.value("cache-control")) == (302, "private, no-store")
+    assert [heard.target for heard in worker.site.heard] == [b"/", b"/old"]
+    assert replays(worker, engine)
+
+
+def test_a_hidden_placement_asks_again_until_nothing_hidden_is_asked(tmp_path: Path) -> None:
+    """One group has a layout, which wins by hiding its rival; what is recorded is what is seen."""
+    rules = """\
+campaigns:
+- {id: layout, exclusive: one, show: {layout: {hide: about}}}
+- {id: hero, exclusive: one, placement: hero, priority: 5, show: {content: app}}
+- {id: other, priority: -5, show: {layout: {hide: offers}}}
+"""
+    bundle = make_bundle(tmp_path, {**ACTIONS, "rules/page.yaml": rules, "rules/campaigns.yaml": None})
+    engine = Engine.load(open_bundle(bundle, SITE))
+    worker = Worker(tmp_path / "worker", engine)
+    worker.site.says[b"/"] = Said(PAGE)
+    answer = worker.get("/", of("DE"))
+    (record,) = worker.decisions()
+    assert [(slot.placement, slot.policy) for slot in record.slots] == [
+        ("hero", "hero"),
+        ("page.layout", "other"),
+    ]
+    assert b"Offers" not in answer.body
+    assert "trending" not in record.context.placements
+    assert replays(worker, engine)
 
 
 def test_apps_are_told_layouts_and_redirects_in_words(worker: Worker) -> None:
