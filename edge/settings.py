@@ -38,6 +38,8 @@ class Settings:
     fronts: str = _setting("127.0.0.0/8 ::1", "networks of the fronts: who may say where a visitor is")
     geo: str = _setting("", "MaxMind file that tells where addresses are, for what no front says")
     upstream_timeout_s: float = _setting(10.0, "how long the site may take to answer, in seconds")
+    upstream_host: str = _setting("", "Host that the site is told: a name, or `visitor` for what was asked")
+    upstream_connections: int = _setting(256, "connections to the site by each worker at most")
     cache_bytes: int = _setting(128 << 20, "the site's responses kept in memory by all workers, in bytes")
     cache_object_bytes: int = _setting(4 << 20, "a larger response is not kept, in bytes")
     session_cookies: str = _setting("", "the site's cookies of known visitors, NAME,NAME: past the cache")

@@ -35,7 +35,6 @@ _REFUSED: Final = {"host": 400, "method": 405, "circle": 508}
 _FAILED: Final = {
     "target": (400, b"Ask for a path.\n"),
     "client": (400, b"The request ended too early.\n"),
-    "client-slow": (408, b"The request took too long.\n"),
     "upstream-busy": (503, b"The site has too much to do.\n"),
     "upstream-timeout": (504, b"The site does not answer in time.\n"),
 }
@@ -116,7 +115,7 @@ class PageApp:
                 entry = self._cache.renew(exchange, flight, stale, told.received)
                 await self._send_kept(entry, exchange, "validated")
             elif stale is not None and told.status in SITE_ERRORS and stale.may_replace_error(self._clock()):
-                self._counters.add('nearside_upstream_errors_total{code="upstream-status"}')
+                self._count(exchange, UpstreamError("upstream-status", f"the site answers {told.status}"))
                 await self._send_kept(stale, exchange, "stale")
             else:
                 await self._answer(exchange, stale, flight, told, watched=body is None or body.ended)

@@ -1,6 +1,5 @@
 """What the site is told of a request, and a client's body on its way there."""
 
-import asyncio
 import ipaddress
 import re
 from collections.abc import AsyncIterator
@@ -12,9 +11,6 @@ from edge.visitor import cookie
 from edge.worker.exchange import Exchange, Receive
 from edge.worker.upstream import end_to_end
 
-BODY_IDLE_S: Final = 30.0
-"""Who sends nothing of a body for that long is not waited for."""
-
 PSEUDONYM: Final = b"nearside"
 MAX_PASSES: Final = 4
 """How often one request may come through edges before it goes in a circle."""
@@ -24,7 +20,7 @@ _HOST: Final = re.compile(rb"(?:[A-Za-z0-9._~!$&'()*+;=%-]{1,255}|\[[0-9A-Fa-f:.
 CONDITIONS: Final = frozenset((b"if-none-match", b"if-modified-since", b"if-range", b"range"))
 _DROPPED: Final = frozenset(
     (b"host", b"accept-encoding", b"cookie", b"expect", b"forwarded", b"via", b"x-forwarded-for",
-     b"x-forwarded-host", b"max-forwards", b"http2-settings")
+     b"x-forwarded-host", b"max-forwards")
 )  # fmt: skip
 # Sites make another page of them than the URL names; a kept one would be shown to all who ask for the URL.
 _REWRITES: Final = frozenset(
@@ -118,14 +114,10 @@ class RequestBody:
         Raises
         ------
         UpstreamError
-            ``client``: the client left while sending; ``client-slow``: it sends nothing.
+            ``client``: the client left while sending.
         """
         while not self.ended:
-            try:
-                async with asyncio.timeout(BODY_IDLE_S):
-                    message = await self._receive()
-            except TimeoutError as error:
-                raise UpstreamError("client-slow", f"nothing of the body in {BODY_IDLE_S:.0f} s") from error
+            message = await self._receive()
             if message["type"] == "http.disconnect":
                 raise UpstreamError("client", "the client left while sending")
             self.ended = not message.get("more_body")

@@ -53,7 +53,9 @@ async def _serve(settings: Settings, keys: EdgeKeys, inherited: Inherited) -> No
     holder, counters = Holder(), Counters()
     spool = SpoolWriter(spool_root(state_dir), settings.spool_bytes)
     desk = make_desk(settings, keys, spool, counters)
-    upstream = Upstream(settings.upstream, settings.upstream_timeout_s)
+    upstream = Upstream(
+        settings.upstream, settings.upstream_timeout_s, settings.upstream_host, settings.upstream_connections
+    )
     cache = make_cache(settings)
     activator = Activator(state_dir, keys.site, holder, make_locator(settings, keys, counters))
     await activator.activate()

@@ -2,12 +2,30 @@
 
 import asyncio
 import contextlib
-from typing import Any
+import re
+from http import HTTPStatus
+from typing import Any, Final
 
 import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-DRAIN_S = 10
+from edge.worker.exchange import INTERIM
+from edge.worker.upstream import end_to_end
+
+DRAIN_S: Final = 10
+MAX_HEAD_BYTES: Final = 32 << 10
+"""Of a request's target and fields together; cookies take at most 4 kB each."""
+MAX_FIELDS: Final = 100
+TICK_S: Final = 1.0
+HEAD_S: Final = 10.0
+"""For how long a request's head may take, and a new connection may say nothing."""
+BODY_S: Final = 30.0
+"""For how long nothing of a request's body may come."""
+STALL_S: Final = 60.0
+"""For how long a client may take nothing of its answer."""
+
+_NO_FIELD: Final = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
+_INTERIM_PHRASES: Final = {102: b"Processing", 103: b"Early Hints"}
 
 
 class Cork:
@@ -45,11 +63,115 @@ class Cork:
 
 
 class CorkedProtocol(HttpToolsProtocol):
-    """uvicorn's protocol over a `Cork`."""
+    """uvicorn's protocol over a `Cork`, with bounds on heads and on how slowly one may come.
+
+    uvicorn has none: it took 200 MB of headers, and waits for the rest of a
+    head for as long as the connection stands.
+    """
+
+    _head_bytes = 0
+    _slow_ticks = 0
+    _reads_head = True
+    _is_over = False
+    _refusal: tuple[int, str] | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Put the cork between."""
         super().connection_made(Cork(transport))  # type: ignore[arg-type]
+        self._extensions = {INTERIM: self._send_interim}
+
+    def data_received(self, data: bytes) -> None:
+        """Parse it, unless the head grows without end."""
+        if self._is_over:
+            return
+        if self._reads_head:
+            self._head_bytes += len(data)
+        super().data_received(data)
+        if self._head_bytes > MAX_HEAD_BYTES and self._reads_head and self.parser is not None:
+            self._refuse(431, "Too many headers.")
+
+    def on_headers_complete(self) -> None:
+        """The head is whole: hand the request over if it may be."""
+        if self._head_bytes > MAX_HEAD_BYTES or len(self.headers) > MAX_FIELDS:
+            self._see_that_it_fits()
+        self._reads_head = False
+        self._head_bytes = self._slow_ticks = 0
+        self.scope["extensions"] = self._extensions  # type: ignore[typeddict-item]  # a callable of our own
+        super().on_headers_complete()
+
+    def on_message_complete(self) -> None:
+        """The next head may come."""
+        self._reads_head = True
+        super().on_message_complete()
+
+    def _see_that_it_fits(self) -> None:
+        # What was counted may have a body's beginning in it.
+        size = len(self.url) + sum(len(name) + len(value) for name, value in self.headers)
+        if size > MAX_HEAD_BYTES or len(self.headers) > MAX_FIELDS:
+            self._refusal = 431, "Too many headers."
+            raise ValueError("too many headers")
+
+    def _unsupported_upgrade_warning(self) -> None:
+        # The parser is at its end after an upgrade, so the connection is: the answer says so.
+        if self.cycle is not None:
+            self.cycle.keep_alive = False
+
+    def send_400_response(self, msg: str) -> None:
+        """Refuse what is no request, or too much of one."""
+        self._refuse(*(self._refusal or (400, msg)))
+
+    def _refuse(self, status: int, text: str) -> None:
+        """Say why, and close; after a whole request, once that has its answer."""
+        cycle = self.cycle
+        if cycle is not None and not (cycle.response_complete or cycle.more_body):
+            cycle.keep_alive, self._is_over = False, True
+            return
+        if not self.transport.is_closing():
+            if cycle is None or cycle.response_complete or not cycle.response_started:
+                self.transport.write(_answer(status, text.encode("ascii")))
+            self.transport.close()
+
+    def _send_interim(self, status: int, fields: list[tuple[bytes, bytes]]) -> None:
+        """A 1xx response, for clients that know of such."""
+        if self.cycle.response_started or self.cycle.disconnected or self.scope["http_version"] == "1.0":
+            return
+        lines = [b"%s: %s\r\n" % field for field in end_to_end(fields) if _NO_FIELD.search(field[1]) is None]
+        phrase = _INTERIM_PHRASES.get(status, b"")
+        self.transport.write(b"HTTP/1.1 %d %s\r\n%s\r\n" % (status, phrase, b"".join(lines)))
+
+    def on_body(self, body: bytes) -> None:
+        """The client goes on."""
+        self._slow_ticks = 0
+        super().on_body(body)
+
+    def resume_writing(self) -> None:
+        """The client goes on."""
+        self._slow_ticks = 0
+        super().resume_writing()
+
+    def tick(self) -> None:
+        """Count against who is slow; called every `TICK_S`."""
+        cycle, slow_s = self.cycle, self._slow_ticks * TICK_S
+        self._slow_ticks += 1
+        if self.flow.write_paused:
+            if slow_s > STALL_S:
+                self.transport.abort()
+        elif cycle is None or cycle.response_complete:
+            if slow_s > HEAD_S:
+                self._refuse(
+                    408, "The request took too long."
+                ) if self._head_bytes else self.transport.close()
+        elif cycle.more_body and not self.flow.read_paused:
+            if slow_s > BODY_S:
+                self._refuse(408, "The request took too long.")
+        else:
+            self._slow_ticks = 0  # it is we who work
+
+
+def _answer(status: int, body: bytes) -> bytes:
+    phrase = HTTPStatus(status).phrase.encode()
+    fields = b"content-type: text/plain\r\ncontent-length: %d\r\nconnection: close\r\n" % len(body)
+    return b"HTTP/1.1 %d %s\r\n%s\r\n%s" % (status, phrase, fields, body)
 
 
 class Server(uvicorn.Server):
@@ -62,3 +184,11 @@ class Server(uvicorn.Server):
     def drain(self) -> None:
         """Take no more connections, finish what is in flight, and return from `serve`."""
         self.should_exit = True
+
+    async def on_tick(self, counter: int) -> bool:
+        """Look after slow connections, beside what uvicorn does ten times a second."""
+        if counter % round(TICK_S * 10) == 0:
+            for connection in list(self.server_state.connections):
+                if isinstance(connection, CorkedProtocol):
+                    connection.tick()
+        return await super().on_tick(counter)

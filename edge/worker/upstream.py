@@ -3,21 +3,20 @@
 from collections.abc import AsyncIterator, Callable, Iterable
 from typing import Final
 
-import aiohttp
 import httpx
-from httpx_aiohttp import AiohttpTransport
 
 from edge.errors import UpstreamError
+from edge.proxy.transport import SiteTransport
 
 MAX_CONNECTIONS: Final = 256
-KEEP_ALIVE_S: Final = 5.0
+VISITORS_HOST: Final = b"visitor"
 
 RawHeaders = list[tuple[bytes, bytes]]
 
 # RFC 9110, section 7.6.1: they belong to one connection, not to the message.
 HOP_BY_HOP: Final = frozenset(
     (b"connection", b"keep-alive", b"proxy-connection", b"proxy-authenticate", b"proxy-authorization",
-     b"te", b"trailer", b"transfer-encoding", b"upgrade")
+     b"te", b"trailer", b"transfer-encoding", b"upgrade", b"http2-settings")
 )  # fmt: skip
 
 
@@ -27,17 +26,27 @@ _NEVER_OF_CONNECTION: Final = frozenset(
      b"x-forwarded-for", b"x-forwarded-host", b"x-forwarded-proto", b"set-cookie", b"vary")
 )  # fmt: skip
 
-# Beside httpx's own: what aiohttp raises and the transport does not translate, and an address it can't read.
-_FAILURES: Final = (httpx.HTTPError, httpx.InvalidURL, aiohttp.ClientError, OSError, ValueError)
-
 
 class Upstream:
-    """A client of the site that is personalized; keeps nothing of one visitor for another."""
+    """A client of the site that is personalized; keeps nothing of one visitor for another.
 
-    def __init__(self, url: str, timeout_s: float) -> None:
-        self._url = url.rstrip("/")
-        self._timeout = {"timeout": httpx.Timeout(timeout_s).as_dict()}
-        self._transport = AiohttpTransport(client=_open_session)
+    Parameters
+    ----------
+    timeout_s
+        For how long it may take to connect, to say something, or to come free.
+    host
+        The Host that the site is told: empty for the one of its URL, `VISITORS_HOST`
+        for the one that the visitor asked for, else this name.
+    """
+
+    def __init__(
+        self, url: str, timeout_s: float, host: str = "", max_connections: int = MAX_CONNECTIONS
+    ) -> None:
+        self._url = httpx.URL(url)
+        self._path = self._url.raw_path.rstrip(b"/")
+        self._timeout = httpx.Timeout(timeout_s).as_dict()
+        self._host = host.encode()
+        self._transport = SiteTransport(self._url, max_connections)
 
     async def send(
         self,
@@ -52,33 +61,41 @@ class Upstream:
         Raises
         ------
         UpstreamError
-            ``target``: not a path of the site; ``upstream``: no connection, no
-            answer in time, or no HTTP.
+            ``target``: not a path of the site; ``upstream``: no connection, or no
+            HTTP; ``upstream-timeout``: no answer in time; ``upstream-busy``: no
+            connection came free.
         """
         if not target.startswith(b"/"):
             raise UpstreamError("target", "not a path: it could name another host")
+        extensions = {"timeout": self._timeout, "target": self._path + target, "interim": interim}
+        fields = self._named(headers)
         try:
-            url = self._url + target.decode("latin-1")
-            request = httpx.Request(method, url, headers=headers, content=body, extensions=self._timeout)
+            request = httpx.Request(method, self._url, headers=fields, content=body, extensions=extensions)
             return await self._transport.handle_async_request(request)
-        except _FAILURES as error:
-            raise UpstreamError("upstream", f"{type(error).__name__}: {error}") from error
+        except httpx.TransportError as error:
+            raise _failure(error) from error
+
+    def _named(self, headers: RawHeaders) -> RawHeaders:
+        """The headers with the Host that the site is to be told, if not its own."""
+        host = self._host
+        if host == VISITORS_HOST:
+            host = next((value for name, value in headers if name == b"x-forwarded-host"), b"")
+        return [(b"host", host), *headers] if host else headers
 
     async def close(self) -> None:
         """Close all connections."""
         await self._transport.aclose()
 
 
-def _open_session() -> aiohttp.ClientSession:
-    # By default it would keep the cookies that the site sets for one visitor and send them with the
-    # requests of all others, and name itself where a client says nothing.
-    return aiohttp.ClientSession(
-        connector=aiohttp.TCPConnector(
-            limit=MAX_CONNECTIONS, keepalive_timeout=KEEP_ALIVE_S, ssl=httpx.create_ssl_context()
-        ),
-        cookie_jar=aiohttp.DummyCookieJar(),
-        skip_auto_headers=("Accept", "Accept-Encoding", "User-Agent"),
-    )
+def _failure(error: httpx.TransportError) -> UpstreamError:
+    told = f"{type(error).__name__}: {error}"
+    if isinstance(error, httpx.PoolTimeout):
+        return UpstreamError("upstream-busy", told)
+    if isinstance(error, httpx.TimeoutException):
+        return UpstreamError("upstream-timeout", told)
+    if isinstance(error, httpx.LocalProtocolError):
+        return UpstreamError("target", told)
+    return UpstreamError("upstream", told)
 
 
 async def chunks(response: httpx.Response) -> AsyncIterator[bytes]:
@@ -90,9 +107,9 @@ async def chunks(response: httpx.Response) -> AsyncIterator[bytes]:
         ``upstream-body``: it broke off.
     """
     try:
-        async for chunk in response.aiter_raw():
+        async for chunk in response.stream:  # type: ignore[union-attr]  # as all of an async transport
             yield chunk
-    except _FAILURES as error:
+    except httpx.TransportError as error:
         raise UpstreamError("upstream-body", f"{type(error).__name__}: {error}") from error
 
 
