@@ -100,6 +100,10 @@ def _sorted(named: Mapping[str, T]) -> tuple[T, ...]:
     return tuple(named[name] for name in sorted(named))
 
 
+_OF_PAGE: Final = frozenset({"layout", "redirect"})
+"""What is shown of the page as a whole."""
+
+
 class _Reader:
     """Audiences and campaigns so far, over all files.
 
@@ -312,7 +316,10 @@ class _Reader:
         if implied and fields.node("placement") is None:
             return implied
         found: list[str] = []
-        for name, line in fields.texts("placement", required=True):
+        show = fields.node("show")
+        # A layout or redirect that can't be read has been told, and would not need a placement.
+        broken = isinstance(show.value, dict) and bool(_OF_PAGE & show.value.keys()) if show else False
+        for name, line in fields.texts("placement", required=not broken):
             if not tested and not shown.fits(name):
                 fields.error(line, "bad-value", f"shows in {name!r} what can't be shown there", _WHOLE_HINT)
             elif name not in (*self._site.placements, *WHOLE_PAGE):

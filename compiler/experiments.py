@@ -25,6 +25,7 @@ class ExperimentReader:
     def __init__(self, site: Site, names: Names, problems: Problems) -> None:
         self._types = {attribute.name: attribute.type for attribute in site.attributes}
         self._placements = (*site.placements, *WHOLE_PAGE)
+        self._site_has_placements = bool(site.placements)
         self._names = names
         self._problems = problems
 
@@ -112,7 +113,7 @@ class ExperimentReader:
         found: dict[str, Show] = {}
         for placement, entry in node.value.items():
             if placement not in self._placements:
-                if not self._placements:  # a problem of its own, in site.yaml
+                if not self._site_has_placements:  # a problem of its own, in site.yaml
                     continue
                 hint = nearest(placement, {*self._placements, *KEYS})
                 fields.error(

@@ -82,7 +82,7 @@ class _Entry:
 
 _CHOSEN: Final = {
     "site.yaml": ("attributes", "behaviours", "audiences"),
-    "rules": ("audiences", "groups"),
+    "rules": ("audiences", "groups", "layouts"),
     "models": (),
 }
 """Mappings whose keys are names."""
@@ -95,7 +95,7 @@ REQUIRED: Final = (
 )
 REFERENCES: Final = (
     r"campaigns\[\]\.(audience|placement)|.*show(\.\*)?\.(content|recommender|card|experiment|bandit)|fallback|recipe|front"
-    r"|interactions|.*\.(timezone|days|hash|by|list|of)|placements\[\]\.default"
+    r"|interactions|.*\.(timezone|days|hash|by|list|of)|placements\[\]\.default|layouts\.\*\.(order|hide)|.*\.layout(\.order)?"
 )
 CHOICES: Final = r"attributes\.\*\.type|consent\.default|behaviours\.\*\.(event|measure)"
 IDS: Final = r"site|(campaigns|experiments|holdouts|bandits)\[\]\.id|experiments\[\]\.variations\[\]\.key|bandits\[\]\.arms\[\]\.key|campaigns\[\]\.(programme|exclusive)"
@@ -118,6 +118,8 @@ BAD_VALUES: Final[Mapping[str, Sequence[str]]] = {
     r".*\.hashVersion": ("3", "0"),
     r".*\.sticky": ("0", "-1"),
     r".*\.floor": ("0", "0.9"),
+    r"layouts\.\*\.swap": ("[[offers]]", "[offers, news]", "[[offers, offers]]", "[[offers, gone]]"),
+    r"redirects\.hosts": ('["https://shop.example.com"]', '["a b"]'),
     r".*namespace\.range": ("[0.5, 0.2]", "[0]", "0.5", "[0, 2]"),
     r"items\.path": ('"film/{item}"', "/film", '"/{item}/{item}"', '"/film/{item}?x"'),
     r"attributes\.\*\.source": ("form:utm", "header:Cookie", "header", '"query:"'),
@@ -254,7 +256,7 @@ def _of_value(entry: _Entry, text: str) -> Iterator[Broken]:
     for pattern, values in BAD_VALUES.items():
         if entry.fits(pattern):
             for value in values:
-                yield _with_value("bad value", entry, text, value, "bad-value")
+                yield _with_value("bad value", entry, text, value, "bad-value|duplicate-id|unknown-name")
     for pattern, values in BAD_TYPES.items():
         if entry.fits(pattern):
             for value in values:
