@@ -7,14 +7,17 @@ from typing import Final
 
 from edge.bundle.written import Campaign
 from edge.errors import ConfigError
+from origin.condition_words import NOW
 from origin.estimate import independent, interval
 from origin.race import Race
 from origin.rules_view import View
 from origin.sample import Request, lacking
+from origin.schedule_words import closed
 from origin.whom import Whom
 
 SCHEDULE: Final = "schedule"
-"""What a campaign loses to that does not run at the time of the request."""
+CAP: Final = "cap"
+"""What a campaign loses to that does not run at the time of the request, or rests for this visitor."""
 
 
 @dataclass
@@ -55,13 +58,16 @@ class CampaignSize(Share):
     reached : int
         Requests for pages with one of its placements, by those whom it is for.
     lost : Counter of (kind, name)
-        What the others went to: `SCHEDULE`, or as `origin.race.Lost`.
+        What the others went to: `SCHEDULE`, `CAP`, or as `origin.race.Lost`.
+    at_most : bool
+        Whether it is capped, and some requests can't tell how often it was shown: it never was, there.
     """
 
     id: str = ""
     lacking: tuple[str, ...] = ()
     reached: int = 0
     lost: Counter[tuple[str, str]] = field(default_factory=Counter)
+    at_most: bool = False
 
 
 @dataclass
@@ -171,7 +177,7 @@ class _Count:
             if not places:
                 continue
             size.reached += 1
-            if any(race.winner(name) == campaign.id for name in places):
+            if any(race.gets(campaign.id, name) for name in places):
                 size.requests += 1
                 self._got[position] |= visitor
             else:
@@ -192,6 +198,8 @@ class _Count:
             _finish(audience, len(self._within[position]), worth / self.requests)
         for position, size in enumerate(self._sizes):
             size.lacking = _lacking(self._whom.reads_of_campaign(position), known)
+            caps = self._view.caps.get(size.id, ())
+            size.at_most = bool(_lacking(frozenset(cap.name for cap in caps), known))
             _finish(size, len(self._got[position]), worth / self.requests)
         made = (self.requests, anonymous, len(self._visitors), worth, self._first_ms, self._last_ms)
         return Sizes(*made, self._audiences, self._sizes)
@@ -230,7 +238,9 @@ def _lost(
         if bit is not None:
             lost = race.lost(bit, placement)
             return lost.kind, lost.name
-    return SCHEDULE, ""
+    now = race.context.attributes.get(NOW)
+    rests = not closed(campaign.when, int(now) if isinstance(now, int | float) else None)
+    return CAP if rests else SCHEDULE, ""
 
 
 def _lacking(reads: frozenset[str], known: Iterable[frozenset[str] | None]) -> tuple[str, ...]:

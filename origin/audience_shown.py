@@ -4,8 +4,8 @@ from collections import Counter
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from origin.audience import SCHEDULE, CampaignSize, Share, Sizes
-from origin.race import CAMPAIGN, GROUP, HOLDOUT, OTHER, TEST
+from origin.audience import CAP, SCHEDULE, CampaignSize, Share, Sizes
+from origin.race import CAMPAIGN, GROUP, HOLDOUT, LED, OTHER, TEST
 from origin.shown import json_document, new_table, out
 
 MAX_LOST: Final = 3
@@ -16,7 +16,9 @@ _WORDS: Final = {
     GROUP: "to {} of its group",
     HOLDOUT: "to holdout {}",
     TEST: "not in experiment {}",
+    LED: "led elsewhere by {}",
     SCHEDULE: "does not run then",
+    CAP: "rests by its cap",
     OTHER: "to {}",
 }
 
@@ -31,6 +33,9 @@ def sizes(found: Sizes, *, log: bool, as_json: bool) -> None:
         more = f" and {len(askers) - MAX_LOST} more" if len(askers) > MAX_LOST else ""
         asks = f"{', '.join(askers[:MAX_LOST])}{more}"
         out.print(f"{name} cannot be known from this log; it matters to {asks}", soft_wrap=True)
+    for capped in (campaign.id for campaign in found.campaigns if campaign.at_most):
+        told = "the log does not tell how often it was shown, so it gets what stands here at most"
+        out.print(f"{capped} is capped; {told}", soft_wrap=True)
     table = new_table("audience", "requests", "share", "95 % interval", "visitors")
     for size in found.audiences:
         table.add_row(size.name, *_share(size, found.requests))
@@ -58,7 +63,8 @@ def _campaign(size: CampaignSize) -> dict[str, Any]:
     lost = [
         {"kind": kind, "name": name, "requests": count} for (kind, name), count in size.lost.most_common()
     ]
-    return {"id": size.id, "reached": size.reached if size.of else None, **_fields(size), "lost": lost}
+    reached = size.reached if size.of else None
+    return {"id": size.id, "reached": reached, **_fields(size), "at_most": size.at_most, "lost": lost}
 
 
 def _fields(size: Share) -> dict[str, Any]:

@@ -7,8 +7,9 @@ from typing import Final
 from edge.bundle.written import Campaign, Written
 from edge.decide.choice import NO_UNIT, OUTSIDE_COVERAGE, OUTSIDE_NAMESPACE
 from edge.decide.types import Value
+from origin.cap_words import resting
 from origin.condition_words import NOW, failure
-from origin.race import CAMPAIGN, GROUP, HOLDOUT, TEST, Lost, Race
+from origin.race import CAMPAIGN, GROUP, HOLDOUT, LED, TEST, Lost, Race
 from origin.schedule_words import closed
 
 MAX_LINES: Final = 40
@@ -39,7 +40,7 @@ def considered(race: Race, placement: str, killed: tuple[str, ...]) -> Iterator[
         if campaign.id in matched:
             fate = _fate(race, campaign, placement, matched[campaign.id])
         else:
-            fate = _why_not(campaign, asked, race.context.attributes, killed)
+            fate = _why_not(campaign, asked, race, killed)
         yield f"{campaign.id}, priority {campaign.priority}: {fate}"
     if len(own) > MAX_LINES:
         holding = max(0, len(matched) - MAX_LINES)
@@ -60,20 +61,20 @@ class Asked:
         return failure(json.loads(campaign.condition or "{}"), attributes, self._groups)
 
 
-def _why_not(
-    campaign: Campaign, asked: Asked, attributes: Mapping[str, Value], killed: tuple[str, ...]
-) -> str:
+def _why_not(campaign: Campaign, asked: Asked, race: Race, killed: tuple[str, ...]) -> str:
+    attributes = race.context.attributes
     now = attributes.get(NOW)
     found = [
         "it is killed" if campaign.id in killed else "",
         closed(campaign.when, int(now) if isinstance(now, int | float) else None),
         asked.failure(campaign, attributes),
+        resting(race.view.caps.get(campaign.id, ()), attributes),
     ]
     return f"no, {'; and '.join(filter(None, found)) or 'its rules do not hold'}"
 
 
 def _fate(race: Race, campaign: Campaign, placement: str, bit: int) -> str:
-    if race.winner(placement) == campaign.id:
+    if race.gets(campaign.id, placement):
         return "wins"
     lost = race.lost(bit, placement)
     if lost.kind == CAMPAIGN:
@@ -82,6 +83,8 @@ def _fate(race: Race, campaign: Campaign, placement: str, bit: int) -> str:
 
 
 def _kept_away(lost: Lost, campaign: Campaign) -> str:
+    if lost.kind == LED:
+        return f"{lost.name} leads the visitor elsewhere"
     if lost.kind == HOLDOUT:
         return f"holdout {lost.name} holds the visitor out"
     if lost.kind == TEST:

@@ -8,7 +8,7 @@ from typing import Any, Final
 from edge.bundle import format as fmt
 from edge.bundle.reader import Bundle
 from origin.diff_experiments import experiment_changes
-from origin.diff_written import audience_changes, campaign_changes
+from origin.diff_written import audience_changes, campaign_changes, cap_changes
 from origin.rules_view import View
 
 NAMED: Final = 8
@@ -104,6 +104,7 @@ def _campaigns(before: View, after: View) -> Iterator[str]:
     yield from _names("campaign", _owners(before), _owners(after))
     if before.written and after.written:
         yield from campaign_changes(before.written, after.written)
+    yield from cap_changes(before, after)
     common = _owners(before) & _owners(after)
     for placement in dict.fromkeys((*before.schema.placements, *after.schema.placements)):
         old, new = before.actions.get(placement, {}), after.actions.get(placement, {})

@@ -4,7 +4,9 @@ import json
 from collections.abc import Iterator, Mapping
 
 from edge.bundle.written import Campaign, Written
+from origin.cap_words import cap_words
 from origin.condition_words import words
+from origin.rules_view import View
 from origin.schedule_words import schedule_words
 
 
@@ -48,6 +50,15 @@ def campaign_changes(before: Written, after: Written) -> Iterator[str]:
         if known.exclusive != campaign.exclusive:
             change = _change(known.exclusive or "(none)", campaign.exclusive or "(none)")
             yield f"campaign {campaign.id} is of the group {change}"
+
+
+def cap_changes(before: View, after: View) -> Iterator[str]:
+    """A line for each campaign that is shown to one visitor more or less often."""
+    common = {name for side in (before, after) for name in side.caps}
+    for name in sorted(common):
+        was, now = (cap_words(side.caps.get(name, ())) for side in (before, after))
+        if was != now:
+            yield f"campaign {name} is shown {was} → {now}"
 
 
 def _whom(campaign: Campaign) -> str:

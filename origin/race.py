@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 from typing import Final, NamedTuple
 
-from edge.decide.campaigns import EXPERIMENT
-from edge.decide.choice import HELD_OUT
+from edge.decide.campaigns import EXPERIMENT, PAGE_REDIRECT, REDIRECT
+from edge.decide.choice import HELD_OUT, Settled
 from edge.decide.types import Context
 from origin.rules_view import View
 
@@ -12,6 +12,7 @@ CAMPAIGN: Final = "campaign"
 HOLDOUT: Final = "holdout"
 TEST: Final = "experiment"
 GROUP: Final = "exclusive"
+LED: Final = "redirect"
 OTHER: Final = "other"
 """To what a campaign may lose."""
 
@@ -20,7 +21,8 @@ class Lost(NamedTuple):
     """What kept a campaign whose rules hold from a placement.
 
     `name` is of a stronger campaign, of the holdout, of the experiment (whose `reason` is one of
-    `edge.decide.choice`), or of the campaign of its group that is on the page.
+    `edge.decide.choice`), of the campaign of its group that is on the page, or of the one that
+    leads the visitor elsewhere.
     """
 
     kind: str
@@ -38,6 +40,21 @@ class Race:
         settled = view.chooser.settle(self._matched, context)
         self._winners = dict(settled.winners)
         self._excluded = settled.excluded
+        self.led_by = self._leads(settled)
+
+    def _leads(self, settled: Settled) -> str:
+        """The campaign that leads the visitor elsewhere, by itself or by its variation; empty for none."""
+        bit = self._winners.get(PAGE_REDIRECT)
+        if bit is None:
+            return ""
+        arm = settled.arms.get(PAGE_REDIRECT)
+        action = self.view.campaigns.action[bit] if arm is None else arm.shows.get(PAGE_REDIRECT, (-1, 0))[0]
+        return self.view.owner(bit) if action == REDIRECT else ""
+
+    def gets(self, campaign: str, placement: str) -> bool:
+        """Whether the visitor sees what the campaign shows there."""
+        seen = placement == PAGE_REDIRECT or not self.led_by
+        return seen and self.winner(placement) == campaign
 
     def matched(self, placement: str) -> dict[str, int]:
         """The campaigns whose rules hold there, the strongest first, each by its highest bit."""
@@ -55,8 +72,10 @@ class Race:
         return "" if bit is None else self.view.owner(bit)
 
     def lost(self, bit: int, placement: str) -> Lost:
-        """To what the campaign of this bit, whose rules hold, and which does not win, lost the placement."""
+        """To what the campaign of this bit, whose rules hold, lost the placement that it does not get."""
         campaigns, chooser = self.view.campaigns, self.view.chooser
+        if self.led_by and placement != PAGE_REDIRECT:
+            return Lost(LED, self.led_by)
         winner = self._winners.get(placement, -1)
         if winner > bit:
             return Lost(CAMPAIGN, self.view.owner(winner))

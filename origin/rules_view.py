@@ -12,6 +12,7 @@ from edge.bundle.reader import Bundle
 from edge.bundle.strings import Strings
 from edge.bundle.written import Written, load_written
 from edge.decide.campaigns import BANDIT, CONTENT, EXPERIMENT, LAYOUT, RECOMMENDER, Campaigns
+from edge.decide.caps import Cap, Caps, load_reports
 from edge.decide.choice import Chooser, load_choices
 from edge.decide.page import WholePage, load_page
 from edge.decide.types import Context, Value
@@ -63,6 +64,12 @@ class View:
     def choices(self) -> fmt.Choices:
         """Experiments, bandits, holdouts and groups."""
         return load_choices(self.bundle) or fmt.Choices()
+
+    @cached_property
+    def caps(self) -> Mapping[str, tuple[Cap, ...]]:
+        """How often campaigns are shown to one visitor; others have no entry."""
+        reports = load_reports(self.bundle)
+        return Caps(reports.caps if reports else ()).of
 
     @property
     def defaults(self) -> dict[str, str]:

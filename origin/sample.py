@@ -8,6 +8,7 @@ from typing import Final, NamedTuple
 
 from msgspec.structs import replace
 
+from edge.decide.campaigns import WHOLE_PAGE
 from edge.decide.choice import VISITOR_ID
 from edge.decide.fuse import load_lists
 from edge.decide.types import Context, DecisionRecord, Value
@@ -58,19 +59,19 @@ class Log:
             yield Request(context, record.visitor, told)
 
     def _held(self) -> Mapping[str, frozenset[str]]:
-        """By bundle, the attributes that its decisions were written down with.
+        """By bundle, the attributes and placements of whole pages that its decisions were written down with.
 
         Of a bundle that is not at hand, one that no decision has a value of counts as not written down.
         """
         found: defaultdict[str, set[str]] = defaultdict(set)
         for record in read_log(self.path, self.view.bundle.site):
             found[record.bundle].update(record.context.attributes)
+            found[record.bundle].update(WHOLE_PAGE.keys() & set(record.context.placements))
         engines = load_engines(self.bundles) if self.bundles else {}
         for bundle in found:
-            if bundle in engines:
-                found[bundle].update(engines[bundle].reads)
-            elif bundle == self.view.bundle.id:
-                found[bundle].update(self.view.reads)
+            known = engines.get(bundle, self.view if bundle == self.view.bundle.id else None)
+            if known is not None:
+                found[bundle].update((*known.reads, *(WHOLE_PAGE if known.page.asks else ())))
         return {bundle: frozenset(names) for bundle, names in found.items()}
 
 

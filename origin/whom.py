@@ -9,7 +9,7 @@ from compiler.index import build
 from compiler.reads import reads_of
 from edge.bundle.arrays import pack, unpack
 from edge.bundle.written import Campaign
-from edge.decide.campaigns import EXPERIMENT
+from edge.decide.campaigns import EXPERIMENT, WHOLE_PAGE
 from edge.rules.index import Index
 from origin.condition_words import NOW
 from origin.race import bits
@@ -63,6 +63,8 @@ class Whom:
         assert self._view.written is not None
         campaign = self._view.written.campaigns[position]
         more = {NOW} if campaign.when else set()
+        # Pages were asked about a layout or a redirect only by bundles that had one.
+        more |= set(WHOLE_PAGE) & set(self.places(campaign))
         return self._reads[self.of_campaign[position]] | more | self._hashed.get(campaign.id, frozenset())
 
 

@@ -15,7 +15,7 @@ from edge.bundle.reader import open_bundle
 from edge.decide.types import Context, DecisionRecord, Value
 from edge.errors import ConfigError
 from edge.events import spool
-from origin.audience import SCHEDULE, CampaignSize, Sizes, measure
+from origin.audience import CAP, SCHEDULE, CampaignSize, Sizes, measure
 from origin.commands import app
 from origin.preview import open_rules, preview
 from origin.replay import load_engine
@@ -186,6 +186,38 @@ audiences:
     assert by_name["members"].requests == by_name["vip"].requests == len(members) > 0
     assert by_name["vip"].visitors == 2
     assert sizes.unknown == {}
+
+
+def test_a_cap_that_the_log_does_not_tell_is_said(tmp_path: Path) -> None:
+    rules = """\
+campaigns:
+  - {id: teaser, placement: hero, priority: 99, cap: {impressions: 3, days: 7}, show: {content: app}}
+"""
+    view = preview(read_workspace(make_workspace(tmp_path / "w", {"rules/capped.yaml": rules})))
+    records = [replace(r, context=replace(r.context, placements=("hero",))) for r in requests("old", 60)]
+    known = sum(bool(record.visitor) for record in records)
+    teaser = campaigns(measure(view, Log(write(tmp_path / "a.seg", records), view).requests()))["teaser"]
+    assert (teaser.reached, teaser.requests, teaser.at_most) == (60, known, True)
+    assert teaser.lost == {(CAP, ""): 60 - known}
+    counted = [
+        replace(r, context=replace(r.context, attributes={**r.context.attributes, "cap.teaser.7d": n % 4}))
+        for n, r in enumerate(records)
+    ]
+    teaser = campaigns(measure(view, Log(write(tmp_path / "b.seg", counted), view).requests()))["teaser"]
+    wanted = sum(bool(r.visitor) and n % 4 < 3 for n, r in enumerate(counted))
+    assert (teaser.requests, teaser.at_most) == (wanted, False)
+
+
+def test_who_is_led_elsewhere_is_lost_to_others(tmp_path: Path) -> None:
+    rules = "campaigns: [{id: moved, audience: {geo.country: DE}, show: {redirect: /de}}]\n"
+    view = preview(read_workspace(make_workspace(tmp_path / "w", {"rules/moved.yaml": rules})))
+    old = requests("old", 40)
+    sizes = measure(view, Log(write(tmp_path / "a.seg", old), view).requests())
+    assert sizes.unknown == {"page.redirect": ["campaign moved"]}
+    asked = [replace(r, context=replace(r.context, placements=("page.redirect", "trending"))) for r in old]
+    found = campaigns(measure(view, Log(write(tmp_path / "b.seg", asked), view).requests()))
+    germans = sum(r.context.attributes["geo.country"] == "DE" for r in old)
+    assert found["moved"].requests == found["popular"].lost["redirect", "moved"] == germans > 0
 
 
 def test_an_older_bundle_and_an_empty_log_are_refused(tested: Path, tmp_path: Path) -> None:

@@ -121,6 +121,16 @@ def test_a_change_that_is_too_long_to_show_is_told(tmp_path: Path) -> None:
     assert line.endswith("and 22 more (it differs in what is too long to show)")
 
 
+def test_caps(tmp_path: Path) -> None:
+    found = []
+    for name, cap in (("first", "{impressions: 3, days: 7}"), ("second", "{impressions: 1, per: visit}")):
+        rules = CAMPAIGNS.replace("    show: {content: app}", f"    cap: {cap}\n    show: {{content: app}}")
+        found.append(open_bundle(make_bundle(tmp_path / name, {"rules/campaigns.yaml": rules}), "films"))
+    assert diff(*found).changes["campaigns"] == [
+        "campaign mobile-hero is shown 3 times in 7 days → once a visit"
+    ]
+
+
 def test_saved_groups(tmp_path: Path) -> None:
     found = []
     for name, values in (("first", "DE, AT"), ("second", "AT, CH, LI")):

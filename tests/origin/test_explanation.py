@@ -133,6 +133,57 @@ def test_saved_groups_are_told_by_name(tmp_path: Path) -> None:
     assert '  not-in-it, priority 0: no, geo.country is "DE", and must not be of the group germanic\n' in text
 
 
+CAPPED = """\
+campaigns:
+  - id: teaser
+    placement: hero
+    priority: 99
+    cap: [{impressions: 3, days: 7}, {impressions: 1, per: visit}]
+    recency: {hours: 24}
+    until: click
+    show: {content: app}
+"""
+
+
+@pytest.fixture(scope="module")
+def capped(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_bundle(tmp_path_factory.mktemp("capped"), {"rules/capped.yaml": CAPPED})
+
+
+@pytest.mark.parametrize(
+    ("given", "fate"),
+    [
+        ({}, "wins"),
+        ({"cap.teaser.7d": 2, "cap.teaser.visit": 0, "cap.teaser.last": 30.0}, "wins"),
+        ({"cap.teaser.7d": 3}, "no, it was shown 3 times, of 3 times in 7 days"),
+        ({"cap.teaser.visit": 1}, "no, it was shown once, of once a visit"),
+        ({"cap.teaser.last": 2.25}, "no, it was shown 2.2 hours ago, and rests for 1 day"),
+        ({"cap.teaser.click": 400.0}, "no, the visitor's click ended it"),
+    ],
+)
+def test_why_a_capped_campaign_rests(
+    capped: Path, tmp_path: Path, given: dict[str, float], fate: str
+) -> None:
+    text = told(capped, tmp_path, options=("--explain",), attributes=given, placements=["hero"])
+    assert f"  teaser, priority 99: {fate}\n" in text
+
+
+def test_without_a_state_nothing_capped_is_shown(capped: Path, tmp_path: Path) -> None:
+    text = told(capped, tmp_path, options=("--explain",), tier="contextual", placements=["hero"])
+    why = "it is capped, and in the consent tier contextual nothing is counted"
+    assert f"  teaser, priority 99: no, {why}\n" in text
+
+
+def test_who_is_led_elsewhere_sees_no_winner(tmp_path: Path) -> None:
+    rules = "campaigns: [{id: moved, audience: {geo.country: DE}, show: {redirect: /de}}]\n"
+    bundle = make_bundle(tmp_path, {"rules/moved.yaml": rules})
+    text = told(bundle, tmp_path, options=("--explain",))
+    assert "page.redirect: campaign moved leads to /de\n  moved, priority 0: wins\n" in text
+    assert "  welcome, priority 0: holds, but moved leads the visitor elsewhere\n" in text
+    text = told(bundle, tmp_path, country="FR", options=("--explain",))
+    assert "  welcome, priority 0: wins\n" in text
+
+
 def test_of_very_many_the_first_that_hold_are_told(tmp_path: Path) -> None:
     campaigns = "".join(
         f"  - {{id: c{n:03}, audience: {{visitor.visits: {n}}}, placement: hero, show: {{content: app}}}}\n"
