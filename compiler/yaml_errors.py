@@ -25,24 +25,24 @@ _UNENDED: Final = {
     "while scanning a simple key": ("a line without a colon", _COLON),
 }
 
-# What is wrong where the parser stopped, by the first of its own words.
+_INDENT: Final = (
+    "not indented as the lines around it, or no `key: value`",
+    "indent the keys of one mapping alike, and the entries of one list",
+)
+
+# What is wrong where the parser stopped, by some of its own words: libyaml's, or the Python parser's.
 _STOPPED: Final = {
     "mapping values are not allowed": (
         "a colon where none can be",
         "indent it as its neighbours, look for a missing colon above, or quote text that holds a colon",
     ),
-    "did not find expected key": (
-        "not indented as the lines around it, or no `key: value`",
-        "indent the keys of one mapping alike",
-    ),
-    "did not find expected '-' indicator": (
-        "not indented as the entries of the list around it",
-        "begin each entry with `- `, all indented alike",
-    ),
-    "found character that cannot start any token": (_SIGN, _QUOTE),
-    "found unexpected non-alphabetical character": (_SIGN, _QUOTE),
-    "did not find expected alphabetic": (_SIGN, _QUOTE),
-    "found unknown escape character": (
+    "did not find expected key": _INDENT,
+    "did not find expected '-' indicator": _INDENT,
+    "expected <block end>": _INDENT,
+    "that cannot start any token": (_SIGN, _QUOTE),
+    "non-alphabetical character": (_SIGN, _QUOTE),
+    "expected alphabetic": (_SIGN, _QUOTE),
+    "unknown escape character": (
         "a \\ before a sign that needs none",
         "use single quotes, or write \\\\",
     ),
@@ -70,7 +70,7 @@ def explain(error: yaml.YAMLError, text: str) -> Told:
         message, hint = _UNENDED["while scanning a quoted scalar"]
         return odd[-1], message, hint
     for words, (message, hint) in _STOPPED.items():
-        if said.startswith(words):
+        if words in said:
             return stopped, message, hint
     return stopped, said, "check indentation, colons and quotes near here"
 
