@@ -31,6 +31,7 @@ __all__ = ["DEFAULT_LIMIT", "MAX_LIMIT", "MAX_PRIORITY", "Names", "Rules", "read
 FOLDER: Final = "rules"
 MAX_PRIORITY: Final = 1_000_000
 MAX_CAMPAIGNS: Final = 100_000
+_NOT_SEEN: Final = "leave the cap out: no page reports that its layout, or where it leads, was seen"
 _WHOLE_HINT: Final = f"leave `placement` out: layouts are in {PAGE_LAYOUT}, redirects in {PAGE_REDIRECT}"
 
 
@@ -222,6 +223,8 @@ class _Reader:
         show = fields.mapping("show", required=True)
         shown, experiment, bandit = self._show(show, path, where_)
         placements = self._placements(fields, show, shown, experiment or bandit)
+        if capped.caps and placements and set(placements) <= WHOLE_PAGE.keys():
+            fields.error(fields.line, "bad-value", "has a cap that nothing counts for", _NOT_SEEN)
         programme, exclusive = self._name(fields, "programme"), self._name(fields, "exclusive")
         fields.close()
         if id_ is None or not check_id(id_, "a campaign", (path, fields.line_of("id")), self._problems):

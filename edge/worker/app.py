@@ -21,6 +21,7 @@ from edge.worker.plain import Plans
 from edge.worker.told import Told
 from edge.worker.turn import Turn
 from edge.worker.upstream import Upstream
+from edge.worker.whole_page import Whole
 
 __all__ = ["App", "PageApp"]
 
@@ -201,7 +202,7 @@ class PageApp:
         gzip = page.squeezes and accepts_gzip(headers.get(b"accept-encoding", b""))
         view = PageView(request, page.plan, page.body, gzip)
         await self._turn.submit(view)
-        if view.location:
+        if view.whole is not None and view.whole.location:
             await _lead(view, exchange)
             return
         if gzip and not view.coded:
@@ -225,7 +226,7 @@ class PageApp:
         scope = exchange.scope
         peer = scope["client"][0] if scope.get("client") else ""
         request = Request(scope["path"], scope["query_string"], exchange.headers, peer)
-        view = PageView(request, NO_PAGE, b"", peek=True)
+        view = PageView(request, NO_PAGE, b"", whole=Whole(peek=True))
         await self._turn.submit(view)
         if view.location:
             await _lead(view, exchange)
@@ -333,7 +334,7 @@ async def _lead(view: PageView, exchange: Exchange) -> None:
     """Answer that the page is, for this visitor and for now, another one."""
     fields: Fields = [(b"location", view.location), (b"cache-control", b"private, no-store")]
     fields.append((b"content-length", b"0"))
-    fields += [(b"set-cookie", value) for value in (view.set_cookie, view.led_cookie) if value]
+    fields += view.cookie_fields
     fields.append((b"server-timing", b"decide;dur=%.2f" % view.decided_ms))
     await exchange.answer(302, fields, b"")
 

@@ -28,6 +28,7 @@ from edge.worker.active import Active
 from edge.worker.counters import Counters
 from edge.worker.device import MAX_AGENT_BYTES, is_bot
 from edge.worker.facts import Headers, Request
+from edge.worker.whole_page import Whole
 
 FORCED_BYTES: Final = FORCED_PARAMETER.encode()
 SEED_MASK: Final = (1 << 63) - 1
@@ -54,12 +55,8 @@ class PageView:
         Whether the event cookie is to be erased.
     decided_ms : float
         How long the turn took that decided it.
-    peek : bool
-        Whether it is only asked where the page leads, as by HEAD: nothing is recorded.
-    location : bytes
-        Where the visitor is led instead of a page, or empty.
-    led_cookie : bytes
-        The Set-Cookie header's value that keeps a visitor from being led in circles, or empty.
+    whole : Whole or None
+        What is done to the page as a whole, where anything is.
     """
 
     request: Request
@@ -71,20 +68,24 @@ class PageView:
     private: bool = False
     forgets_events: bool = False
     decided_ms: float = 0.0
-    peek: bool = False
-    location: bytes = b""
-    led_cookie: bytes = b""
+    whole: Whole | None = None
+
+    @property
+    def location(self) -> bytes:
+        """Where the visitor is led instead of seeing the page, or empty."""
+        return b"" if self.whole is None else self.whole.location
 
     @property
     def cookie_fields(self) -> list[tuple[bytes, bytes]]:
         """The answer's headers about our cookies."""
         erased = cookie.EVENTS_NAME + cookie.ERASED if self.forgets_events else b""
-        return [(b"set-cookie", value) for value in (self.set_cookie, erased, self.led_cookie) if value]
+        led = b"" if self.whole is None else self.whole.cookie
+        return [(b"set-cookie", value) for value in (self.set_cookie, erased, led) if value]
 
     def reset(self) -> None:
         """Back to the plain page."""
         self.body, self.coded, self.set_cookie, self.private = self.plan.page, False, b"", False
-        self.location = self.led_cookie = b""
+        self.whole = None if self.whole is None else Whole(self.whole.peek)
         self.forgets_events = False
 
 
@@ -109,7 +110,6 @@ class _Draft:
     """A page view between the loops."""
 
     view: PageView
-    plan: PagePlan
     id: str
     context: Context
     state: VisitorState
@@ -134,18 +134,20 @@ def personalize(views: list[PageView], active: Active, desk: Desk, now_ms: int) 
     records: list[Record] = []
     expires_s = now_ms // 1000 + desk.token_lifetime_s
     filled = 0
-    if engine.page.asks:
-        decisions = _as_wholes(drafts, asking, decisions, active, desk)
+    acts = engine.page.asks
+    if acts:
+        decisions = _as_wholes(drafts, asking, decisions, active)
     for draft, decision in zip(asking, decisions, strict=True):
         slots = [slot for slot in decision.slots if slot.content or slot.items]
         if decision.assigned:
             draft.state = assign(draft.state, decision.assigned)
-        if not draft.view.location:
+        whole = draft.view.whole
+        if whole is None or not whole.location:
             filled += bool(slots)
             token = desk.tokens.sign(draft.id, expires_s, decision.slots, engine.caps.of)
             _compose(draft, slots, engine, desk, token)
         draft.view.private = True
-        if not draft.view.peek:
+        if whole is None or not whole.peek:
             records.append(_record(draft, decision, active, desk))
     for draft in drafts:
         if draft.item:
@@ -154,7 +156,7 @@ def personalize(views: list[PageView], active: Active, desk: Desk, now_ms: int) 
             draft.view.set_cookie = _set_cookie(desk, draft)
             draft.view.private = True
     desk.counters.add('nearside_pages_total{kind="personalized"}', filled)
-    pages = _pages(drafts) if engine.page.asks else len(drafts)
+    pages = _pages(drafts, desk) if acts else len(drafts)
     desk.counters.add('nearside_pages_total{kind="default"}', pages - filled)
     commit(records, desk)
 
@@ -184,7 +186,7 @@ def _draft_all(views: list[PageView], active: Active, desk: Desk, now_ms: int) -
             continue
         request.tier = active.reader.tier(request.headers)
         if request.tier == "none":
-            desk.counters.add('nearside_pages_total{kind="no-consent"}', not view_.peek)
+            desk.counters.add('nearside_pages_total{kind="no-consent"}', not _peeks(view_))
             _forget(view_)
             continue
         start = number * _RANDOM_BYTES
@@ -214,57 +216,68 @@ def _draft(view_: PageView, active: Active, desk: Desk, random: bytes) -> _Draft
         now_s = request.now_ms // 1000
         attributes |= capped(request.events.caps, engine.caps, now_s, request.state.visits)
     masks = engine.schema.placements
-    placements = [name for name in view_.plan.placements if name in masks]
+    placements = tuple([name for name in view_.plan.placements if name in masks])
     if engine.page.asks:
-        placements += whole_page.asked(engine.page, view_.plan, request, peek=view_.peek)
+        placements += whole_page.asked(engine.page, view_.plan, request)
+        if _peeks(view_):
+            item, keep = "", False
     context = Context(
         request.now_ms,
         int.from_bytes(random[16:24], "little") & SEED_MASK,
         request.tier,
         attributes,
         request.state.items,
-        tuple(placements),
+        placements,
     )
     if engine.divides:
         context = _divided(context, request, desk, read_only=read_only)
-    if view_.peek:
-        item, keep = "", False
-    return _Draft(
-        view_, view_.plan, random[:16].hex(), context, request.state, random[40:], item, keep, read_only
-    )
+    return _Draft(view_, random[:16].hex(), context, request.state, random[40:], item, keep, read_only)
 
 
 def _as_wholes(
-    drafts: list[_Draft], asking: list[_Draft], decisions: list[Decision], active: Active, desk: Desk
+    drafts: list[_Draft], asking: list[_Draft], decisions: list[Decision], active: Active
 ) -> list[Decision]:
     """Lay pages out or lead their visitors elsewhere; the decisions that are then in force."""
+    for draft in drafts:
+        if whole_page.was_led(draft.view.request):
+            arrived = whole_page.led_cookie(secure=_is_secure(draft), lifetime_s=0)
+            draft.view.whole = Whole(_peeks(draft.view), cookie=arrived)
+            draft.view.private = True  # another visitor may be led away from here
     found = []
     for draft, decision in zip(asking, decisions, strict=True):
-        draft.plan, draft.context, final = whole_page.laid_out(draft.plan, draft.context, decision, active)
+        plan, draft.context, final = whole_page.laid_out(draft.view.plan, draft.context, decision, active)
         found.append(final)
         slot = redirect_of(final)
         if slot is not None:
             _lead(draft, slot.content)
-            desk.counters.add('nearside_pages_total{kind="redirected"}', not draft.view.peek)
-    for draft in drafts:
-        if not draft.view.location and whole_page.was_led(draft.view.request):
-            draft.view.led_cookie = whole_page.led_cookie(secure=_is_secure(draft), lifetime_s=0)
-            draft.view.private = True  # another visitor may be led away from here
+        elif plan is not draft.view.plan:
+            whole = draft.view.whole or Whole()
+            whole.plan = plan
+            draft.view.whole = whole
     return found
 
 
 def _lead(draft: _Draft, url: str) -> None:
     """Answer with the way to another page; the one that was asked for was not viewed."""
     request = draft.view.request
-    draft.view.location = whole_page.location(url, request.query_string)
-    draft.view.led_cookie = whole_page.led_cookie(secure=_is_secure(draft))
+    to = whole_page.location(url, request.query_string)
+    led = whole_page.led_cookie(secure=_is_secure(draft))
+    draft.view.whole = Whole(_peeks(draft.view), location=to, cookie=led)
     if draft.keep:
         draft.state = arrive(request.before, request.now_ms // 1000, draft.state.visitor)
     draft.item = ""
 
 
-def _pages(drafts: list[_Draft]) -> int:
-    return sum(not (draft.view.peek or draft.view.location) for draft in drafts)
+def _peeks(view_: PageView) -> bool:
+    return view_.whole is not None and view_.whole.peek
+
+
+def _pages(drafts: list[_Draft], desk: Desk) -> int:
+    """How many pages there are, where some visitors are led elsewhere; these are counted apart."""
+    seen = [draft for draft in drafts if not _peeks(draft.view)]
+    led = sum(bool(draft.view.location) for draft in seen)
+    desk.counters.add('nearside_pages_total{kind="redirected"}', led)
+    return len(seen) - led
 
 
 def _is_secure(draft: _Draft) -> bool:
@@ -346,9 +359,11 @@ def _forget(view_: PageView) -> None:
 
 
 def _compose(draft: _Draft, slots: Sequence[Slot], engine: Engine, desk: Desk, token: bytes) -> None:
-    attributes, view_, plan = draft.context.attributes, draft.view, draft.plan
+    attributes, view_ = draft.context.attributes, draft.view
+    plan = view_.plan
     if engine.page.asks:
         slots = [slot for slot in slots if not is_whole_page(slot)]
+        plan = view_.whole.plan if view_.whole is not None and view_.whole.plan is not None else plan
     shown = {slot.placement: slot for slot in slots}
     first = next((name for name in draft.context.placements if name in shown), "")
     bare = "" if first or not engine.marks_all else _bare(plan, draft.context.placements)

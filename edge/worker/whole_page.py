@@ -1,6 +1,7 @@
 """Does what campaigns say about a page as a whole: lays out its blocks, or leads its visitor elsewhere."""
 
 import re
+from dataclasses import dataclass
 from typing import Final
 
 from msgspec.structs import replace
@@ -23,20 +24,40 @@ _QUERY: Final = re.compile(rb"[!$-;=?-Z\[\]_a-z~]*")
 """Without what a header must not hold, and without a fragment's beginning."""
 
 
-def asked(page: WholePage, plan: PagePlan, request: Request, *, peek: bool) -> list[str]:
+@dataclass(slots=True)
+class Whole:
+    """What is done to one page as a whole.
+
+    Attributes
+    ----------
+    peek : bool
+        Whether it is only asked where the page leads, as by HEAD: nothing is recorded.
+    plan : PagePlan or None
+        The page as it is laid out.
+    location : bytes
+        Where the visitor is led instead of seeing it, or empty.
+    cookie : bytes
+        The Set-Cookie header's value that keeps a visitor from being led in circles, or empty.
+    """
+
+    peek: bool = False
+    plan: PagePlan | None = None
+    location: bytes = b""
+    cookie: bytes = b""
+
+
+def asked(page: WholePage, plan: PagePlan, request: Request) -> tuple[str, ...]:
     """Which of a page's placements as a whole there are to decide.
 
     A page that a redirect leads to leads nowhere, nor does one to which the visitor was just
     led: so nobody is led in circles, whatever audiences say and the site answers.
     """
-    found = []
+    found: tuple[str, ...] = ()
     if page.redirects and not was_led(request):
         host = host_of(request.headers.get(b"host", b""))
         if not page.is_target(host, request.path, request.query):
-            found.append(PAGE_REDIRECT)
-    if page.layouts and plan.blocks and not peek:
-        found.append(PAGE_LAYOUT)
-    return found
+            found = (PAGE_REDIRECT,)
+    return (*found, PAGE_LAYOUT) if page.layouts and plan.blocks else found
 
 
 def laid_out(

@@ -125,6 +125,7 @@ MISTAKES = {
     "a layout in a place": (campaign("{layout: {hide: news}}", "  placement: hero\n"), 4, "bad-value", "'hero'"),
     "a content on the whole page": (campaign("{content: app}", "  placement: page.layout\n"), 4, "bad-value", "'page.layout'"),
     "a redirect in the layout": (campaign("{redirect: /x}", "  placement: page.layout\n"), 4, "bad-value", "'page.layout'"),
+    "a cap": (campaign("{layout: {hide: news}}", "  cap: {impressions: 3, days: 7}\n"), 2, "bad-value", "nothing counts"),
     "another host": (campaign("{redirect: 'https://evil.example/'}"), LINE, "redirect", "not allowed"),
     "nearly that host": (campaign("{redirect: 'https://shop.example.com.evil.example/'}"), LINE, "redirect", "not allowed"),
     "another port": (campaign("{redirect: 'https://shop.example.com:8443/'}"), LINE, "redirect", "not allowed"),
