@@ -102,11 +102,10 @@ class Exchange:
     def as_nobody(self) -> "Exchange":
         """A plain read of the same by nobody in particular, whose answer is for the cache alone."""
         fields = [(name, value) for name, value in self.scope["headers"] if name not in _OF_ONE]
-        return Exchange(
-            {**self.scope, "method": "GET", "headers": fields, "extensions": {}},
-            _says_nothing,
-            _hears_nothing,
-        )
+        scope = {**self.scope, "method": "GET", "headers": fields, "extensions": {}}
+        nobody = Exchange(scope, _says_nothing, _hears_nothing)
+        nobody.shareable = True
+        return nobody
 
     async def answer(self, status: int, fields: Fields, body: bytes) -> None:
         """Send a whole response."""

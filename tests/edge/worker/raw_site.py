@@ -8,8 +8,9 @@ from contextlib import asynccontextmanager
 class RawSite:
     """Answers each path with its bytes, then closes the connection where they end it; remembers requests."""
 
-    def __init__(self, answers: Mapping[bytes, bytes]) -> None:
+    def __init__(self, answers: Mapping[bytes, bytes], pause_s: float = 0) -> None:
         self.answers = answers
+        self.pause_s = pause_s
         self.heard: list[bytes] = []
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -17,6 +18,7 @@ class RawSite:
         try:
             head = await reader.readuntil(b"\r\n\r\n")
             self.heard.append(head)
+            await asyncio.sleep(self.pause_s)
             writer.write(self.answers.get(head.split(b" ")[1], ok(b"plain")))
             await writer.drain()
         except (asyncio.IncompleteReadError, ConnectionError):

@@ -55,6 +55,8 @@ async def exchange(port: int, requests: tuple[bytes, ...], read: Enough | None) 
                 await writer.drain()
             while not (read and read(data)) and (more := await reader.read(65536)):
                 data += more
+    except ConnectionError:
+        pass  # closed while we were sending
     finally:
         writer.close()
     return data
