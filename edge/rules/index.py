@@ -41,6 +41,10 @@ ARRAYS: Final = {
 """dtype and dimensions of each array, beside the strings ``attributes values predicates reads``."""
 
 
+SPARSE_FROM: Final = 16
+"""So many attributes whose absence no rule minds are looked up only for requests that have them."""
+
+
 class Index:
     """Which rules' conditions hold for a context; opening it costs by attributes, not by rules.
 
@@ -50,7 +54,8 @@ class Index:
     cuts of all intervals. A rule that no context can satisfy has no bit in
     `everyone`, and none anywhere for the attribute that rules it out. What no
     look-up can tell is left to `Residuals`, for the rules that are still alive.
-    A value of another type than its attribute's is missing.
+    A value of another type than its attribute's is missing. Attributes whose absence no
+    rule minds, where there are many, cost only requests that have them.
 
     Attributes
     ----------
@@ -80,9 +85,14 @@ class Index:
         longest = int((offsets[1:] - offsets[:-1]).max(initial=0))
         listed = Listed(Strings(arrays, "values"), arrays["flips.pointers"], arrays["flips"], longest)
         tables = [_attribute(arrays, position, listed) for position in range(len(looked_up))]
-        self._tables = [
+        minding = (arrays["everyone"] & ~arrays["absent"]).any(axis=1)
+        sparse = {name for name, minds in zip(looked_up, minding, strict=True) if not minds}
+        sparse = sparse if len(sparse) >= SPARSE_FROM else set()
+        named = [
             (name, table.remembered, table.look_up) for name, table in zip(looked_up, tables, strict=True)
         ]
+        self._tables = [table for table in named if table[0] not in sparse]
+        self._sparse = {table[0]: table for table in named if table[0] in sparse}
 
     def match(self, attributes: Mapping[str, Any], alive: int) -> int:
         """Those bits of `alive` whose rules hold for these attributes.
@@ -91,7 +101,10 @@ class Index:
         taken out of it.
         """
         get = attributes.get
-        for name, remembered, look_up in self._tables:
+        tables = self._tables
+        if self._sparse and (held := self._sparse.keys() & attributes.keys()):
+            tables = [*tables, *[self._sparse[name] for name in held]]
+        for name, remembered, look_up in tables:
             value = get(name)
             if value is True:
                 value = TRUE

@@ -6,9 +6,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from compiler.conditions import parse
 from compiler.index import build
+from compiler.oracle import evaluate
 from edge.bundle.arrays import Array, pack, unpack
 from edge.bundle.strings import pack_strings
 from edge.errors import BundleError
@@ -38,6 +41,22 @@ def test_opens_read_only_views(arrays: dict[str, Array]) -> None:
     assert (index.size, index.attributes) == (99, ("new", "path", "tags", "visits"))
     assert index.match({"path": "/4", "visits": 4, "new": False}, index.everyone) == 1 << 4
     assert index.match({"path": "/4", "visits": 3, "new": True}, index.everyone) == 1 << 3
+
+
+@settings(deadline=None)
+@given(st.lists(st.tuples(st.integers(0, 29), st.sampled_from([None, 0, 2, 5, "x", True])), max_size=6))
+def test_of_many_attributes_that_nobody_needs_only_those_there_are_looked_up(
+    given_: list[tuple[int, Any]],
+) -> None:
+    conditions: list[dict[str, Any]] = [{f"a{n}": {"$lt": 3}, "visits": {"$gte": n}} for n in range(30)]
+    types = {**TYPES, **{f"a{n}": "number" for n in range(30)}}
+    clauses = [clause for one in conditions for clause in parse(one, types).clauses]
+    index = Index(unpack(pack(build(clauses, types))))
+    assert len(index.attributes) == 31
+    context = {f"a{n}": value for n, value in given_ if value is not None} | {"visits": 20}
+    matched = index.match(context, index.everyone)
+    kept = {name: value for name, value in context.items() if isinstance(value, int) and value is not True}
+    assert matched == sum(evaluate(one, kept) << n for n, one in enumerate(conditions))
 
 
 def test_what_is_not_alive_does_not_match(arrays: dict[str, Array]) -> None:
