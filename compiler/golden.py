@@ -60,6 +60,7 @@ def golden_winners(workspace: Workspace) -> tuple[fmt.RulesGolden, ...]:
         for clause in campaign.condition.clauses[:MAX_CLAUSES]:
             met = meet(clause, types)
             contexts.append(met)
+            contexts += [{**met, cap.name: cap.limit} for cap in campaign.caps[:1]]
             if met:
                 missing = sorted(met)[len(campaign.id) % len(met)]
                 contexts.append({name: value for name, value in met.items() if name != missing})

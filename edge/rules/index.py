@@ -85,8 +85,8 @@ class Index:
         longest = int((offsets[1:] - offsets[:-1]).max(initial=0))
         listed = Listed(Strings(arrays, "values"), arrays["flips.pointers"], arrays["flips"], longest)
         tables = [_attribute(arrays, position, listed) for position in range(len(looked_up))]
-        minding = (arrays["everyone"] & ~arrays["absent"]).any(axis=1)
-        sparse = {name for name, minds in zip(looked_up, minding, strict=True) if not minds}
+        minding = arrays["everyone"] & ~arrays["absent"]
+        sparse = {name for name, rules in zip(looked_up, minding, strict=True) if not rules.any()}
         sparse = sparse if len(sparse) >= SPARSE_FROM else set()
         named = [
             (name, table.remembered, table.look_up) for name, table in zip(looked_up, tables, strict=True)
