@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, Final, TypeVar
 
 from compiler.bandits import BanditReader, check_bandits
+from compiler.best import check_values, read_worth
 from compiler.caps import read_caps
 from compiler.conditions import Condition, ConditionError, parse
 from compiler.experiments import ExperimentReader, check_experiments, where
@@ -19,7 +20,19 @@ from compiler.problems import Problems, nearest
 from compiler.schedule import read_schedule
 from compiler.show import DEFAULT_LIMIT, MAX_LIMIT, Names, read_show
 from compiler.site import PATH as SITE_PATH
-from compiler.types import Arm, Audience, Bandit, Campaign, Experiment, Holdout, Layout, Show, Site, Variation
+from compiler.types import (
+    WORTHLESS,
+    Arm,
+    Audience,
+    Bandit,
+    Campaign,
+    Experiment,
+    Holdout,
+    Layout,
+    Show,
+    Site,
+    Variation,
+)
 from compiler.yaml_lines import Node, read_yaml
 from edge.bundle import format as fmt
 from edge.decide.campaigns import PAGE_LAYOUT, PAGE_REDIRECT, WHOLE_PAGE
@@ -77,6 +90,7 @@ def read_rules(folder: Path, site: Site, names: Names, problems: Problems) -> Ru
     reader.groups.note_unused(problems)
     reader.check_page_actions()
     check_experiments(_sorted(reader.experiments), _sorted(reader.campaigns), problems)
+    check_values(site.places, _sorted(reader.campaigns), problems)
     check_bandits(_sorted(reader.bandits), reader.experiments.values(), reader.campaigns.values(), problems)
     if len(reader.campaigns) > MAX_CAMPAIGNS:
         problems.error(
@@ -226,18 +240,13 @@ class _Reader:
         if capped.caps and placements and set(placements) <= WHOLE_PAGE.keys():
             fields.error(fields.line, "bad-value", "has a cap that nothing counts for", _NOT_SEEN)
         programme, exclusive = self._name(fields, "programme"), self._name(fields, "exclusive")
+        worth = read_worth(fields, self._types)
         fields.close()
         if id_ is None or not check_id(id_, "a campaign", (path, fields.line_of("id")), self._problems):
             return None
         if condition.impossible and not alone.impossible:
-            what = ", ".join(condition.contradictions)
-            self._problems.warn(
-                path,
-                node.line,
-                "impossible",
-                f"{where_} can never match: {what}",
-                "see its audience, schedule and cap",
-            )
+            message = f"{where_} can never match: {', '.join(condition.contradictions)}"
+            self._problems.warn(path, node.line, "impossible", message, "see its audience, schedule and cap")
         show_ = (shown.content, shown.recommender, shown.card, shown.limit)
         return Campaign(
             id_,
@@ -259,6 +268,8 @@ class _Reader:
             layout=shown.layout,
             redirect=shown.redirect,
             caps=capped.caps,
+            worth=worth or WORTHLESS,
+            valued=worth is not None,
         )
 
     def check_page_actions(self) -> None:

@@ -1,9 +1,10 @@
 """Compiles experiments, bandits, holdouts and exclusive groups into what the engine chooses by."""
 
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 
-from compiler.types import Arm, Bandit, Experiment, Holdout, Show, Variation, Workspace
+from compiler.best import best_of
+from compiler.types import Arm, Bandit, Campaign, Experiment, Holdout, Show, Variation, Workspace
 from compiler.walk import covers, strongest_first
 from edge.bundle import format as fmt
 
@@ -23,14 +24,22 @@ def used_bandits(workspace: Workspace) -> tuple[Bandit, ...]:
     return tuple(bandit for bandit in workspace.bandits if bandit.id in used)
 
 
-def choices(workspace: Workspace, find: Find) -> fmt.Choices | None:
-    """What the engine chooses by; None where there is nothing to choose."""
+def choices(workspace: Workspace, find: Find, owners: Mapping[str, Sequence[Campaign]]) -> fmt.Choices | None:
+    """What the engine chooses by; None where there is nothing to choose.
+
+    Parameters
+    ----------
+    owners
+        By placement, the campaign of each of its rule bits.
+    """
+    weakest = strongest_first(workspace.campaigns)[::-1]
     found = fmt.Choices(
         tuple(_experiment(experiment, workspace, find) for experiment in used_experiments(workspace)),
         tuple(_holdout(holdout, workspace) for holdout in workspace.holdouts),
         _groups(workspace),
         tuple(_bandit(bandit, workspace, find) for bandit in used_bandits(workspace)),
         {name: find(Show(content))[1] for name, content in sorted(workspace.site.defaults.items())},
+        {name: best_of(owners[name], weakest) for name in sorted(workspace.site.best)},
     )
     return found if found != fmt.Choices() else None
 

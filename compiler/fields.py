@@ -67,6 +67,10 @@ class Fields:
         node = self.node(key, required=required)
         return None if node is None or not self._is(node, dict, key, "a mapping") else node
 
+    def inside(self, node: Node, key: str) -> "Fields":
+        """The mapping that stands under the key."""
+        return Fields(node, self.path, f"{self.where}: {key}", self._problems)
+
     def items(self, key: str, *, required: bool = False) -> list[Node]:
         """The values of the list under the key; [] where it is absent."""
         node = self.node(key, required=required)

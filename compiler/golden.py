@@ -27,6 +27,9 @@ UNITS_EACH: Final = 2
 SEEDS: Final = 64
 """Among these seeds is one for each arm of a bandit, unless it is drawn very seldom."""
 
+AMOUNTS: Final = (-1.5, 1.0, 2.25, 1000.0)
+"""What attributes are in golden contexts that values count by."""
+
 MAX_AIMED: Final = 64
 MAX_AIMED_VARIATIONS: Final = 8
 """Experiments and bandits of which visitors in each variation are golden, too, and seeds of each arm."""
@@ -70,7 +73,7 @@ def golden_winners(workspace: Workspace) -> tuple[fmt.RulesGolden, ...]:
         (context, unit) for number, context in enumerate(contexts) for unit in ("", *_some(units, number))
     ]
     aimed = [(context, unit, 0) for context, unit in (*cases, *_aimed(workspace))]
-    for context, unit, seed in (*aimed, *_drawn(workspace)):
+    for context, unit, seed in (*aimed, *_drawn(workspace), *_valued(workspace)):
         case = _case(walk, workspace, context, (unit, seed))
         golden[repr((sorted(case.attributes.items()), unit, seed))] = case
     return tuple(golden[key] for key in sorted(golden))
@@ -103,6 +106,21 @@ def _drawn(workspace: Workspace) -> Iterator[tuple[dict[str, Value], str, int]]:
         context = meet(campaign.condition.clauses[0], types) if campaign.condition.clauses else {}
         found = {arm_of(bandit, campaign.placements[0], seed): seed for seed in reversed(range(SEEDS))}
         yield from ((context, "", seed) for seed in sorted(found.values())[:MAX_AIMED_VARIATIONS])
+
+
+def _valued(workspace: Workspace) -> Iterator[tuple[dict[str, Value], str, int]]:
+    """For each way to count a value, contexts of some campaign in which it counts more and more."""
+    types = {attribute.name: attribute.type for attribute in workspace.site.attributes}
+    best = workspace.site.best
+    users = {c.worth.terms: c for c in workspace.campaigns if best.intersection(c.placements)}
+    for terms in [terms for terms in sorted(users) if terms][:MAX_AIMED]:
+        clauses = users[terms].condition.clauses
+        met = meet(clauses[0], types) if clauses else {}
+        for number in AMOUNTS:
+            amounts: dict[str, Value] = {
+                name: number > 0 if types[name] == "boolean" else number for name, _ in terms
+            }
+            yield {**amounts, **met}, "", 0
 
 
 def _case(

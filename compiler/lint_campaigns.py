@@ -12,6 +12,7 @@ from compiler.problems import WARNING, Problem, Problems
 from compiler.schedule import NOW
 from compiler.types import Campaign, Holdout, Workspace
 from compiler.walk import strongest_first
+from edge.decide.best import STEPS
 
 MAX_COMPARED: Final = 1_000_000
 """Pairs of campaigns that are looked at: where very many are alike, not all are."""
@@ -29,27 +30,34 @@ _Key = tuple[frozenset[str], str, object]
 def note_shadowed(workspace: Workspace, problems: Problems) -> None:
     """Warn of campaigns that never show, as a stronger one holds whenever they do."""
     strongest = strongest_first(workspace.campaigns)
+    # By their bases alone those can be compared whose values are but a base.
+    constant = sorted((c for c in strongest if not c.worth.terms), key=lambda c: -c.worth.base)
     left = MAX_COMPARED
     for placement in workspace.placements:
         seen = _Stronger(workspace.holdouts, left)
-        for campaign in strongest:
+        for campaign in constant if placement in workspace.site.best else strongest:
             if placement in campaign.placements:
                 by = seen.hides(campaign)
                 if by is not None:
-                    _note(campaign, by, placement, problems)
+                    _note(campaign, by, placement, problems, best=placement in workspace.site.best)
                 seen.add(campaign)
         left = seen.left
 
 
-def _note(campaign: Campaign, by: Campaign, placement: str, problems: Problems) -> None:
+def _note(campaign: Campaign, by: Campaign, placement: str, problems: Problems, *, best: bool) -> None:
     rank = (
         f"priority {by.priority}" if by.priority > campaign.priority else "the same priority, an earlier id"
     )
+    raised = f"raise its priority above {by.priority}"
+    if best:
+        worth = f"{by.worth.base / STEPS:g}"
+        rank = f"value {worth}" if by.worth.base > campaign.worth.base else f"the same value, {rank}"
+        raised = f"raise its value above {worth}"
     message = (
         f"campaign {campaign.id!r} never shows in {placement!r}: whenever it could,"
         f" {by.id!r} ({by.path}:{by.line}) could too, and is stronger ({rank})"
     )
-    hint = f"raise its priority above {by.priority}, narrow whom {by.id!r} is for, or delete one"
+    hint = f"{raised}, narrow whom {by.id!r} is for, or delete one"
     problems.warn(campaign.path, campaign.line, "shadowed", message, hint)
 
 

@@ -1,4 +1,4 @@
-"""Reads the placements of site.yaml: their names, and what each shows when no campaign wins it."""
+"""Reads the placements of site.yaml: their names, how each chooses, and what it shows when nobody wins."""
 
 from collections.abc import Iterable
 from typing import Final
@@ -9,6 +9,10 @@ from compiler.types import Placement
 from compiler.yaml_lines import Node
 
 MAX_PLACEMENTS: Final = 256
+FIRST: Final = "first"
+BEST: Final = "best"
+CHOOSE: Final = (FIRST, BEST)
+"""Of the campaigns that fit: the first by priority, or the best by value."""
 
 
 def read_placements(fields: Fields, problems: Problems) -> tuple[Placement, ...]:
@@ -35,19 +39,27 @@ def read_placements(fields: Fields, problems: Problems) -> tuple[Placement, ...]
 
 def _placement(node: Node, fields: Fields, problems: Problems) -> Placement | None:
     if isinstance(node.value, str):
-        name, default, line = node.value, "", node.line
+        name, default, best, line = node.value, "", False, node.line
     elif isinstance(node.value, dict):
         inner = Fields(node, fields.path, "a placement", problems)
         name, default = inner.text("name", required=True) or "", inner.text("default") or ""
-        line = inner.line_of("default")
+        line, best = inner.line_of("default"), _is_best(inner)
         inner.close()
     else:
-        hint = "it takes a name, or {name: NAME, default: CONTENT}"
+        hint = "it takes a name, or {name: NAME, choose: best, default: CONTENT}"
         fields.error(node.line, "wrong-type", f"has {node.kind()} among 'placements'", hint)
         return None
     if not name or not check_id(name, "a placement", (fields.path, node.line), problems):
         return None
-    return Placement(name, default, fields.path, line)
+    return Placement(name, default, best, fields.path, line)
+
+
+def _is_best(fields: Fields) -> bool:
+    choose = fields.text("choose") or FIRST
+    if choose not in CHOOSE:
+        message = f"chooses {choose!r}"
+        fields.error(fields.line_of("choose"), "bad-value", message, nearest(choose, CHOOSE))
+    return choose == BEST
 
 
 def check_defaults(placements: Iterable[Placement], contents: frozenset[str], problems: Problems) -> None:

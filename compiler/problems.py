@@ -39,6 +39,7 @@ CODES: Final[dict[str, str]] = {
     "redirect": "A redirect leads where it must not, or its URL can be read in two ways.",
     "redirect-loop": "A redirect still holds where it leads, or only where others lead (warning).",
     "redirect-nowhere": "A redirect leads to an item that the catalog lacks (warning).",
+    "value": "A campaign's value is missing, or nothing asks for it (warning).",
     "past": "The time of a campaign is over (warning).",
     "no-source": "A rule or content reads an attribute that nothing tells.",
     "untrained": "A model has not been trained.",

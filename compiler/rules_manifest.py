@@ -6,6 +6,7 @@ import msgspec
 import numpy as np
 
 from compiler.behaviours import put_behaviours
+from compiler.best import by_value
 from compiler.caps import put_reports
 from compiler.catalog_manifest import card_interface
 from compiler.choices_artifact import Find, choices, used_bandits, used_experiments
@@ -16,6 +17,7 @@ from compiler.index import build
 from compiler.lists import put_lists
 from compiler.page_artifact import page_actions
 from compiler.types import Campaign, Show, Workspace
+from compiler.walk import strongest_first
 from compiler.written import put_written
 from edge.bundle import format as fmt
 from edge.bundle.arrays import Array, pack
@@ -33,7 +35,7 @@ def draft_rules(workspace: Workspace, interfaces: Mapping[str, str]) -> Draft:
     draft.provides["schema"] = draft.put("schema", "schema", fmt.encode(schema))
     by_placement = [
         [(campaign, clause) for campaign in campaigns for clause in campaign.condition.clauses]
-        for campaigns in order_campaigns(workspace.campaigns, workspace.placements)
+        for campaigns in order_campaigns(workspace.campaigns, workspace.placements, workspace.site.best)
     ]
     # Alternatives of one campaign are neighbours, so the highest bit is still the strongest campaign's.
     bits = [campaign for owned in by_placement for campaign, _ in owned]
@@ -43,7 +45,8 @@ def draft_rules(workspace: Workspace, interfaces: Mapping[str, str]) -> Draft:
     find = _finder(workspace, shown)
     starts = np.cumsum([0, *map(len, by_placement)]).astype(np.uint32)
     draft.put("campaigns", "campaigns", pack({"starts": starts, **_campaigns(workspace, bits, find)}))
-    found = choices(workspace, find)
+    owners = [[campaign for campaign, _ in owned] for owned in by_placement]
+    found = choices(workspace, find, dict(zip(workspace.placements, owners, strict=True)))
     if found is not None:
         draft.put("experiments", "experiments", fmt.encode(found))
     ids = pack_strings("ids", [content.id.encode() for content in workspace.contents])
@@ -65,12 +68,17 @@ def draft_rules(workspace: Workspace, interfaces: Mapping[str, str]) -> Draft:
     return draft
 
 
-def order_campaigns(campaigns: tuple[Campaign, ...], placements: tuple[str, ...]) -> list[list[Campaign]]:
-    """Each placement's campaigns, the strongest last: greatest priority, among equals the first id."""
-    # Two stable sorts, as ids run against priorities.
-    ordered = sorted(campaigns, key=lambda campaign: campaign.id, reverse=True)
-    ordered.sort(key=lambda campaign: campaign.priority)
-    return [[c for c in ordered if placement in c.placements] for placement in placements]
+def order_campaigns(
+    campaigns: tuple[Campaign, ...], placements: tuple[str, ...], best: frozenset[str]
+) -> list[list[Campaign]]:
+    """Each placement's campaigns, the strongest last.
+
+    That is the greatest priority, and among equals the first id; where the best is shown, the greatest base
+    of the value before these.
+    """
+    ordered = strongest_first(campaigns)[::-1]
+    found = [[c for c in ordered if placement in c.placements] for placement in placements]
+    return [by_value(c) if name in best else c for name, c in zip(placements, found, strict=True)]
 
 
 def _shown(show: Show) -> Shown:

@@ -5,13 +5,14 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from compiler.behaviours import WINDOW
+from compiler.best import MAX_NUMBER
 from compiler.campaigns import DEFAULT_LIMIT, MAX_LIMIT, MAX_PRIORITY
 from compiler.domains import MAX_VALUES
 from compiler.fields import ID, MAX_ID_CHARACTERS
 from compiler.groups import MAX_GROUP_VALUES, MAX_GROUPS
 from compiler.layouts import MAX_BLOCKS
 from compiler.lists import MAX_LISTS
-from compiler.placements import MAX_PLACEMENTS
+from compiler.placements import BEST, CHOOSE, FIRST, MAX_PLACEMENTS
 from compiler.redirects import HOST, MAX_HOSTS
 from compiler.schema_caps import cap_schemas
 from compiler.schema_conditions import condition_definitions
@@ -31,6 +32,7 @@ from compiler.site import (
     SOURCE,
     TYPES,
 )
+from edge.bundle.format import MAX_TERMS
 from edge.decide.behaviours import EVENTS, MAX_BEHAVIOURS, MAX_LAST, MEASURES
 from edge.decide.caps import BUSINESS_KINDS, MAX_KINDS, SHOWN_KINDS
 from edge.decide.types import CONSENT_TIERS
@@ -179,6 +181,10 @@ def _site() -> Schema:
 def _placement() -> Schema:
     keys = {
         "name": _id("The placement's name."),
+        "choose": {
+            "description": f"Of those that fit: the {FIRST} by priority (left out), or the {BEST} by value.",
+            "enum": [*CHOOSE],
+        },
         "default": _text("The content that it shows when no campaign wins. Left out: the site's own markup."),
     }
     return _mapping(keys, ("name",))
@@ -250,17 +256,7 @@ def _rules() -> Schema:
             "type": "array",
             "items": _campaign(),
         },
-        "groups": {
-            "description": "Values with a name, for $inGroup and $notInGroup.",
-            "type": "object",
-            "maxProperties": MAX_GROUPS,
-            "propertyNames": _id("A group's name."),
-            "additionalProperties": {
-                "type": "array",
-                "maxItems": MAX_GROUP_VALUES,
-                "items": {"type": list(TYPES)},
-            },
-        },
+        "groups": _groups(),
         "layouts": {
             "description": "Where blocks of a page stand, with a name.",
             "type": "object",
@@ -288,6 +284,17 @@ def _rules() -> Schema:
     return _document("rules/*.yaml", about, {**_mapping(keys), "definitions": definitions})
 
 
+def _groups() -> Schema:
+    values = {"type": "array", "maxItems": MAX_GROUP_VALUES, "items": {"type": list(TYPES)}}
+    return {
+        "description": "Values with a name, for $inGroup and $notInGroup.",
+        "type": "object",
+        "maxProperties": MAX_GROUPS,
+        "propertyNames": _id("A group's name."),
+        "additionalProperties": values,
+    }
+
+
 def _campaign() -> Schema:
     keys = {
         "id": _id("The campaign's id. Reports and logs speak of it."),
@@ -310,11 +317,25 @@ def _campaign() -> Schema:
         **cap_schemas(),
         "programme": _id("What it is a part of. Holdouts may cover a programme."),
         "exclusive": _id("A group: of all its campaigns a page shows one, the strongest."),
+        "value": _value(),
         "show": _show(),
     }
     alone = [{"required": [key]} for key in ("layout", "redirect", "experiment", "bandit")]
     placed = {"anyOf": [{"required": ["placement"]}, {"properties": {"show": {"anyOf": alone}}}]}
     return _mapping(keys, ("id", "show"), **placed)
+
+
+def _value() -> Schema:
+    number = {"type": "number", "minimum": -MAX_NUMBER, "maximum": MAX_NUMBER}
+    plus = {
+        "description": "By attribute, what each 1 of it adds.",
+        "type": "object",
+        "maxProperties": MAX_TERMS,
+        "additionalProperties": number,
+    }
+    counted = _mapping({"base": {"description": "Where it begins. Left out: 0.", **number}, "plus": plus})
+    about = "What it is worth, where a placement chooses the best: a number, or one that attributes add to."
+    return {"description": about, "anyOf": [number, counted]}
 
 
 def _show() -> Schema:

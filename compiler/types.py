@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from compiler.conditions import Condition
 from compiler.oracle import evaluate
@@ -19,10 +19,15 @@ from edge.rules.values import Value
 
 @dataclass(frozen=True)
 class Placement:
-    """A named place in the site's pages; `default` is the content that it has when no campaign wins."""
+    """A named place in the site's pages.
+
+    `default` is the content that it has when no campaign wins. It shows the `best` campaign by value, or else
+    the first by priority.
+    """
 
     name: str
     default: str
+    best: bool
     path: str
     line: int
 
@@ -48,6 +53,11 @@ class Site:
     blocks: tuple[str, ...] = ()
     redirect_hosts: tuple[str, ...] = ()
     events: tuple[str, ...] | None = None
+
+    @property
+    def best(self) -> frozenset[str]:
+        """The placements that show the best by value."""
+        return frozenset(place.name for place in self.places if place.best)
 
     @property
     def defaults(self) -> dict[str, str]:
@@ -214,6 +224,17 @@ class Holdout:
 
 
 @dataclass(frozen=True)
+class Worth:
+    """What a campaign is worth: `base`, and for each attribute its value times a weight, in thousandths."""
+
+    base: int = 0
+    terms: tuple[tuple[str, int], ...] = ()
+
+
+WORTHLESS: Final = Worth()
+
+
+@dataclass(frozen=True)
 class Campaign:
     """Who sees what where; the condition joins audience and schedule.
 
@@ -221,8 +242,9 @@ class Campaign:
     groups that it names are in `groups`. `audience` is the name of an audience, or empty; `whom` is its
     condition, or one of the campaign's own.
 
-    Shows what a `Show` does, or what `experiment` or `bandit` says. Of the campaigns of one group
-    `exclusive` a page has one. `caps` are what is counted for its condition.
+    Shows what a `Show` does, or what `experiment` or `bandit` says. `worth` counts where a placement shows
+    the best; `valued`: it was given. Of the campaigns of one group `exclusive` a page has one. `caps` are
+    what is counted for its condition.
     """
 
     id: str
@@ -247,6 +269,8 @@ class Campaign:
     layout: str = ""
     redirect: str = ""
     caps: tuple[Cap, ...] = ()
+    worth: Worth = WORTHLESS
+    valued: bool = False
 
     def meets(self, attributes: Mapping[str, Any]) -> bool:
         """Whether its audience and schedule hold, by the plain evaluator and the clock on a wall."""

@@ -41,7 +41,9 @@ def considered(race: Race, placement: str, killed: tuple[str, ...]) -> Iterator[
             fate = _fate(race, campaign, placement, matched[campaign.id])
         else:
             fate = _why_not(campaign, asked, race, killed)
-        yield f"{campaign.id}, priority {campaign.priority}: {fate}"
+        value = race.value(matched[campaign.id], placement) if campaign.id in matched else ""
+        worth = f", value {value}" if value else ""
+        yield f"{campaign.id}, priority {campaign.priority}{worth}: {fate}"
     if len(own) > MAX_LINES:
         holding = max(0, len(matched) - MAX_LINES)
         yield f"and {len(own) - MAX_LINES:,} more, of which {holding:,} hold, and are weaker"

@@ -115,7 +115,22 @@ def _campaigns(before: View, after: View) -> Iterator[str]:
                 yield f"campaign {name} is now in {placement}, too: {new[name]}"
             elif old[name] != new[name]:
                 yield f"campaign {name} in {placement}: {old[name]} → {new[name]}"
-        yield from _order(placement, [n for n in old if n in new], [n for n in new if n in old])
+        if placement not in before.values and placement not in after.values:
+            yield from _order(placement, [n for n in old if n in new], [n for n in new if n in old])
+    yield from _values(before, after)
+
+
+def _values(before: View, after: View) -> Iterator[str]:
+    """Which placements show the best by value, and what campaigns are worth there."""
+    for placement in sorted(after.values.keys() - before.values.keys()):
+        yield f"{placement} shows the best campaign by value, no longer the first by priority"
+    for placement in sorted(before.values.keys() - after.values.keys()):
+        yield f"{placement} shows the first campaign by priority, no longer the best by value"
+    for placement in sorted(before.values.keys() & after.values.keys()):
+        old, new = before.values[placement], after.values[placement]
+        for name in sorted(old.keys() & new.keys()):
+            if old[name] != new[name]:
+                yield f"value of {name} in {placement}: {old[name]} → {new[name]}"
 
 
 def _order(placement: str, old: list[str], new: list[str]) -> Iterator[str]:

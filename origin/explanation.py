@@ -36,7 +36,9 @@ def explain(view: View, context: Context, decision: Decision, killed: tuple[str,
     led = redirect_of(decision) is not None
     for placement in context.placements:
         nothing = "not seen, as the visitor is led elsewhere" if led else _default(race, placement)
-        yield f"{placement}: {_what(won[placement], bandits) if placement in won else nothing}"
+        shown = _what(won[placement], bandits) if placement in won else nothing
+        by_value = "; it shows the best by value" if placement in view.chooser.bests else ""
+        yield f"{placement}: {shown}{by_value}"
         yield from (f"  {line}" for line in considered(race, placement, killed))
     yield from _standing(view.chooser, context)
     for bandit in view.chooser.bandits:

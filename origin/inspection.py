@@ -38,6 +38,8 @@ def inspect_bundle(folder: Path) -> dict[str, Any]:
         "manifests": {role: msgspec.to_builtins(m) for role, m in bundle.manifests.items()},
         "placements": _campaigns(bundle, engine),
         "experiments": _parts(engine),
+        "values": View(bundle).values,
+        "defaults": View(bundle).defaults,
         "attributes": {a.name: {"type": a.type, "source": a.source} for a in engine.schema.attributes},
         "reads": list(engine.reads),
         "recommenders": [

@@ -1,12 +1,13 @@
 """The campaigns of a bundle in one context: whose rules hold, who wins, and to what the others lose."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Final, NamedTuple
 
 from edge.decide.campaigns import EXPERIMENT, PAGE_REDIRECT, REDIRECT
 from edge.decide.choice import HELD_OUT, Settled
 from edge.decide.types import Context
 from origin.rules_view import View
+from origin.value_words import counted
 
 CAMPAIGN: Final = "campaign"
 HOLDOUT: Final = "holdout"
@@ -62,7 +63,10 @@ class Race:
         owner = self.view.campaigns.owner
         # Alternatives of a campaign are neighbours: the first that is seen is its highest bit.
         found: dict[int, int] = {}
-        for bit in bits(self._matched & mask):
+        held: Iterable[int] = bits(self._matched & mask)
+        if placement in self.view.chooser.bests:
+            held = sorted(held, key=lambda bit: self._strength(bit, placement), reverse=True)
+        for bit in held:
             found.setdefault(owner[bit], bit)
         return {self.view.campaigns.ids.text(position): bit for position, bit in found.items()}
 
@@ -71,13 +75,25 @@ class Race:
         bit = self._winners.get(placement)
         return "" if bit is None else self.view.owner(bit)
 
+    def value(self, bit: int, placement: str) -> str:
+        """The value of the campaign of this bit, in words; empty where the placement shows the first."""
+        best = self.view.chooser.bests.get(placement)
+        low, _ = self.view.campaigns.masks[placement]
+        return counted(best, bit - low, self.context.attributes) if best else ""
+
+    def _strength(self, bit: int, placement: str) -> tuple[int, int]:
+        """Of two campaigns of a placement, the one with the greater is the stronger."""
+        best = self.view.chooser.bests.get(placement)
+        low, _ = self.view.campaigns.masks[placement]
+        return best.key(bit - low, self.context.attributes) if best else (bit, 0)
+
     def lost(self, bit: int, placement: str) -> Lost:
         """To what the campaign of this bit, whose rules hold, lost the placement that it does not get."""
         campaigns, chooser = self.view.campaigns, self.view.chooser
         if self.led_by and placement != PAGE_REDIRECT:
             return Lost(LED, self.led_by)
         winner = self._winners.get(placement, -1)
-        if winner > bit:
+        if winner >= 0 and self._strength(winner, placement) > self._strength(bit, placement):
             return Lost(CAMPAIGN, self.view.owner(winner))
         for holdout in chooser.holdouts:
             if holdout.bits >> bit & 1 and f"{holdout.id}:{HELD_OUT}" in self._excluded:

@@ -17,6 +17,7 @@ from edge.decide.choice import Chooser, load_choices
 from edge.decide.page import WholePage, load_page
 from edge.decide.types import Context, Value
 from edge.rules.index import Index
+from origin.value_words import formula
 
 HEAVY: Final = frozenset({"graph", "arrays"})
 """Kinds of artifacts that are not opened here: a bundle may lack them."""
@@ -75,6 +76,17 @@ class View:
     def defaults(self) -> dict[str, str]:
         """The default content of placements, in words."""
         return {name: self.what(CONTENT, content) for name, content in self.choices.defaults.items()}
+
+    @cached_property
+    def values(self) -> dict[str, dict[str, str]]:
+        """By placement that shows the best, how the value of each campaign is counted, in words."""
+        held = self.campaigns
+        found: dict[str, dict[str, str]] = {}
+        for placement, best in self.chooser.bests.items():
+            low, mask = held.masks[placement]
+            bits = range(low, mask.bit_length())
+            found[placement] = {held.ids.text(held.owner[bit]): formula(best, bit - low) for bit in bits}
+        return found
 
     @cached_property
     def chooser(self) -> Chooser:

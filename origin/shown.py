@@ -121,6 +121,11 @@ def bundle(document: dict[str, Any], *, as_json: bool) -> None:
     for placement, campaigns in document["placements"].items():
         shown = ", ".join(campaigns[:8]) + (f", … ({len(campaigns):,})" if len(campaigns) > 8 else "")
         out.print(f"{placement}: {shown or 'no campaign'}")
+    for placement, values in document["values"].items():
+        words = ", ".join(f"{name} {value}" for name, value in list(values.items())[::-1][:8])
+        out.print(f"{placement} shows the best by value: {words}{', …' if len(values) > 8 else ''}")
+    for placement, shown in document["defaults"].items():
+        out.print(f"{placement} shows {shown} by default")
     for experiment, arms in document["experiments"].items():
         out.print(f"{experiment}: " + ", ".join(f"{name} {share:.1%}" for name, share in arms.items()))
     for recommender in document["recommenders"]:

@@ -20,6 +20,8 @@ MAX_EXPERIMENTS: Final = 4_096
 MAX_VARIATIONS: Final = 64
 MAX_BANDITS: Final = 1_024
 MAX_HOLDOUTS: Final = 64
+MAX_FORMULAS: Final = 64
+MAX_TERMS: Final = 8
 MAX_GROUPS: Final = 1_024
 MAX_LAYOUTS: Final = 4_096
 MAX_REDIRECTS: Final = 4_096
@@ -237,6 +239,26 @@ class Bandit(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     arms: tuple[BanditArm, ...]
 
 
+class Best(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A placement that shows the campaign of the highest value; see `edge.decide.best`.
+
+    A value is a base and a sum over attributes, each times a weight; bases and weights are in thousandths.
+
+    Attributes
+    ----------
+    formulas : tuple[tuple[tuple[str, int], ...], ...]
+        The different sums: attributes with their weights.
+    bases, of, ranks : tuple[int, ...]
+        Of each rule bit of the placement: the base, never lower than of the bit before; which formula;
+        and who is stronger among those of equal value.
+    """
+
+    formulas: tuple[tuple[tuple[str, int], ...], ...]
+    bases: tuple[int, ...]
+    of: tuple[int, ...]
+    ranks: tuple[int, ...]
+
+
 class Holdout(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Visitors for whom campaigns do not exist: the first `share` of all, by a hash of `seed`.
 
@@ -258,6 +280,8 @@ class Choices(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defa
         Campaigns by position, of which a page shows one: of each group the strongest first.
     defaults : dict[str, int]
         By placement, the content that it has where nothing else is shown, by position.
+    bests : dict[str, Best]
+        The placements that show the best; all others show the first by priority.
     """
 
     experiments: tuple[Experiment, ...] = ()
@@ -265,6 +289,7 @@ class Choices(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defa
     groups: tuple[tuple[int, ...], ...] = ()
     bandits: tuple[Bandit, ...] = ()
     defaults: dict[str, int] = {}
+    bests: dict[str, Best] = {}
 
 
 class Layout(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):

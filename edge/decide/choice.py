@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from edge.bundle import format as fmt
 from edge.bundle.reader import Bundle
 from edge.decide.bandit import OWN, Arm, Bandit, Weights
+from edge.decide.best import Best
 from edge.decide.campaigns import BANDIT, EXPERIMENT, RECOMMENDER, Campaigns
 from edge.decide.choice_check import check_choices
 from edge.decide.types import Assigned, Context
@@ -143,7 +144,9 @@ class Chooser:
     special : bytes
         By rule bit, 1 where one of them has a say; other winners need none of this.
     reads : tuple[str, ...]
-        The attributes that are hashed.
+        The attributes that are hashed, or that values count by.
+    bests : dict[str, Best]
+        The placements that show the best by value.
     divides : bool
         Whether visitors are divided, by the context's unit or by an attribute, or testers may demand an arm.
 
@@ -177,9 +180,10 @@ class Chooser:
             for number, group in enumerate(document.groups)
             for rank, campaign in enumerate(group)
         }
+        self.bests = {name: Best(best) for name, best in document.bests.items()}
         self.special = self._special(tested | (actions == BANDIT))
-        hashed = {experiment.hash for experiment in self.experiments}
-        self.reads = tuple(sorted(hashed - {VISITOR_ID}))
+        read = {experiment.hash for experiment in self.experiments} - {VISITOR_ID}
+        self.reads = tuple(sorted(read.union(*(best.reads for best in self.bests.values()))))
         self.divides = bool(self.experiments or self.holdouts or self.bandits)
 
     def bits_of(self, campaigns: Iterable[int]) -> int:
@@ -195,7 +199,9 @@ class Chooser:
 
     def _special(self, drawn: NDArray[np.bool_]) -> bytes:
         mask = 0
-        for bits in (*[holdout.bits for holdout in self.holdouts], *self.groups):
+        # Without a value that depends on the context, the highest bit is the best.
+        moving = [self.campaigns.masks[name][1] for name, best in self.bests.items() if best.moves]
+        for bits in (*[holdout.bits for holdout in self.holdouts], *self.groups, *moving):
             mask |= bits
         size = self.campaigns.size
         packed = np.frombuffer(mask.to_bytes(size // 8 + 1, "little"), np.uint8)
@@ -248,12 +254,19 @@ class _Page:
         masks = self.chooser.campaigns.masks
         for placement in self.context.placements:
             low, mask = masks.get(placement, (0, 0))
-            bit = (self.alive & mask).bit_length() - 1
+            bit = self._strongest(placement, low, mask)
             while bit >= low and not self._stays(bit):
-                bit = (self.alive & mask).bit_length() - 1
+                bit = self._strongest(placement, low, mask)
             if bit >= low:
                 heads.append((placement, bit))
         return heads
+
+    def _strongest(self, placement: str, low: int, mask: int) -> int:
+        """The first of a placement, or its best; less than `low` where there is none."""
+        best = self.chooser.bests.get(placement)
+        if best is None:
+            return (self.alive & mask).bit_length() - 1
+        return low + best.pick((self.alive & mask) >> low, self.context.attributes)
 
     def _stays(self, bit: int) -> bool:
         """Whether this visitor may have the campaign; if not, all that goes with it is gone from `alive`."""

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 
 from edge.bundle import format as fmt
 from edge.decide.campaigns import Campaigns, fits
@@ -29,6 +30,8 @@ def check_choices(document: fmt.Choices, campaigns: Campaigns, shown: Sequence[i
         _check_bandit(bandit, shown)
     for name, content in document.defaults.items():
         _demand(name in campaigns.masks and 0 <= content < shown[0], f"{name!r} has no such default")
+    for name, best in document.bests.items():
+        _check_best(name, best, campaigns)
     known = range(len(campaigns.ids))
     for holdout in document.holdouts:
         _demand(0 <= holdout.share <= 1, f"holdout {holdout.id!r} has share {holdout.share}")
@@ -56,6 +59,17 @@ def _check_bandit(bandit: fmt.Bandit, shown: Sequence[int]) -> None:
     for arm in bandit.arms:
         _demand(0 <= arm.weight < math.inf, f"{name!r} has weight {arm.weight}")
         _check_shows(name, arm.shows, shown)
+
+
+def _check_best(name: str, best: fmt.Best, campaigns: Campaigns) -> None:
+    low, mask = campaigns.masks.get(name, (0, 0))
+    size = mask.bit_length() - low if mask else 0
+    whole = len(best.bases) == len(best.of) == len(best.ranks) == size and name in campaigns.masks
+    _demand(whole, f"{name!r} does not have a value for each campaign")
+    _demand(0 < len(best.formulas) <= fmt.MAX_FORMULAS or not size, f"{name!r} has no fit formulas")
+    _demand(all(len(terms) <= fmt.MAX_TERMS for terms in best.formulas), f"{name!r} has a long formula")
+    _demand(all(0 <= number < len(best.formulas) for number in best.of), f"{name!r} lacks a formula")
+    _demand(all(a <= b for a, b in pairwise(best.bases)), f"{name!r} has values out of order")
 
 
 def _check_shows(name: str, shows: Mapping[str, tuple[int, int]], shown: Sequence[int]) -> None:

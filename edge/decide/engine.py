@@ -81,11 +81,7 @@ class Engine:
         )
         shown = (len(self._content_ids), len(self.schema.recommenders), 0, 0, *self.page.counts)
         self.chooser = Chooser(choices, self._campaigns, shown) if choices else None
-        defaults = choices.defaults if choices else {}
-        self._defaults = {
-            name: Slot(name, DEFAULT, content=self._content_ids[content].decode())
-            for name, content in defaults.items()
-        }
+        self._defaults = self._slots_of(choices.defaults) if choices else {}
         self._special = self.chooser.special if self.chooser else None
         if self._campaigns.size != self._index.size:
             raise BundleError("arrays", "index and campaigns differ in size")
@@ -114,9 +110,8 @@ class Engine:
         if holes:
             self.reads = tuple(sorted({*self.reads, *holes.reads}))
         self.divides = self.chooser is not None and self.chooser.divides
-        self._everyone = self._index.everyone
+        self._everyone = self._alive = self._index.everyone
         self._killed: tuple[str, ...] = ()
-        self._alive = self._everyone
         self._previous = {}
 
     @classmethod
@@ -217,6 +212,11 @@ class Engine:
         if settled is None:
             return Decision(self._slots(winners, lists, {}))
         return Decision(self._slots(winners, lists, settled.arms), settled.excluded, settled.assigned)
+
+    def _slots_of(self, defaults: Mapping[str, int]) -> dict[str, Slot]:
+        """The slot of each placement that has a default content."""
+        ids = self._content_ids
+        return {name: Slot(name, DEFAULT, content=ids[at].decode()) for name, at in defaults.items()}
 
     def _with_defaults(self, decision: Decision, context: Context) -> Decision:
         """The decision with the default contents of those placements that have no slot."""

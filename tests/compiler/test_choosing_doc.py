@@ -28,7 +28,9 @@ def example(folder: Path, text: str) -> Workspace:
     """The small workspace with an example's rules in the place of its own."""
     bare: Mapping[str, str | None] = {"rules/campaigns.yaml": None, "rules/audiences.yaml": None}
     placements, rules = text, ""
-    if not text.startswith("placements:"):
+    if "value:" in text:
+        placements, rules = next(part for part in EXAMPLES if "choose: best" in part), text
+    elif not text.startswith("placements:"):
         placements, rules = "placements: [hero, recommended, trending]\n", text
     site = FILES["site.yaml"].replace("placements: [hero, recommended, trending]\n", placements)
     changes = {**bare, **TEXTS, "site.yaml": site, "rules/example.yaml": rules or "campaigns: []\n"}
@@ -66,6 +68,13 @@ CLAIMS: Mapping[str, Callable[[Engine], bool]] = {
     "id: for-phones": lambda e: (
         seen(e) == {"hero": "warm"} and seen(e, device_type="mobile") == {"hero": "cool"}
     ),
+    "choose: best": lambda e: seen(e) == {},
+    "id: usual, placement: hero, value": lambda e: (
+        seen(e) == {"hero": "app"}
+        and seen(e, behaviour_dramas=2) == {"hero": "warm"}
+        and seen(e, behaviour_crime=3) == seen(e, behaviour_crime=3, behaviour_dramas=3) == {"hero": "cool"}
+        and seen(e, behaviour_crime=3, visitor_new=True) == {"hero": "app"}
+    ),
     "{name: hero, default: cool}": lambda e: seen(e) == {"hero": "cool"},
     "id: greeting": lambda e: near(shares(e, SEEDS), {"['warm']": 0.7, "['cool']": 0.2, "['quiet']": 0.1}),
     "id: twice": lambda e: near(
@@ -83,7 +92,7 @@ def test_each_example_does_what_the_page_says(text: str, tmp_path: Path) -> None
     workspace = example(tmp_path, text)
     assert [problem for problem in workspace.warnings if problem.path.startswith("rules/")] == []
     engine, walk = load(workspace, tmp_path), Walk(workspace)
-    (claim,) = [claim for name, claim in CLAIMS.items() if f"{name}\n" in text or f"{name}," in text]
+    (claim,) = [claim for name, claim in CLAIMS.items() if re.search(rf"{re.escape(name)}[\n,:}}]", text)]
     assert claim(engine)
     for asked in (*SEEDS[:50], *VISITORS[:50]):
         won = walk.won({}, asked.unit, asked.seed)

@@ -97,6 +97,11 @@ audiences:
 """
 """What the small workspace has no need of, with keys of its own."""
 
+VALUED = """\
+campaigns:
+  - {id: dear, placement: hero, value: {base: 1, plus: {visitor.visits: 2}}, show: {content: app}}
+"""
+
 GROUPED = {"rules/groups.yaml": "groups: {dach: [AT]}\naudiences: {near: {geo.country: {$inGroup: dach}}}\n"}
 
 
@@ -109,10 +114,11 @@ def test_the_keys_are_those_that_the_readers_ask_for(tmp_path: Path, monkeypatch
         return node(self, key, required=required)
 
     monkeypatch.setattr(Fields, "node", note)
-    site = str(EXPERIMENTS["site.yaml"]).replace("[hero,", "[{name: hero, default: app},") + MORE
+    hero = "{name: hero, choose: best, default: app}"
+    site = str(EXPERIMENTS["site.yaml"]).replace("[hero,", f"[{hero},") + MORE
     site += ACTIONS["site.yaml"].removeprefix(FILES["site.yaml"]).partition("holdouts")[0]
-    page = {"rules/page.yaml": ACTIONS["rules/page.yaml"]}
-    changes = {**EXPERIMENTS, **BANDITS, **WEEKENDS, **CAPPED, **GROUPED, **page, "site.yaml": site}
+    more = {"rules/page.yaml": ACTIONS["rules/page.yaml"], "rules/worth.yaml": VALUED}
+    changes = {**EXPERIMENTS, **BANDITS, **WEEKENDS, **CAPPED, **GROUPED, **more, "site.yaml": site}
     assert read_workspace(make_workspace(tmp_path, changes)).campaigns
     # A campaign reads `show` by its keys before it asks for them.
     described = {name: set(_keys(schema)) for name, schema in SCHEMAS.items()}
