@@ -42,14 +42,17 @@ def _placement(node: Node, fields: Fields, problems: Problems) -> Placement | No
         name, default, best, line = node.value, "", False, node.line
     elif isinstance(node.value, dict):
         inner = Fields(node, fields.path, "a placement", problems)
-        name, default = inner.text("name", required=True) or "", inner.text("default") or ""
+        given, default = inner.text("name", required=True), inner.text("default") or ""
         line, best = inner.line_of("default"), _is_best(inner)
         inner.close()
+        if given is None:
+            return None
+        name = given
     else:
         hint = "it takes a name, or {name: NAME, choose: best, default: CONTENT}"
         fields.error(node.line, "wrong-type", f"has {node.kind()} among 'placements'", hint)
         return None
-    if not name or not check_id(name, "a placement", (fields.path, node.line), problems):
+    if not check_id(name, "a placement", (fields.path, node.line), problems):
         return None
     return Placement(name, default, best, fields.path, line)
 

@@ -159,6 +159,7 @@ CASES: Mapping[str, tuple[Changes, tuple[str, int, str]]] = {
     "no placements": (_site("placements: [hero, recommended, trending]\n", ""), ("site.yaml", 1, "missing-key")),
     "placement twice": (_site("[hero,", "[hero, hero,"), ("site.yaml", 2, "duplicate-id")),
     "bad placement": (_site("[hero,", "[Hero!, hero,"), ("site.yaml", 2, "bad-id")),
+    "placement of no name": (_site("[hero,", '["", hero,'), ("site.yaml", 2, "bad-id")),
     "placement is a list": (_site("[hero,", "[[hero],"), ("site.yaml", 2, "wrong-type")),
     "placement without a name": (_site("[hero,", "[{default: app}, hero,"), ("site.yaml", 2, "missing-key")),
     "placement with a wish": (_site("[hero,", "[{name: hero, wish: 1},"), ("site.yaml", 2, "unknown-key")),
