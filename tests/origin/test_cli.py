@@ -12,10 +12,12 @@ import pytest
 from edge.decide.types import Context, DecisionRecord, Event
 from edge.events import spool
 from edge.keys import load_credential, load_keys
+from edge.worker.beside import _slots
 from origin import cli
+from origin.inspection import slot_document
 from origin.replay import load_engine
 from tests.origin.world import Keys
-from tests.workspaces.make import make_workspace
+from tests.workspaces.make import EXPERIMENTS, make_bundle, make_workspace
 
 Run = Callable[..., tuple[int, str, str]]
 
@@ -164,6 +166,23 @@ def test_decide_shows_the_slots(run: Run, bundle: Path, tmp_path: Path) -> None:
     context.write_text("{}")
     slots = json.loads(run("decide", bundle, "--context", context)[1])["slots"]
     assert [slot.get("recommender", "") for slot in slots] == ["", "taste", "popular"]
+
+
+def test_decisions_are_told_in_the_words_of_the_edge(tmp_path: Path) -> None:
+    rules = "campaigns: [{id: moved, audience: {geo.country: FR}, show: {redirect: /fr}}]\n"
+    engine = load_engine(make_bundle(tmp_path, {**EXPERIMENTS, "rules/moved.yaml": rules}))
+    places, seen = engine.schema.placements, set()
+    for country, device in (("DE", "mobile"), ("FR", "mobile"), ("US", "mobile"), ("US", "desktop")):
+        attributes = {"geo.country": country, "device.type": device}
+        context = Context(0, 0, "full", attributes, ("alien",), places, f"{7:032x}")
+        decision = engine.decide(context)
+        for slot, told in zip(decision.slots, _slots(engine, decision, attributes), strict=True):
+            document = slot_document(slot)
+            common = document.keys() & told.keys()
+            assert {name: document[name] for name in common} == {name: told[name] for name in common}
+            assert document.keys() - told.keys() <= {"card"}
+            seen |= common
+    assert seen >= {"placement", "campaign", "content", "recommender", "items", "redirect", "variation"}
 
 
 def test_a_misspelt_killed_campaign_is_named(run: Run, bundle: Path, tmp_path: Path) -> None:
