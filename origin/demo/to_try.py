@@ -2,7 +2,6 @@
 
 import os
 import shlex
-import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -116,9 +115,8 @@ def _locust(pop: Pop) -> str:
 
 
 def _shown_program(name: str) -> str:
-    """How to call one of our programs from here."""
-    path = program(name)
-    return name if shutil.which(name) == path else shlex.quote(_near(Path(path)))
+    """How to call one of our programs from this folder; the other terminal's PATH may lack it."""
+    return shlex.quote(_near(Path(program(name))))
 
 
 def _near(path: Path) -> str:

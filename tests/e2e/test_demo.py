@@ -21,7 +21,15 @@ END_TIMEOUT_S = 20
 
 
 def _environment() -> dict[str, str]:
-    return {name: value for name, value in os.environ.items() if not name.startswith("NEARSIDE_")}
+    """Of a terminal in which the virtual environment is active."""
+    given = {name: value for name, value in os.environ.items() if not name.startswith("NEARSIDE_")}
+    return {**given, "PATH": f"{NEARSIDE.parent}{os.pathsep}{given.get('PATH', os.defpath)}"}
+
+
+def _other_terminal() -> dict[str, str]:
+    """Of a terminal in which it is not."""
+    tools = {str(Path(found).parent) for tool in ("bash", "curl") if (found := shutil.which(tool))}
+    return {**_environment(), "PATH": os.pathsep.join([*sorted(tools), os.defpath])}
 
 
 def test_the_demo_runs_to_its_end_and_all_of_it_holds(tmp_path: Path) -> None:
@@ -81,6 +89,7 @@ def _try(command: str, shows: str, folder: Path) -> None:
         done = subprocess.run(
             ["bash", "-o", "pipefail", "-c", command],
             cwd=folder,
+            env=_other_terminal(),
             capture_output=True,
             text=True,
             timeout=TRY_TIMEOUT_S,
