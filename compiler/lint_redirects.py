@@ -1,13 +1,12 @@
 """Doubts about redirects: those that could lead in circles, or to what is not there."""
 
-from collections.abc import Iterator
 from typing import Final
 from urllib.parse import unquote, urlsplit
 
 from compiler.golden import meet
 from compiler.normalize import Clause
 from compiler.problems import Problems, nearest
-from compiler.types import Campaign, Workspace
+from compiler.types import Bandit, Campaign, Experiment, Workspace
 from edge.decide.page import plain_path
 
 URL_PATH: Final = "url.path"
@@ -17,11 +16,17 @@ OF_A_LINK: Final = ("url.", "utm.", "referrer.")
 
 def note_circles(workspace: Workspace, problems: Problems) -> None:
     """Warn of redirects that hold where they lead, or only where others lead, and of unknown items."""
-    led = [(campaign, list(_paths_led_to(campaign, workspace))) for campaign in workspace.campaigns]
+    tested: list[Experiment | Bandit] = [*workspace.experiments, *workspace.bandits]
+    urls = {part.id: _urls(part) for part in tested}
+    led = [
+        (campaign, _paths(urls.get(campaign.experiment or campaign.bandit, {campaign.redirect})))
+        for campaign in workspace.campaigns
+    ]
+    items = frozenset(item.id for item in workspace.catalog.items)
     everywhere = {plain_path(path) for _, paths in led for path in paths}
     for campaign, paths in led:
         for path in paths:
-            _note_item(campaign, path, workspace, problems)
+            _note_item(campaign, path, (workspace.site.item_path, items), problems)
         why = next(filter(None, (_holds_at(campaign, path, workspace) for path in paths)), "")
         hint = f"say by {URL_PATH} which pages it is about"
         left = _left(campaign)
@@ -33,11 +38,15 @@ def note_circles(workspace: Workspace, problems: Problems) -> None:
             problems.warn(campaign.path, campaign.line, "redirect-loop", message, hint)
 
 
-def _paths_led_to(campaign: Campaign, workspace: Workspace) -> Iterator[str]:
+def _urls(part: Experiment | Bandit) -> set[str]:
+    """Where its variations or arms lead."""
+    parts = part.variations if isinstance(part, Experiment) else part.arms
+    return {show.redirect for one in parts for show in one.shows.values()}
+
+
+def _paths(urls: set[str]) -> list[str]:
     """Those of the site itself."""
-    for url in sorted({show.redirect for show in workspace.shown_by(campaign)} - {""}):
-        if url.startswith("/"):
-            yield unquote(urlsplit(url).path)
+    return [unquote(urlsplit(url).path) for url in sorted(urls) if url.startswith("/")]
 
 
 def _holds_at(campaign: Campaign, path: str, workspace: Workspace) -> str:
@@ -67,12 +76,11 @@ def _left(campaign: Campaign) -> set[str]:
     return found
 
 
-def _note_item(campaign: Campaign, path: str, workspace: Workspace, problems: Problems) -> None:
-    before, hole, after = workspace.site.item_path.partition("{item}")
+def _note_item(campaign: Campaign, path: str, known: tuple[str, frozenset[str]], problems: Problems) -> None:
+    before, hole, after = known[0].partition("{item}")
     if not hole or not path.startswith(before) or not path.endswith(after):
         return
     item = path[len(before) : len(path) - len(after)]
-    items = {item.id for item in workspace.catalog.items}
-    if "/" not in item and item not in items:
+    if "/" not in item and item not in known[1]:
         message = f"campaign {campaign.id!r} leads to the item {item!r}, which the catalog lacks"
-        problems.warn(campaign.path, campaign.line, "redirect-nowhere", message, nearest(item, items))
+        problems.warn(campaign.path, campaign.line, "redirect-nowhere", message, nearest(item, known[1]))

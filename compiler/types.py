@@ -365,16 +365,6 @@ class Workspace:
         used = {placement for campaign in self.campaigns for placement in campaign.placements}
         return (*self.site.placements, *(name for name in WHOLE_PAGE if name in used))
 
-    def shown_by(self, campaign: Campaign) -> set[Show]:
-        """All that a campaign may show."""
-        if not campaign.experiment and not campaign.bandit:
-            return {campaign.show}
-        parts: list[Variation | Arm] = [
-            v for e in self.experiments if e.id == campaign.experiment for v in e.variations
-        ]
-        parts += [arm for bandit in self.bandits if bandit.id == campaign.bandit for arm in bandit.arms]
-        return {show for part in parts for show in part.shows.values()}
-
     def shows(self) -> set[Show]:
         """All that may be shown: by campaigns, their experiments and bandits, and where none wins."""
         tested = {campaign.experiment for campaign in self.campaigns}

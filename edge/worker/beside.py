@@ -213,13 +213,14 @@ def _slots(engine: Engine, decision: Decision, attributes: Mapping[str, Value]) 
             "campaign": slot.policy,
             "propensity": slot.propensity,
             **({"experiment": slot.experiment, "variation": slot.variation} if slot.experiment else {}),
-            **_shown(engine, slot, attributes),
+            **what_is_shown(engine, slot, attributes),
         }
         for slot in decision.slots
     ]
 
 
-def _shown(engine: Engine, slot: Slot, attributes: Mapping[str, Value]) -> dict[str, object]:
+def what_is_shown(engine: Engine, slot: Slot, attributes: Mapping[str, Value]) -> dict[str, object]:
+    """What a slot shows, for an application: by its names, and rendered where it has a place in a page."""
     if is_whole_page(slot):
         layout = engine.page.layouts.get(slot.content)
         detail = {"blocks": blocks_of(layout)} if layout is not None else {}

@@ -11,11 +11,12 @@ from starlette.requests import Request as HttpRequest
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from edge.decide.campaigns import PAGE_REDIRECT
 from edge.decide.engine import EmptyEngine, Engine
 from edge.decide.types import Context, Decision, Slot
 from edge.errors import GivenError
 from edge.worker.active import Active, Holder
-from edge.worker.beside import MAX_DECIDE_BYTES, Ask, api_record, asked_context, read_json
+from edge.worker.beside import MAX_DECIDE_BYTES, Ask, api_record, asked_context, read_json, what_is_shown
 from edge.worker.personalize import SEED_MASK, Desk, commit
 
 PATH: Final = "/ofrep/v1/evaluate/flags"
@@ -100,7 +101,12 @@ def _keys(active: Active) -> list[str]:
     """All flags; of a placement and an experiment of one name, the placement."""
     engine = active.engine
     experiments = engine.chooser.experiments if isinstance(engine, Engine) and engine.chooser else ()
-    return list(dict.fromkeys([*engine.schema.placements, *[experiment.id for experiment in experiments]]))
+    return list(dict.fromkeys([*_placements(active), *[experiment.id for experiment in experiments]]))
+
+
+def _placements(active: Active) -> tuple[str, ...]:
+    """The placements that are flags: who asks for flags is on no page that could lead elsewhere."""
+    return tuple([name for name in active.engine.schema.placements if name != PAGE_REDIRECT])
 
 
 def _asked(body: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -130,7 +136,7 @@ def _context(asked: Mapping[str, Any], active: Active) -> Context:
         raise GivenError("context", f"{TIER!r} must be a text")
     declared = {attribute.name for attribute in schema.attributes}
     attributes = {name: value for name, value in stated.items() if name in declared}
-    ask = Ask(schema.placements, attributes=attributes, body=dict(asked), history=tuple(history), tier=tier)
+    ask = Ask(_placements(active), attributes=attributes, body=dict(asked), history=tuple(history), tier=tier)
     context = asked_context(ask, active)
     if tier != "full":
         return context
@@ -195,10 +201,5 @@ def _placement(key: str, slot: Slot | None, context: Context, engine: Engine | E
     flag = {"key": key, "reason": "SPLIT" if slot.experiment else "TARGETING_MATCH", "variant": variant}
     if not slot.fills:
         return flag
-    shown: dict[str, Any] = {
-        "campaign": slot.policy,
-        "html": engine.render(slot, context.attributes).decode(),
-    }
-    if slot.content:
-        return {**flag, "value": {**shown, "content": slot.content}}
-    return {**flag, "value": {**shown, "recommender": slot.candidates, "items": slot.items}}
+    shown = what_is_shown(engine, slot, context.attributes)
+    return {**flag, "value": {"campaign": slot.policy, **shown}}

@@ -1,6 +1,7 @@
 """Layouts and redirects on the page path: what visitors get, what is written down, and that it replays."""
 
 import gzip
+import json
 import os
 import re
 from pathlib import Path
@@ -299,6 +300,23 @@ campaigns:
     assert b"Offers" not in answer.body
     assert "trending" not in record.context.placements
     assert replays(worker, engine)
+
+
+def test_a_layout_is_a_flag_and_a_redirect_is_none(worker: Worker) -> None:
+    body = json.dumps({"context": {"targetingKey": "x", "geo.country": "FR", "url.path": "/shop"}}).encode()
+    answer = worker.get(
+        "/ofrep/v1/evaluate/flags", {"content-length": str(len(body))}, method="POST", body=[body]
+    )
+    flags = {flag["key"]: flag.get("value") for flag in answer.json["flags"]}
+    assert flags["page.layout"] == {
+        "campaign": "no-hero",
+        "layout": "hide offers, about",
+        "blocks": {"hide": ["offers", "about"]},
+    }
+    assert flags["hero"]["content"] == "welcome"
+    assert "page.redirect" not in flags
+    record = worker.decisions()[-1]
+    assert "page.redirect" not in record.context.placements
 
 
 def test_apps_are_told_layouts_and_redirects_in_words(worker: Worker) -> None:
