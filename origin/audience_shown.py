@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from origin.audience import CAP, SCHEDULE, CampaignSize, Share, Sizes
+from origin.counted import counted
 from origin.race import CAMPAIGN, GROUP, HOLDOUT, LED, OTHER, TEST
 from origin.shown import json_document, new_table, out
 
@@ -88,14 +89,13 @@ def _lost(lost: Counter[tuple[str, str]]) -> str:
 
 
 def _sample(found: Sizes, *, log: bool) -> str:
+    visitors = counted(found.visitors, "known visitor")
     if not log:
-        return f"{found.requests:,} contexts, of {found.visitors:,} known visitors"
-    known = found.requests - found.anonymous
+        return f"{counted(found.requests, 'context')}, of {visitors}"
     times = f"{_when(found.from_ms)} to {_when(found.until_ms)} UTC"
-    return (
-        f"{found.requests:,} requests, {times}: {known:,} of {found.visitors:,} known visitors,"
-        f" {found.anonymous:,} of nobody known"
-    )
+    known = found.requests - found.anonymous
+    told = f"{known:,} of {visitors}, {found.anonymous:,} of nobody known"
+    return f"{counted(found.requests, 'request')}, {times}: {told}"
 
 
 def _legend(found: Sizes) -> str:

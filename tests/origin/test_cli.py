@@ -250,6 +250,10 @@ def test_replay_and_report_over_an_origins_lake(
         "variations": {},
     }
     assert "mobile-hero" in run("report", data)[1]
+    sizes = json.loads(run("audience", bundle, "--log", data, "--json")[1])
+    assert [sizes["sample"][name] for name in ("requests", "visitors", "anonymous")] == [1, 1, 0]
+    assert {one["id"]: one["requests"] for one in sizes["campaigns"]}["mobile-hero"] == 1
+    assert run("audience", bundle, "--log", data)[1].startswith("1 request, 2027-01-15 08:00 to ")
 
 
 def test_problems_of_a_workspace_are_lines_that_editors_know(run: Run, workspace: Path) -> None:
