@@ -65,6 +65,9 @@ class Whom:
         more = {NOW} if campaign.when else set()
         # Pages were asked about a layout or a redirect only by bundles that had one.
         more |= set(WHOLE_PAGE) & set(self.places(campaign))
+        # Where the best is shown, what others are worth decides, too.
+        bests = self._view.chooser.bests
+        more |= {name for place in self.places(campaign) if place in bests for name in bests[place].reads}
         return self._reads[self.of_campaign[position]] | more | self._hashed.get(campaign.id, frozenset())
 
 

@@ -13,7 +13,7 @@ from starlette.routing import Route
 
 from edge.decide.campaigns import PAGE_REDIRECT
 from edge.decide.engine import EmptyEngine, Engine
-from edge.decide.types import Context, Decision, Slot
+from edge.decide.types import DEFAULT, Context, Decision, Slot
 from edge.errors import GivenError
 from edge.worker.active import Active, Holder
 from edge.worker.beside import MAX_DECIDE_BYTES, Ask, api_record, asked_context, read_json, what_is_shown
@@ -198,7 +198,8 @@ def _placement(key: str, slot: Slot | None, context: Context, engine: Engine | E
     if slot is None or isinstance(engine, EmptyEngine):
         return {"key": key, "reason": "UNKNOWN"}
     variant = slot.variation or slot.content or slot.candidates
-    flag = {"key": key, "reason": "SPLIT" if slot.experiment else "TARGETING_MATCH", "variant": variant}
+    reason = "STATIC" if slot.policy == DEFAULT else "SPLIT" if slot.experiment else "TARGETING_MATCH"
+    flag = {"key": key, "reason": reason, "variant": variant}
     if not slot.fills:
         return flag
     shown = what_is_shown(engine, slot, context.attributes)

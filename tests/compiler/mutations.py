@@ -97,7 +97,9 @@ REFERENCES: Final = (
     r"campaigns\[\]\.(audience|placement)|.*show(\.\*)?\.(content|recommender|card|experiment|bandit)|fallback|recipe|front"
     r"|interactions|.*\.(timezone|days|hash|by|list|of)|placements\[\]\.default|layouts\.\*\.(order|hide)|.*\.layout(\.order)?"
 )
-CHOICES: Final = r"attributes\.\*\.type|consent\.default|behaviours\.\*\.(event|measure)"
+CHOICES: Final = (
+    r"attributes\.\*\.type|consent\.default|behaviours\.\*\.(event|measure)|placements\[\]\.choose"
+)
 IDS: Final = r"site|(campaigns|experiments|holdouts|bandits)\[\]\.id|experiments\[\]\.variations\[\]\.key|bandits\[\]\.arms\[\]\.key|campaigns\[\]\.(programme|exclusive)"
 BAD_IDS: Final = ("Big", '"a b"', '"-a"', "a" * 65, '""', "a/b")
 UNIQUE: Final = r"(campaigns|experiments|holdouts|bandits)\[\]\.id|bandits\[\]\.arms\[\]\.key|experiments\[\]\.variations\[\]\.key"
@@ -118,6 +120,7 @@ BAD_VALUES: Final[Mapping[str, Sequence[str]]] = {
     r".*\.hashVersion": ("3", "0"),
     r".*\.sticky": ("0", "-1"),
     r".*\.floor": ("0", "0.9"),
+    r"campaigns\[\]\.value(\.base|\.plus\..*)?": ("10000000", "0.00001"),
     r"layouts\.\*\.swap": ("[[offers]]", "[offers, news]", "[[offers, offers]]", "[[offers, gone]]"),
     r"redirects\.hosts": ('["https://shop.example.com"]', '["a b"]'),
     r".*namespace\.range": ("[0.5, 0.2]", "[0]", "0.5", "[0, 2]"),
@@ -149,6 +152,8 @@ BAD_TYPES: Final[Mapping[str, Sequence[str]]] = {
         "some",
         "",
     ),
+    r"campaigns\[\]\.value(\.base|\.plus\..*)?": ("high", "[1]", "true", '"7"'),
+    r"campaigns\[\]\.value\.plus": ("7", "[visitor.visits]"),
     r"campaigns|experiments|holdouts|bandits|.*\.(weekly|variations|arms)": ("7", "{a: 1}", "some", ""),
     r".*\.(show|audience)": ("7", "[a]", "true"),
     r"attributes\.\*": ("string", "[string]", ""),

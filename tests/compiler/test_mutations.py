@@ -23,6 +23,7 @@ EVERY_KEY: Mapping[str, str] = {
 site: films
 placements:
   - name: hero
+    choose: best
     default: welcome
   - recommended
   - trending
@@ -100,12 +101,16 @@ campaigns:
     priority: 3
     programme: spring
     exclusive: loud
+    value:
+      base: 2
+      plus: {visitor.visits: 0.5, visitor.new: -1}
     show:
       content: welcome
   - id: alpine-summer
     audience: alpine
     placement: [hero, trending]
     priority: 20
+    value: 1.5
     schedule:
       start: "2026-06-01T00:00:00+02:00"
       end: "2026-09-01T00:00:00+02:00"

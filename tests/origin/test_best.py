@@ -12,6 +12,8 @@ from origin.commands import app
 from origin.diff import diff
 from origin.inspection import inspect_bundle
 from origin.replay import load_engine, replay
+from origin.rules_view import View
+from origin.whom import Whom
 from tests.workspaces.make import FILES, make_bundle
 
 SITE = FILES["site.yaml"].replace("[hero,", "[{name: hero, choose: best, default: app},")
@@ -85,6 +87,14 @@ def test_changes_are_told(bundle: Path, tmp_path: Path) -> None:
         "hero shows the best campaign by value, no longer the first by priority"
     ]
     assert found.changed_contexts > 0
+
+
+def test_who_asks_how_many_is_told_that_values_are_read(bundle: Path) -> None:
+    view = View(open_bundle(bundle, "films"))
+    assert view.written is not None
+    whom = Whom(view)
+    reads = {c.id: whom.reads_of_campaign(n) for n, c in enumerate(view.written.campaigns)}
+    assert reads["steady"] == {"visitor.visits", "visitor.new"}
 
 
 def test_a_log_is_replayed(bundle: Path) -> None:

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -244,3 +245,12 @@ def test_a_client_from_the_registry(tmp_path: Path, bundle: Path) -> None:
         assert client.get_string_value("nothing", "mine", EvaluationContext("somebody")) == "mine"
         api.shutdown()
     assert any((tmp_path / "state/spool").iterdir())
+
+
+def test_a_default_is_a_flag_that_is_always_there(tmp_path: Path) -> None:
+    site = EXPERIMENTS["site.yaml"].replace("trending]", "{name: trending, default: app}]")
+    folder = make_bundle(tmp_path / "made", {**EXPERIMENTS, "site.yaml": site})
+    worker = Worker(tmp_path, Engine.load(open_bundle(folder, SITE)))
+    worker.holder.active = replace(worker.holder.active, killed=("popular",))
+    flag = ask(worker, "trending").json
+    assert (flag["reason"], flag["variant"], flag["value"]["campaign"]) == ("STATIC", "app", "$default")
