@@ -71,6 +71,7 @@ def _read(name: str, fields: Fields, path: str, kinds: Sequence[str]) -> Behavio
     if event == "page" and where is not None:
         fields.error(where.line, "bad-value", "has 'where'", "that is for events of items")
         where = None
+    fields.node("purposes")  # is read with the consent policy
     lines = {"where": where.line if where else 0, "of": fields.line_of("of")}
     fields.close()
     written = where.plain() if where else {}

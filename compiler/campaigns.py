@@ -9,6 +9,7 @@ from compiler.bandits import BanditReader, check_bandits
 from compiler.best import check_values, read_worth
 from compiler.caps import read_caps
 from compiler.conditions import Condition, ConditionError, parse
+from compiler.consent import ASKED, read_names
 from compiler.experiments import ExperimentReader, check_experiments, where
 from compiler.fields import Fields, check_id
 from compiler.groups import Groups
@@ -229,6 +230,11 @@ class _Reader:
         if schedule.written:
             written = {"$and": [whom, schedule.written]}
             condition = condition.both(schedule.condition)
+        purposes = read_names(fields, "purposes", self._site.consent.known)
+        if purposes:
+            granted = {ASKED + name: True for name in purposes}
+            written = {"$and": [written, granted]}
+            condition = condition.both(parse(granted, self._types))
         capped = read_caps(fields, id_ or "", self._problems)
         if capped.caps:
             written = {"$and": [written, capped.written]}
@@ -270,6 +276,7 @@ class _Reader:
             caps=capped.caps,
             worth=worth or WORTHLESS,
             valued=worth is not None,
+            purposes=purposes,
         )
 
     def check_page_actions(self) -> None:

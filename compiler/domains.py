@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Final
 
+from compiler.consent import ASKED
 from compiler.constraint import INFINITY, Constraint, normal
 from compiler.fields import Fields
 from compiler.problems import Problems
@@ -39,7 +40,7 @@ ALWAYS_THERE: Final = ("consent.tier", "device.type", "time.date", "time.hour", 
 
 def domain(name: str, values: Values) -> Constraint | None:
     """What holds for the attribute in any request; None where nothing is known."""
-    absent = name not in ALWAYS_THERE
+    absent = name not in ALWAYS_THERE and not name.startswith(ASKED)
     if name in values:
         return Constraint(frozenset(values[name]), absent=absent)
     if name in _BOUNDS:

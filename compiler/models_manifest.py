@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 import msgspec
+from msgspec.structs import replace
 
 from compiler.draft import Draft, interface
 from compiler.golden import golden_lists
@@ -50,7 +51,7 @@ def draft_models(
             return draft
         draft.requires["items"] = items
         draft.put(merged.plan.graph, "graph", merged.graph)
-        draft.put("plan", "plan", fmt.encode(merged.plan))
+        draft.put("plan", "plan", fmt.encode(_with_purposes(merged.plan, workspace)))
         for name, arrays in merged.arrays.items():
             draft.put(name, "arrays", pack(arrays))
         for plan in merged.plan.recommenders:
@@ -58,6 +59,13 @@ def draft_models(
         golden = golden_lists(trained, specs, workspace.catalog, merged.plan.max_history)
     draft.put("golden", "golden", msgspec.msgpack.encode(golden, order="deterministic"))
     return draft
+
+
+def _with_purposes(plan: fmt.ModelsPlan, workspace: Workspace) -> fmt.ModelsPlan:
+    """The plan with what each model needs a grant for."""
+    purposes = {model.name: model.purposes for model in workspace.models}
+    recommenders = tuple(replace(one, purposes=purposes[one.name]) for one in plan.recommenders)
+    return replace(plan, recommenders=recommenders)
 
 
 def _max_history(trained: Mapping[str, Trained], specs: Sequence[RecommenderSpec]) -> int:

@@ -41,6 +41,7 @@ CODES: Final[dict[str, str]] = {
     "redirect-nowhere": "A redirect leads to an item that the catalog lacks (warning).",
     "value": "A campaign's value is missing, or nothing asks for it (warning).",
     "past": "The time of a campaign is over (warning).",
+    "purpose": "A campaign uses an attribute for a purpose that this one may not serve.",
     "no-source": "A rule or content reads an attribute that nothing tells.",
     "untrained": "A model has not been trained.",
     "stale-model": "A model was trained on other items or settings than the workspace has.",

@@ -10,12 +10,14 @@ from compiler.best import by_value
 from compiler.caps import put_reports
 from compiler.catalog_manifest import card_interface
 from compiler.choices_artifact import Find, choices, used_bandits, used_experiments
+from compiler.consent import ASKED
 from compiler.draft import Draft
 from compiler.golden import golden_winners
 from compiler.holes import put_holes
 from compiler.index import build
 from compiler.lists import put_lists
 from compiler.page_artifact import page_actions
+from compiler.purposes import used_purposes
 from compiler.types import Campaign, Show, Workspace
 from compiler.walk import strongest_first
 from compiler.written import put_written
@@ -87,8 +89,11 @@ def _shown(show: Show) -> Shown:
 
 def _schema(workspace: Workspace, shown: tuple[Shown, ...]) -> fmt.RulesSchema:
     site, placements = workspace.site, workspace.placements
+    policy = site.consent.policy(used_purposes(workspace))
+    held = {ASKED + purpose.name for purpose in policy.purposes} if policy else set()
+    attributes = tuple(a for a in site.attributes if not a.name.startswith(ASKED) or a.name in held)
     return fmt.RulesSchema(
-        site.attributes, placements, shown, site.item_path, site.consent_cookie, site.consent_default
+        attributes, placements, shown, site.item_path, site.consent.cookie, site.consent.default, policy
     )
 
 

@@ -1,7 +1,7 @@
 """The workspace's files as JSON Schema, for editors: made from what the readers accept."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from compiler.behaviours import WINDOW
@@ -16,6 +16,7 @@ from compiler.placements import BEST, CHOOSE, FIRST, MAX_PLACEMENTS
 from compiler.redirects import HOST, MAX_HOSTS
 from compiler.schema_caps import cap_schemas
 from compiler.schema_conditions import condition_definitions
+from compiler.schema_consent import DEFINITIONS, consent_schema, purposes_schema
 from compiler.schema_experiments import bandit_schema, experiment_schema, holdout_schema
 from compiler.schema_page import layout_schema, whole_page_schemas
 from compiler.schema_schedule import schedule_schema
@@ -23,7 +24,6 @@ from compiler.site import (
     ATTRIBUTE,
     BUILT_IN,
     COMPUTED,
-    COOKIE,
     MAX_ATTRIBUTE_CHARACTERS,
     MAX_ATTRIBUTES,
     OWN_SOURCE,
@@ -35,7 +35,6 @@ from compiler.site import (
 from edge.bundle.format import MAX_TERMS
 from edge.decide.behaviours import EVENTS, MAX_BEHAVIOURS, MAX_LAST, MEASURES
 from edge.decide.caps import BUSINESS_KINDS, MAX_KINDS, SHOWN_KINDS
-from edge.decide.types import CONSENT_TIERS
 from edge.worker.place import BY_ADDRESS, FRONTS, NO_FRONT
 
 __all__ = ["schemas"]
@@ -100,14 +99,13 @@ def _site() -> Schema:
             "propertyNames": {
                 "maxLength": MAX_ATTRIBUTE_CHARACTERS,
                 "pattern": _whole(ATTRIBUTE.pattern),
-                "not": {
-                    "anyOf": [
-                        {"enum": sorted(set(BUILT_IN) - set(OWN_SOURCE))},
-                        {"pattern": rf"^({'|'.join(re.escape(name) for name in COMPUTED)})"},
-                    ]
-                },
+                "not": {"pattern": rf"^({'|'.join(re.escape(name) for name in COMPUTED)})"},
             },
-            "patternProperties": {f"^{re.escape(QUERY)}": _attribute("type")},
+            "patternProperties": {
+                f"^{re.escape(QUERY)}": _attribute("type"),
+                _one_of(set(BUILT_IN) - set(OWN_SOURCE)): _served_alone(),
+                _one_of(OWN_SOURCE): {"anyOf": [_attribute("type", "source"), _served_alone()]},
+            },
             "additionalProperties": _attribute("type", "source"),
         },
         "behaviours": _behaviours(),
@@ -159,23 +157,16 @@ def _site() -> Schema:
             ("path",),
             description="Which pages are about which item of the catalog.",
         ),
-        "consent": _mapping(
-            {
-                "cookie": _text(
-                    "The site's cookie that says what a visitor agreed to: one of the tiers.",
-                    pattern=_whole(COOKIE.pattern),
-                ),
-                "default": {"description": "The tier without that cookie.", "enum": list(CONSENT_TIERS)},
-            },
-            description="What a page may know of its visitor.",
-        ),
+        "consent": consent_schema(),
         "holdouts": {
             "description": "Visitors whom campaigns do not reach.",
             "type": "array",
             "items": holdout_schema(),
         },
     }
-    return _document("site.yaml", "What Nearside knows of the site.", _mapping(keys, ("site", "placements")))
+    about = "What Nearside knows of the site."
+    mapping = _mapping(keys, ("site", "placements"), definitions=DEFINITIONS)
+    return _document("site.yaml", about, mapping)
 
 
 def _placement() -> Schema:
@@ -208,6 +199,7 @@ def _behaviours() -> Schema:
             "maximum": MAX_LAST,
         },
         "until": _id("An event that ends what was counted: purchase."),
+        "purposes": purposes_schema("What it is counted for: nothing is where one of these is not granted."),
     }
     return {
         "description": "What visitors did in a window of time; each is an attribute behaviour.NAME.",
@@ -234,9 +226,23 @@ def _attribute(*required: str) -> Schema:
                 minItems=1,
                 maxItems=MAX_VALUES,
             ),
+            "purposes": _served(),
         },
         required,
     )
+
+
+def _one_of(names: Iterable[str]) -> str:
+    return _whole("|".join(re.escape(name) for name in sorted(names)))
+
+
+def _served_alone() -> Schema:
+    """What may be said of an attribute that is built in."""
+    return _mapping({"purposes": _served()}, ("purposes",))
+
+
+def _served() -> Schema:
+    return purposes_schema("What it may be used for: it is missing where one of these is not granted.")
 
 
 def _either_case(character: str) -> str:
@@ -279,7 +285,7 @@ def _rules() -> Schema:
             "items": holdout_schema(),
         },
     }
-    definitions = condition_definitions()
+    definitions = {**condition_definitions(), **DEFINITIONS}
     about = "Audiences, experiments and campaigns."
     return _document("rules/*.yaml", about, {**_mapping(keys), "definitions": definitions})
 
@@ -318,6 +324,7 @@ def _campaign() -> Schema:
         "programme": _id("What it is a part of. Holdouts may cover a programme."),
         "exclusive": _id("A group: of all its campaigns a page shows one, the strongest."),
         "value": _value(),
+        "purposes": purposes_schema("What it is for: only visitors who granted all of these see it."),
         "show": _show(),
     }
     alone = [{"required": [key]} for key in ("layout", "redirect", "experiment", "bandit")]
@@ -366,6 +373,7 @@ def _model(recipes: Recipes) -> Schema:
         "recipe": {"description": "How it is trained.", "enum": sorted(recipes)},
         "interactions": _text("Who did something with which item, and when; a path in the workspace."),
         "fallback": _text("The model that answers for a visitor without a history."),
+        "purposes": purposes_schema("What histories are used for: it has none where one is not granted."),
     }
     any_setting = {name: True for settings in recipes.values() for name in sorted(settings)}
     fitting = [
@@ -376,5 +384,7 @@ def _model(recipes: Recipes) -> Schema:
         for recipe, settings in sorted(recipes.items())
     ]
     about = "A recommender: a recipe, its data and its settings."
-    mapping = _mapping({**keys, **any_setting}, ("recipe", "interactions"), allOf=fitting)
+    mapping = _mapping(
+        {**keys, **any_setting}, ("recipe", "interactions"), allOf=fitting, definitions=DEFINITIONS
+    )
     return _document("models/*.yaml", about, mapping)

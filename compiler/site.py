@@ -8,6 +8,7 @@ from typing import Final
 from compiler.behaviours import attributes_of, read_behaviours
 from compiler.caps import PREFIX as CAP
 from compiler.caps import read_kinds
+from compiler.consent import COOKIE, attributes_of_consent, read_consent
 from compiler.domains import read_values
 from compiler.fields import Fields, check_id
 from compiler.holdouts import read_holdouts
@@ -19,7 +20,6 @@ from compiler.redirects import read_hosts
 from compiler.types import Site
 from compiler.yaml_lines import Node, read_yaml
 from edge.bundle import format as fmt
-from edge.decide.types import CONSENT_TIERS
 from edge.worker.place import BY_ADDRESS, FRONTS, NO_FRONT
 
 PATH: Final = "site.yaml"
@@ -68,7 +68,7 @@ GEO: Final = tuple(name for name in BUILT_IN if name.startswith("geo."))
 OWN_SOURCE: Final = tuple(name for name in BUILT_IN if name.startswith(("geo.", "utm.")))
 """Built-in attributes that a site may read from where it likes."""
 
-COMPUTED: Final = ("behaviour.", "audience.", CAP)
+COMPUTED: Final = ("behaviour.", "audience.", "consent.", CAP)
 """How the names of attributes begin that Nearside makes of what else the site says."""
 
 QUERY: Final = "url.query."
@@ -76,7 +76,6 @@ QUERY: Final = "url.query."
 
 MAX_ATTRIBUTE_CHARACTERS: Final = 128
 ATTRIBUTE: Final = re.compile(r"[a-z][a-z0-9_]*(\.[a-z0-9_]+){0,7}")
-COOKIE: Final = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,128}")
 BODY_PATH: Final = re.compile(r"[A-Za-z0-9_-]{1,64}(\.[A-Za-z0-9_-]{1,64}){0,7}")
 SOURCE: Final = re.compile(rf"(header|query|cookie):({COOKIE.pattern})|body:({BODY_PATH.pattern})")
 # Secrets of the visitor: what a rule reads is written down with every decision.
@@ -102,16 +101,17 @@ def read_site(folder: Path, problems: Problems) -> Site | None:
     attributes = _read_attributes(fields.mapping("attributes"), front, problems)
     values = read_values(fields.mapping("attributes"), PATH, problems)
     item_path = _read_item_path(fields.mapping("items"), problems)
-    cookie, default = _read_consent(fields.mapping("consent"), problems)
     holdouts = tuple(read_holdouts(fields, problems))
     blocks, hosts = read_blocks(fields, problems), read_hosts(fields, problems)
     events = read_kinds(fields, problems)
+    consent = read_consent(fields, events or (), problems)
     behaviours = read_behaviours(fields, events or (), problems)
     lists = read_lists(fields, folder, attributes, problems)
-    attributes = _sorted((*attributes, *attributes_of(behaviours), *attributes_of_lists(lists)))
+    made = (*attributes_of(behaviours), *attributes_of_lists(lists), *attributes_of_consent(consent))
+    attributes = _sorted((*attributes, *made))
     fields.close()
     return Site(
-        name, placements, attributes, item_path, cookie, default, holdouts, behaviours, lists, values, places,
+        name, placements, attributes, item_path, consent, holdouts, behaviours, lists, values, places,
         blocks=blocks, redirect_hosts=hosts, events=events,
     )  # fmt: skip
 
@@ -140,6 +140,8 @@ def _read_attributes(node: Node | None, front: str, problems: Problems) -> tuple
             message = f"{len(node.value)} attributes"
             problems.error(PATH, node.line, "too-large", message, f"at most {MAX_ATTRIBUTES}")
         for name, entry in node.value.items():
+            if name in BUILT_IN and isinstance(entry.value, dict) and entry.value.keys() == {"purposes"}:
+                continue  # what it is used for is read with the consent policy
             attribute = _read_attribute(name, entry, problems)
             if attribute is not None:
                 found[name] = attribute
@@ -151,6 +153,7 @@ def _read_attribute(name: str, node: Node, problems: Problems) -> fmt.Attribute 
     from_query = name.startswith(QUERY)
     type_, source = fields.text("type", required=True), fields.text("source", required=not from_query)
     fields.node("values")  # is read with those of built-in attributes
+    fields.node("purposes")
     if source is None and from_query:
         source = f"query:{name.removeprefix(QUERY)}"
     fields.close()
@@ -202,17 +205,3 @@ def _read_item_path(node: Node | None, problems: Problems) -> str:
     ):
         fields.error(line, "bad-value", f"has path {path!r}", "write a path like /film/{item}")
     return path
-
-
-def _read_consent(node: Node | None, problems: Problems) -> tuple[str, str]:
-    if node is None:
-        return "", "contextual"
-    fields = Fields(node, PATH, "consent", problems)
-    cookie, default = fields.text("cookie") or "", fields.text("default") or "contextual"
-    fields.close()
-    if cookie and not COOKIE.fullmatch(cookie):
-        fields.error(fields.line_of("cookie"), "bad-value", f"has cookie {cookie!r}", "write a cookie's name")
-    if default not in CONSENT_TIERS:
-        message = f"has default {default!r}"
-        fields.error(fields.line_of("default"), "bad-value", message, nearest(default, CONSENT_TIERS))
-    return cookie, default

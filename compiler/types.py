@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from compiler.conditions import Condition
+from compiler.consent import Consent
 from compiler.oracle import evaluate
 from compiler.problems import Problem
 from compiler.schedule import ALWAYS, Schedule
@@ -43,8 +44,7 @@ class Site:
     placements: tuple[str, ...]
     attributes: tuple[fmt.Attribute, ...]
     item_path: str
-    consent_cookie: str
-    consent_default: str
+    consent: Consent
     holdouts: tuple["Holdout", ...] = ()
     behaviours: tuple["BehaviourConfig", ...] = ()
     lists: tuple["IdList", ...] = ()
@@ -244,7 +244,7 @@ class Campaign:
 
     Shows what a `Show` does, or what `experiment` or `bandit` says. `worth` counts where a placement shows
     the best; `valued`: it was given. Of the campaigns of one group `exclusive` a page has one. `caps` are
-    what is counted for its condition.
+    what is counted for its condition. `purposes` are what it is for: only who granted all of them sees it.
     """
 
     id: str
@@ -271,6 +271,7 @@ class Campaign:
     caps: tuple[Cap, ...] = ()
     worth: Worth = WORTHLESS
     valued: bool = False
+    purposes: tuple[str, ...] = ()
 
     def meets(self, attributes: Mapping[str, Any]) -> bool:
         """Whether its audience and schedule hold, by the plain evaluator and the clock on a wall."""
@@ -338,6 +339,7 @@ class ModelConfig:
     settings: dict[str, Any]
     path: str
     line: int
+    purposes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from compiler.behaviours import check_behaviours
 from compiler.campaigns import Names, Rules, read_rules
 from compiler.caps import with_caps
 from compiler.catalog import read_cards, read_catalog
+from compiler.consent import Known, read_names
 from compiler.content import read_contents
 from compiler.fields import Fields, check_id
 from compiler.holes import check_holes
@@ -16,6 +17,7 @@ from compiler.lint_campaigns import note_shadowed
 from compiler.lint_redirects import note_circles
 from compiler.placements import check_defaults
 from compiler.problems import Problems, WorkspaceError, nearest
+from compiler.purposes import check_purposes
 from compiler.reads import check_sources
 from compiler.site import PATH as SITE_PATH
 from compiler.site import read_site
@@ -87,7 +89,8 @@ def read_workspace(folder: Path, check_settings: CheckSettings = _accept) -> Wor
     contents = read_contents(folder, problems)
     catalog = read_catalog(folder, problems)
     cards = read_cards(folder, catalog, problems)
-    models = _read_models(folder, check_settings, problems)
+    known = site.consent.known if site is not None else None
+    models = _read_models(folder, check_settings, known, problems)
     _check_items(folder, models, catalog, problems)
     rules = Rules((), (), (), (), {}, (), ())
     # Without the site's attributes and placements, every rule would look wrong.
@@ -117,6 +120,8 @@ def read_workspace(folder: Path, check_settings: CheckSettings = _accept) -> Wor
     _note_unused_models(shown, models, problems)
     note_shadowed(found, problems)
     note_circles(found, problems)
+    check_purposes(found, problems)
+    problems.raise_errors()
     return replace(found, warnings=problems.warnings)
 
 
@@ -138,7 +143,9 @@ def _note_strangers(folder: Path, problems: Problems) -> None:
             )
 
 
-def _read_models(folder: Path, check_settings: CheckSettings, problems: Problems) -> tuple[ModelConfig, ...]:
+def _read_models(
+    folder: Path, check_settings: CheckSettings, known: Known | None, problems: Problems
+) -> tuple[ModelConfig, ...]:
     found: dict[str, ModelConfig] = {}
     files = [f for f in sorted((folder / MODELS).glob("*")) if f.suffix in (".yaml", ".yml")]
     names = {file.stem for file in files}
@@ -147,7 +154,7 @@ def _read_models(folder: Path, check_settings: CheckSettings, problems: Problems
         if file.stem in found:
             problems.error(path, 0, "duplicate-id", f"model {file.stem!r} is also in {found[file.stem].path}")
         elif check_id(file.stem, "a model", (path, 0), problems):
-            config = _read_model(folder, path, names, check_settings, problems)
+            config = _read_model(folder, path, names, check_settings, known, problems)
             if config is not None:
                 found[file.stem] = config
     return tuple(found[name] for name in sorted(found))
@@ -161,8 +168,13 @@ def _check_items(folder: Path, models: tuple[ModelConfig, ...], catalog: Catalog
         problems.error(models[0].path, 0, "missing", "a model needs a catalog with items", hint)
 
 
-def _read_model(
-    folder: Path, path: str, names: Iterable[str], check_settings: CheckSettings, problems: Problems
+def _read_model(  # noqa: PLR0913, PLR0917 - what other files say comes in apart
+    folder: Path,
+    path: str,
+    names: Iterable[str],
+    check_settings: CheckSettings,
+    known: Known | None,
+    problems: Problems,
 ) -> ModelConfig | None:
     name = Path(path).stem
     node = read_yaml(folder, path, problems)
@@ -181,6 +193,9 @@ def _read_model(
     if interactions is not None and not is_file(folder / interactions):
         line = fields.line_of("interactions")
         fields.error(line, "missing", f"has no file {interactions!r}", "paths are relative to the workspace")
+    fields.node("purposes")
+    # Without a site that can be read there is nobody to know them.
+    purposes = read_names(fields, "purposes", known) if known is not None else ()
     settings = {key: entry.plain() for key, entry in fields.rest().items()}
     if recipe is not None:
         _check_settings(fields, recipe, settings, check_settings)
@@ -188,7 +203,8 @@ def _read_model(
         _note_misspelt(fields)
     if recipe is None or interactions is None:
         return None
-    return ModelConfig(name, recipe, folder / interactions, fallback, settings, path, node.line)
+    data = folder / interactions
+    return ModelConfig(name, recipe, data, fallback, settings, path, node.line, purposes)
 
 
 def _note_misspelt(fields: Fields) -> None:

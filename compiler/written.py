@@ -33,6 +33,7 @@ def _campaign(campaign: Campaign, places: Mapping[str, int]) -> written.Campaign
         "" if campaign.audience or not campaign.whom else _text(campaign.whom),
         _when(campaign.schedule),
         campaign.exclusive,
+        campaign.purposes,
     )
 
 

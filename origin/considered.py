@@ -7,6 +7,7 @@ from typing import Final
 from edge.bundle.written import Campaign, Written
 from edge.decide.choice import NO_UNIT, OUTSIDE_COVERAGE, OUTSIDE_NAMESPACE
 from edge.decide.types import Value
+from edge.worker.facts import PURPOSE
 from origin.cap_words import resting
 from origin.condition_words import NOW, failure
 from origin.race import CAMPAIGN, GROUP, HOLDOUT, LED, TEST, Lost, Race
@@ -71,8 +72,14 @@ def _why_not(campaign: Campaign, asked: Asked, race: Race, killed: tuple[str, ..
         closed(campaign.when, int(now) if isinstance(now, int | float) else None),
         asked.failure(campaign, attributes),
         resting(race.view.caps.get(campaign.id, ()), attributes),
+        _not_granted(campaign, attributes),
     ]
     return f"no, {'; and '.join(filter(None, found)) or 'its rules do not hold'}"
+
+
+def _not_granted(campaign: Campaign, attributes: Mapping[str, Value]) -> str:
+    missing = [name for name in campaign.purposes if attributes.get(PURPOSE + name) is not True]
+    return f"the visitor did not grant {' and '.join(missing)}" if missing else ""
 
 
 def _fate(race: Race, campaign: Campaign, placement: str, bit: int) -> str:

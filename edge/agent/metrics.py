@@ -32,6 +32,10 @@ HELP: Final = {
     "nearside_cookies_refused_total": "Visitor cookies that could not be believed, by code.",
     "nearside_reported_events_total": "Events that pages reported, by what the visitor's state made of them.",
     "nearside_refused_events_total": "Events that a page may not report, by code; its others were taken.",
+    "nearside_consent_total": "Pages by who said what the visitor agreed to, and by tier.",
+    "nearside_consent_refused_total": "Consent strings that can't be read, by source and code; "
+    "they grant nothing.",
+    "nearside_consent_limited_total": "Pages that a signal of the browser lowered.",
     "nearside_refused_requests_total": "Requests to our own routes that were refused, by code.",
     "nearside_geo_errors_total": "Addresses whose record in the MaxMind file is damaged.",
     "nearside_turns_total": "Turns of the event loop that decided requests together.",

@@ -135,14 +135,68 @@ class Attribute(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     source: str
 
 
-class RulesSchema(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class ConsentSource(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """One place that says what a visitor agreed to; those of a policy are asked in their order.
+
+    Attributes
+    ----------
+    kind : str
+        ``cookie`` (a tier, in the site's own words), ``tcf``, ``gpp``, ``usp`` or ``gpc``.
+    cookie : str
+        Where it stands; empty for ``gpc``, which is a header.
+    vendor : int
+        Of TC strings: who must have consent; 0 is the site itself, as its publisher.
+    interests : tuple[int, ...]
+        TCF purposes for which a legitimate interest will do.
+    tiers : tuple[tuple[str, tuple[int, ...]], ...]
+        Of TC strings: tiers, the strongest first, and the TCF purposes that each needs.
+    otherwise : str
+        The tier of a TC string that grants none of these.
+    opted_out, not_opted_out : str
+        The tiers of strings of the United States; empty where these say nothing. Of ``gpc``, `opted_out`
+        is the most that anything after it may say.
+    """
+
+    kind: str
+    cookie: str = ""
+    vendor: int = 0
+    interests: tuple[int, ...] = ()
+    tiers: tuple[tuple[str, tuple[int, ...]], ...] = ()
+    otherwise: str = "contextual"
+    opted_out: str = ""
+    not_opted_out: str = ""
+
+
+class Purpose(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """What data is used for: granted by these TCF purposes, or, where nothing speaks of them, by a tier."""
+
+    name: str
+    tcf: tuple[int, ...] = ()
+    tier: str = "full"
+
+
+class ConsentPolicy(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """Whom the edge asks for consent, and what may be used for what.
+
+    `attributes` and `events` have the purposes of those that declare some: without a grant for all of
+    them, an attribute is missing, and an event did not happen.
+    """
+
+    sources: tuple[ConsentSource, ...] = ()
+    purposes: tuple[Purpose, ...] = ()
+    attributes: dict[str, tuple[str, ...]] = {}
+    events: dict[str, tuple[str, ...]] = {}
+
+
+class RulesSchema(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """The small, whole-read part of the rules: names, sources and site policy.
 
     `placements` is in the order of the campaigns' bit ranges. `recommenders`
     lists those that actions refer to by position, as ``(recommender, card,
     limit)``. `item_path` is the site's URL path of an item's page with one
     ``{item}`` hole, or empty. `consent_cookie` names the site's cookie whose
-    value is a consent tier; `consent_default` holds where it is absent.
+    value is a consent tier; `consent_default` holds where it is absent. Where `consent` is there, its
+    sources are asked instead of that cookie.
     """
 
     attributes: tuple[Attribute, ...]
@@ -151,15 +205,20 @@ class RulesSchema(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     item_path: str = ""
     consent_cookie: str = ""
     consent_default: str = "contextual"
+    consent: ConsentPolicy | None = None
 
 
-class RecommenderPlan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One recommender of the graph: its output names and how many items it lists."""
+class RecommenderPlan(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """One recommender of the graph: its output names and how many items it lists.
+
+    Without a grant for all its `purposes` it lists what it lists for visitors without a history.
+    """
 
     name: str
     items_output: str
     scores_output: str
     limit: int
+    purposes: tuple[str, ...] = ()
 
 
 class ModelsPlan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

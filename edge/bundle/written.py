@@ -49,6 +49,7 @@ class Campaign(msgspec.Struct, frozen=True, array_like=True):
     """A campaign; `audience` names whom it is for, else `condition` says so.
 
     `placements` are positions in the schema. Of the campaigns with one `exclusive` a page shows one.
+    Who did not grant all its `purposes` does not see it.
     """
 
     id: str
@@ -58,6 +59,7 @@ class Campaign(msgspec.Struct, frozen=True, array_like=True):
     condition: str = ""
     when: When | None = None
     exclusive: str = ""
+    purposes: tuple[str, ...] = ()
 
 
 class Written(msgspec.Struct, frozen=True, array_like=True):

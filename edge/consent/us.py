@@ -144,7 +144,6 @@ def read_usp(text: str) -> Fields:
 
 
 _OPT_OUTS: Final = ("SaleOptOut", "SharingOptOut", "TargetedAdvertisingOptOut")
-_CONSENTS: Final = ("PersonalDataConsents", "AdditionalDataProcessingConsent", _CHILD)
 _NO: Final = 1
 
 
@@ -152,7 +151,7 @@ def opted_out(fields: Fields) -> bool:
     """Whether the person objected: to sale, sharing or targeted advertising, by a signal, or for a child."""
     if fields.get("Gpc") or fields.get("OptOutSale") == "Y":
         return True
-    for name in (*_OPT_OUTS, *_CONSENTS):
+    for name in (*_OPT_OUTS, _CHILD):
         value = fields.get(name, 0)
         if value == _NO or (isinstance(value, tuple) and _NO in value):
             return True

@@ -102,6 +102,7 @@ class Engine:
         held = previous._recommender if previous else None
         self._recommender: Recommender = Recommender.load(bundle, held)
         self._check_recommenders()
+        self._needs = self._purposes_needed()
         self.reads = self._index.attributes
         if self.chooser:
             self.reads = tuple(sorted({*self.reads, *self.chooser.reads}))
@@ -155,6 +156,16 @@ class Engine:
             if card not in self._cards or len(self._cards[card]) != len(self.items):
                 raise BundleError("interface", f"no card {card!r} for each item")
 
+    def _purposes_needed(self) -> list[tuple[str, frozenset[str]]]:
+        """Recommenders that may use a history for purposes alone that the visitor granted."""
+        planned = self._recommender.plan.recommenders
+        policy = self.schema.consent
+        known = {purpose.name for purpose in policy.purposes} if policy else set()
+        unknown = {name for recommender in planned for name in recommender.purposes} - known
+        if unknown:
+            raise BundleError("interface", f"models need purposes that the site lacks: {sorted(unknown)}")
+        return [(one.name, frozenset(one.purposes)) for one in planned if one.purposes]
+
     @property
     def campaigns(self) -> tuple[str, ...]:
         """The ids of all campaigns; read one by one, so not for a request."""
@@ -179,19 +190,31 @@ class Engine:
             settled = None
             if special is not None and any(special[bit] for _, bit in winners):
                 winners, settled = self._settle(matched, context, weights)
-            chosen.append((winners, context.history, settled))
+            chosen.append((winners, context, settled))
             if any(action[bit] == RECOMMENDER for _, bit in winners) or (settled and settled.lists):
                 wanted[context.history] = {}
+                if self._needs and self._withheld(context):
+                    wanted[()] = {}
         self._recommend(wanted)
         decisions = [
-            self._decision(winners, wanted.get(history, {}), settled)
+            self._decision(winners, self._lists_for(context, wanted), settled)
             if winners or settled is not None
             else _NOTHING
-            for winners, history, settled in chosen
+            for winners, context, settled in chosen
         ]
         if self._defaults:
             decisions = list(map(self._with_defaults, decisions, contexts))
         return list(map(led_elsewhere, decisions)) if self.page.redirects else decisions
+
+    def _withheld(self, context: Context) -> list[str]:
+        """The recommenders from which this visitor's history is kept."""
+        return [name for name, purposes in self._needs if not purposes <= set(context.granted)]
+
+    def _lists_for(self, context: Context, wanted: Mapping[tuple[str, ...], Lists]) -> Lists:
+        lists = wanted.get(context.history, {})
+        if not self._needs or not lists:
+            return lists
+        return lists | {name: wanted[()][name] for name in self._withheld(context)}
 
     def winners(self, context: Context, killed: tuple[str, ...] = ()) -> dict[str, str]:
         """The campaign that wins each placement of the context; absent where none does."""

@@ -39,6 +39,8 @@ class Context(msgspec.Struct, frozen=True, array_like=True):
         The variations that stick to this visitor, the oldest first.
     forced : tuple[tuple[str, str], ...]
         Experiments and the variations that a tester demands of them.
+    granted : tuple[str, ...]
+        The purposes that the visitor granted; empty for a site that declares none.
     """
 
     now_ms: int
@@ -50,6 +52,7 @@ class Context(msgspec.Struct, frozen=True, array_like=True):
     unit: str = ""
     assigned: tuple[Assigned, ...] = ()
     forced: tuple[tuple[str, str], ...] = ()
+    granted: tuple[str, ...] = ()
 
 
 DEFAULT: Final = "$default"

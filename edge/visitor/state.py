@@ -47,15 +47,19 @@ class VisitorState(msgspec.Struct, frozen=True, array_like=True):
 NEW: Final = VisitorState()
 
 
+def is_over(state: VisitorState, now_s: int) -> bool:
+    """Whether the visit that this is the state of has ended."""
+    return now_s - state.last_s > VISIT_GAP_S
+
+
 def arrive(state: VisitorState, now_s: int, visitor: bytes) -> VisitorState:
     """The state as a page view begins: `visitor` is used where there is no id yet."""
-    new_visit = now_s - state.last_s > VISIT_GAP_S
     return VisitorState(
         VERSION,
         state.visitor or visitor,
         state.first_s or now_s,
         max(now_s, state.last_s),
-        state.visits + new_visit,
+        state.visits + is_over(state, now_s),
         state.items,
         state.behaviours,
         state.assigned,

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from edge.decide.bandit import OWN, Weights
 from edge.decide.engine import EmptyEngine, Engine
 from edge.worker.facts import AttributeReader
+from edge.worker.kept import Keeping
 from edge.worker.locator import NOBODY, Locator
 
 
@@ -32,6 +33,7 @@ class Active:
     weights: Weights = OWN
     locator: Locator = NOBODY
     reader: AttributeReader = field(init=False)
+    keeping: Keeping = field(init=False)
 
     def __post_init__(self) -> None:
         engine = self.engine
@@ -39,6 +41,7 @@ class Active:
             engine.schema, engine.reads, engine.behaviours.by_name, engine.lists, self.locator
         )
         object.__setattr__(self, "reader", reader)
+        object.__setattr__(self, "keeping", Keeping(reader.consent, engine.behaviours.by_name))
 
 
 class Holder:

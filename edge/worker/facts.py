@@ -5,10 +5,11 @@ from dataclasses import dataclass
 from typing import Final
 
 from edge.bundle.format import Attribute, RulesSchema
+from edge.consent.policy import Policy
 from edge.decide.behaviours import Behaviour
 from edge.decide.caps import SOURCE
 from edge.decide.fuse import VISITOR_ID, Fuse
-from edge.decide.types import CONSENT_TIERS, Value
+from edge.decide.types import Value
 from edge.errors import BundleError
 from edge.visitor.buckets import value
 from edge.worker.body import KIND as BODY
@@ -20,6 +21,13 @@ from edge.worker.request import MAX_QUERY_FIELDS, Headers, Request, cookie_value
 __all__ = ["MAX_QUERY_FIELDS", "MAX_TEXT_CHARS", "AttributeReader", "Headers", "Request", "cookie_value"]
 
 TIMEZONE: Final = "geo.timezone"
+BEHAVIOUR: Final = "behaviour."
+PURPOSE: Final = "consent.purpose."
+"""Before the name of a purpose: the attribute that says whether it is granted."""
+
+MAX_GRANTS: Final = 1_024
+"""Sets of purposes whose attributes are remembered."""
+
 _NO_LISTS: Final[Mapping[str, Fuse]] = {}
 _NO_BEHAVIOURS: Final[Mapping[str, Behaviour]] = {}
 
@@ -42,29 +50,56 @@ class AttributeReader:
         locator: Locator = NOBODY,
     ) -> None:
         declared = {attribute.name: attribute for attribute in schema.attributes}
-        clock = clock_readers(_timezone(declared.get(TIMEZONE), locator))
-        builtin = {**BUILTIN, **clock}
-        builtin |= {f"behaviour.{name}": _behaviour(behaviour) for name, behaviour in behaviours.items()}
+        self.consent = Policy(schema)
+        self._needs = _needs(self.consent.needs, declared)
+        timezone = _timezone(declared.get(TIMEZONE), self._needs.get(TIMEZONE, 0), locator)
+        builtin = {**BUILTIN, **clock_readers(timezone), **_purpose_readers(self.consent)}
+        builtin |= {BEHAVIOUR + name: _behaviour(behaviour) for name, behaviour in behaviours.items()}
         known = _Known(declared, builtin, lists, locator)
         # Caps are told by the visitor's event state, those alone that it has something of.
         single = [name for name in reads if name in declared and declared[name].source != SOURCE]
         self._readers = [(name, _reader(declared[name], known)) for name in single]
-        self._consent_cookie = schema.consent_cookie.encode()
-        self._consent_default = schema.consent_default
+        self._by_grant: dict[int, list[tuple[str, Reader]]] = {}
 
     def attributes(self, request: Request) -> dict[str, Value]:
-        """The attributes that the request has a value for."""
-        return {name: found for name, read in self._readers if (found := read(request)) is not None}
+        """The attributes that the request has a value for, and that the visitor granted the purposes of."""
+        readers = self._granted(request.granted) if self._needs else self._readers
+        return {name: found for name, read in readers if (found := read(request)) is not None}
+
+    def _granted(self, purposes: int) -> list[tuple[str, Reader]]:
+        readers = self._by_grant.get(purposes)
+        if readers is None:
+            needs = self._needs
+            readers = [(name, read) for name, read in self._readers if not needs.get(name, 0) & ~purposes]
+            if len(self._by_grant) >= MAX_GRANTS:
+                self._by_grant.clear()
+            self._by_grant[purposes] = readers
+        return readers
 
     def tier(self, headers: Headers) -> str:
-        """The consent tier that the site's cookie states; a value that is no tier grants nothing."""
-        header = headers.get(b"cookie", b"")
-        if not self._consent_cookie or self._consent_cookie not in header:
-            return self._consent_default
-        stated = cookie_value(header, self._consent_cookie)
-        if stated is None:
-            return self._consent_default
-        return stated if stated in CONSENT_TIERS else "none"
+        """The consent tier that the visitor granted."""
+        return self.consent.of(headers).tier
+
+
+def _needs(stated: Mapping[str, int], declared: Mapping[str, Attribute]) -> dict[str, int]:
+    """The purposes that attributes need: an audience that is a list of ids needs those of the id, too."""
+    if not stated:
+        return {}
+    found = dict(stated)
+    for name, attribute in declared.items():
+        kind, _, by = attribute.source.partition(":")
+        if kind == "list" and stated.get(by):
+            found[name] = found.get(name, 0) | stated[by]
+    return found
+
+
+def _purpose_readers(consent: Policy) -> dict[str, Reader]:
+    """``consent.purpose.NAME`` of each purpose."""
+
+    def reader(bit: int) -> Reader:
+        return lambda request: bool(request.granted >> bit & 1)
+
+    return {PURPOSE + name: reader(bit) for bit, name in enumerate(consent.names)}
 
 
 def _behaviour(behaviour: Behaviour) -> Reader:
@@ -100,11 +135,14 @@ def _visitor_id(request: Request) -> str | None:
     return request.state.visitor.hex() if request.tier == "full" else None
 
 
-def _timezone(attribute: Attribute | None, locator: Locator) -> Reader | None:
-    """What tells the visitor's time zone, if the site has anything that does."""
+def _timezone(attribute: Attribute | None, needs: int, locator: Locator) -> Reader | None:
+    """What tells the visitor's time zone, if the site has anything that does, and they granted its use."""
     if attribute is None or attribute.source == f"front:{NO_FRONT}":
         return None
-    return _reader(attribute, _Known({}, {}, {}, locator))
+    read = _reader(attribute, _Known({}, {}, {}, locator))
+    if not needs:
+        return read
+    return lambda request: None if needs & ~request.granted else read(request)
 
 
 def _reader(attribute: Attribute, known: _Known) -> Reader:

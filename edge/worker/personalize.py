@@ -22,12 +22,13 @@ from edge.visitor import cookie
 from edge.visitor.buckets import feed
 from edge.visitor.cookie import CookieBox
 from edge.visitor.events import NOTHING, EventState, belongs, capped
-from edge.visitor.state import NEW, VisitorState, arrive, assign, view
+from edge.visitor.state import NEW, VisitorState, arrive, assign, is_over, view
 from edge.worker import whole_page
 from edge.worker.active import Active
 from edge.worker.counters import Counters
 from edge.worker.device import MAX_AGENT_BYTES, is_bot
 from edge.worker.facts import Headers, Request
+from edge.worker.kept import Kept
 from edge.worker.whole_page import Whole
 
 FORCED_BYTES: Final = FORCED_PARAMETER.encode()
@@ -184,7 +185,10 @@ def _draft_all(views: list[PageView], active: Active, desk: Desk, now_ms: int) -
         if is_bot(request.headers.get(b"user-agent", b"")[:MAX_AGENT_BYTES]):
             desk.counters.add('nearside_pages_total{kind="bot"}')
             continue
-        request.tier = active.reader.tier(request.headers)
+        grant = active.reader.consent.of(request.headers)
+        request.tier, request.granted = grant.tier, grant.purposes
+        for counter in grant.counters:
+            desk.counters.add(counter)
         if request.tier == "none":
             desk.counters.add('nearside_pages_total{kind="no-consent"}', not _peeks(view_))
             _forget(view_)
@@ -197,18 +201,20 @@ def _draft_all(views: list[PageView], active: Active, desk: Desk, now_ms: int) -
 def _draft(view_: PageView, active: Active, desk: Desk, random: bytes) -> _Draft:
     request, engine = view_.request, active.engine
     keep = request.tier in ("session", "full")
-    item = _item_of(request.path, active)
+    kept = active.keeping.under(request.granted)
+    item = _item_of(request.path, active) if kept.items else ""
     read_only = False
     if keep:
-        request.before, read_only = _open_state(request, desk)
+        opened, read_only = _open_state(request, desk)
+        request.before = kept.state(opened)
         state = arrive(
             request.before, request.now_ms // 1000, random[24:40] if request.tier == "full" else b""
         )
         request.state = view(state, item) if item else state
         if engine.behaviours:
-            request.state = _counted(request, item, engine)
+            request.state = _counted(request, item, engine, kept)
         if engine.hears:
-            request.events = open_events(request.headers, request.before, desk)
+            request.events = kept.events(open_events(request.headers, request.before, desk))
     else:
         _forget(view_)
     attributes = active.reader.attributes(request)
@@ -229,6 +235,8 @@ def _draft(view_: PageView, active: Active, desk: Desk, random: bytes) -> _Draft
         request.state.items,
         placements,
     )
+    if active.reader.consent.names:
+        context = replace(context, granted=active.reader.consent.names_of(request.granted))
     if engine.divides:
         context = _divided(context, request, desk, read_only=read_only)
     return _Draft(view_, random[:16].hex(), context, request.state, random[40:], item, keep, read_only)
@@ -284,15 +292,14 @@ def _is_secure(draft: _Draft) -> bool:
     return draft.view.request.headers.get(b"x-forwarded-proto") == b"https"
 
 
-def _counted(request: Request, item: str, engine: Engine | EmptyEngine) -> VisitorState:
+def _counted(request: Request, item: str, engine: Engine | EmptyEngine, kept: Kept) -> VisitorState:
     """The state with this page view counted by the behaviours that it feeds."""
     behaviours, state = engine.behaviours, request.state
     position = engine.items.find(item.encode()) if item and isinstance(engine, Engine) else -1
-    fed = behaviours.fed_by(request.path, position)
+    fed = kept.fed(behaviours.fed_by(request.path, position))
     if not fed:
         return state
-    known = behaviours.by_name.values()
-    return replace(state, behaviours=feed(state.behaviours, fed, known, request.now_ms // 1000))
+    return replace(state, behaviours=feed(state.behaviours, fed, kept.behaviours, request.now_ms // 1000))
 
 
 def _divided(context: Context, request: Request, desk: Desk, *, read_only: bool) -> Context:
@@ -319,8 +326,8 @@ def _open_state(request: Request, desk: Desk) -> tuple[VisitorState, bool]:
     except TokenError as error:
         desk.counters.add(f'nearside_cookies_refused_total{{code="{error.code}"}}')
         return NEW, error.code == "cookie-newer"
-    if request.tier == "session" and state.visitor:
-        return NEW, False  # consent was reduced: the identifier ends here
+    if request.tier == "session" and (state.visitor or is_over(state, request.now_ms // 1000)):
+        return NEW, False  # consent was reduced: the identifier ends here; or the session did
     return state, False
 
 

@@ -23,6 +23,8 @@ class Request:
         The address at the other end of the connection; empty where there is none.
     tier : str
         The consent tier in force.
+    granted : int
+        The purposes that the visitor granted, as bits of the policy's.
     state : VisitorState
         As it is with this page view counted; empty below the tier `session`.
     before : VisitorState
@@ -32,8 +34,8 @@ class Request:
     """
 
     __slots__ = (
-        "_counted", "_query", "before", "events", "headers", "now_ms", "path", "peer", "query_string",
-        "state", "tier",
+        "_counted", "_query", "before", "events", "granted", "headers", "now_ms", "path", "peer",
+        "query_string", "state", "tier",
     )  # fmt: skip
 
     def __init__(self, path: str, query_string: bytes, headers: Headers, peer: str = "") -> None:
@@ -43,6 +45,7 @@ class Request:
         self.headers = headers
         self.now_ms = 0
         self.tier = "none"
+        self.granted = 0
         self.state = self.before = VisitorState()
         self.events: EventState = NOTHING
         self._query: dict[str, str] | None = None

@@ -63,6 +63,11 @@ def _list(text: str) -> Changes:
     return {"site.yaml": f"{SITE}audiences:\n  # one\n  vip: {text}\n"}
 
 
+def _consent(policy: str) -> Changes:
+    """The site with another consent policy."""
+    return _site("cookie: consent, default: contextual", policy)
+
+
 CASES: Mapping[str, tuple[Changes, tuple[str, int, str]]] = {
     # Files
     "no site": ({"site.yaml": None}, ("site.yaml", 0, "missing")),
@@ -75,6 +80,44 @@ CASES: Mapping[str, tuple[Changes, tuple[str, int, str]]] = {
     "escaped surrogate": (_site("site: films", 'site: "fi\\ud800lms"'), ("site.yaml", 1, "yaml")),
     "huge": (_more("# " + "x" * (1 << 20)), ("rules/more.yaml", 0, "too-large")),
     "binary": ({"rules/more.yaml": bytes(range(256))}, ("rules/more.yaml", 2, "encoding")),
+    # Consent
+    "cookie beside sources": (_consent("cookie: c, sources: [{gpc: none}]"), ("site.yaml", 7, "bad-value")),
+    "source of two kinds": (_consent("sources: [{gpc: none, cookie: c}]"), ("site.yaml", 7, "missing-key")),
+    "source of no kind": (_consent("sources: [{}]"), ("site.yaml", 7, "missing-key")),
+    "source that is unknown": (_consent("sources: [{tfc: {full: 1}}]"), ("site.yaml", 7, "unknown-key")),
+    "sources twice": (_consent("sources: [{cookie: c}, {cookie: c}]"), ("site.yaml", 7, "duplicate-id")),
+    "too many sources": (_consent("sources: [" + ", ".join(f"{{cookie: c{n}}}" for n in range(9)) + "]"), ("site.yaml", 7, "too-large")),
+    "signal without a limit": (_consent("sources: [{gpc: full}]"), ("site.yaml", 7, "bad-value")),
+    "TC string for nothing": (_consent("sources: [{tcf: {vendor: 7}}]"), ("site.yaml", 7, "missing-key")),
+    "vendor 0": (_consent("sources: [{tcf: {vendor: 0, full: 1}}]"), ("site.yaml", 7, "bad-value")),
+    "no such TCF purpose": (_consent("sources: [{tcf: {full: 12}}]"), ("site.yaml", 7, "unknown-name")),
+    "purposes of a tier empty": (_consent("sources: [{tcf: {full: []}}]"), ("site.yaml", 7, "empty")),
+    "tier by an unmapped purpose": (_consent("purposes: {taste: {}}, sources: [{tcf: {full: taste}}]"), ("site.yaml", 7, "bad-value")),
+    "interest in profiles": (_consent("sources: [{tcf: {full: 1, legitimate_interest: 5}}]"), ("site.yaml", 7, "bad-value")),
+    "refusal gives all": (_consent("sources: [{tcf: {full: 1, otherwise: full}}]"), ("site.yaml", 7, "bad-value")),
+    "GPP without a cookie": (_consent("sources: [{gpp: {full: 1}}]"), ("site.yaml", 7, "missing-key")),
+    "GPP for nothing": (_consent("sources: [{gpp: {cookie: g}}]"), ("site.yaml", 7, "missing-key")),
+    "half an objection": (_consent("sources: [{gpp: {cookie: g, opted_out: none}}]"), ("site.yaml", 7, "missing-key")),
+    "objection gives more": (_consent("sources: [{usp: {opted_out: session, not_opted_out: none}}]"), ("site.yaml", 7, "bad-value")),
+    "consent cookie": (_consent("sources: [{cookie: 'a b'}]"), ("site.yaml", 7, "bad-value")),
+    "purpose of TCF": (_consent("purposes: {store: {}}"), ("site.yaml", 7, "duplicate-id")),
+    "purpose's name": (_consent("purposes: {Ads: {}}"), ("site.yaml", 7, "bad-id")),
+    "purpose for nobody": (_consent("purposes: {ads: {tier: none}}"), ("site.yaml", 7, "bad-value")),
+    "too many purposes": (_consent("purposes: {" + ", ".join(f"p{n}: {{}}" for n in range(33)) + "}"), ("site.yaml", 7, "too-large")),
+    "event that is unknown": (_consent("events: {clicks: store}"), ("site.yaml", 7, "unknown-key")),
+    "event's purpose": (_consent("events: {click: adz}"), ("site.yaml", 7, "unknown-name")),
+    "attribute's purpose": (_site('"query:utm_campaign"}', '"query:utm_campaign", purposes: adz}'), ("site.yaml", 4, "unknown-name")),
+    "built in with more": (_site("geo.country: {", "visitor.new: {purposes: store, values: [a]}\n  geo.country: {"), ("site.yaml", 5, "missing-key")),
+    "behaviour's purpose": (_site("consent:", "behaviours: {b: {window: 7d, purposes: [adz]}}\nconsent:"), ("site.yaml", 7, "unknown-name")),
+    "model's purpose": ({"models/taste.yaml": FILES["models/taste.yaml"] + "purposes: adz\n"}, ("models/taste.yaml", 5, "unknown-name")),
+    "campaign's purpose": (_rules("placement: recommended", "placement: recommended\n    purposes: adz"), ("rules/campaigns.yaml", 18, "unknown-name")),
+    "attribute for another purpose": (
+        {
+            **_site('"header:x-geo-country"}', '"header:x-geo-country", purposes: statistics}'),
+            **_rules("audience: alpine", "audience: alpine\n    purposes: [store]"),
+        },
+        ("rules/campaigns.yaml", 10, "purpose"),
+    ),
     # Attributes
     "unknown front": (_site("consent:", "front: cloudflair\nconsent:"), ("site.yaml", 7, "unknown-name")),
     "place without a front": (_condition("geo.city: Graz") | _more("campaigns:\n  - id: graz\n    audience: {geo.city: Graz}\n    placement: hero\n    show: {content: app}\n"), ("rules/more.yaml", 2, "no-source")),

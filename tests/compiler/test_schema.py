@@ -43,6 +43,9 @@ BEYOND = {
     "no such zone",  # a file of the machine
     "hours for years", "no time", "hours that never come",
     "ends first", "falls back to itself",  # two values beside each other
+    "sources twice", "objection gives more", "tier by an unmapped purpose", "interest in profiles",
+    "event that is unknown", "event's purpose", "attribute's purpose", "behaviour's purpose",
+    "model's purpose", "campaign's purpose", "attribute for another purpose",  # names of other parts
 }  # fmt: skip
 """Mistakes of `CASES` that no JSON Schema can tell."""
 
@@ -95,6 +98,17 @@ behaviours:
 audiences:
   vip: {list: models/popular.yaml, by: visitor.id}
 """
+CONSENT = """\
+consent:
+  sources:
+    - gpc: contextual
+    - tcf: {vendor: 755, full: [store, content_profile], session: 1, contextual: 11, otherwise: none}
+    - gpp: {cookie: gpp, full: taste, legitimate_interest: [8], opted_out: session, not_opted_out: full}
+    - usp: {opted_out: session, not_opted_out: full}
+    - cookie: consent
+  purposes: {taste: {tcf: [5, personalised_content]}, service: {tier: session}}
+  events: {view: taste, page: service, impression: 8, click: [8, 9], cart: 8, purchase: 8}
+"""
 """What the small workspace has no need of, with keys of its own."""
 
 VALUED = """\
@@ -102,6 +116,7 @@ campaigns:
   - {id: dear, placement: hero, value: {base: 1, plus: {visitor.visits: 2}}, show: {content: app}}
 """
 
+OLD_CONSENT = "consent: {cookie: consent, default: contextual}"
 GROUPED = {"rules/groups.yaml": "groups: {dach: [AT]}\naudiences: {near: {geo.country: {$inGroup: dach}}}\n"}
 
 
@@ -115,7 +130,8 @@ def test_the_keys_are_those_that_the_readers_ask_for(tmp_path: Path, monkeypatch
 
     monkeypatch.setattr(Fields, "node", note)
     hero = "{name: hero, choose: best, default: app}"
-    site = str(EXPERIMENTS["site.yaml"]).replace("[hero,", f"[{hero},") + MORE
+    site = str(EXPERIMENTS["site.yaml"]).replace("[hero,", f"[{hero},")
+    site = site.replace(f"{OLD_CONSENT}\n", CONSENT) + MORE
     site += ACTIONS["site.yaml"].removeprefix(FILES["site.yaml"]).partition("holdouts")[0]
     more = {"rules/page.yaml": ACTIONS["rules/page.yaml"], "rules/worth.yaml": VALUED}
     changes = {**EXPERIMENTS, **BANDITS, **WEEKENDS, **CAPPED, **GROUPED, **more, "site.yaml": site}

@@ -12,19 +12,13 @@ from hypothesis import strategies as st
 from edge.consent import canada, gpp, tcf, us
 from edge.consent.bits import MAX_CHARS, Bits, ids_of
 from edge.errors import ConsentError
+from tests.edge.consent.make import BASE64, encoded
 
-BASE64 = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
 TC = "COvzTO5OvzTO5BRAAAENAPCoALIAADgAAAAAAewAwABAAlAB6ABBFADBQAQA9hAAAcAA"
 GPP = "DBACNYA~CPSG_8APSG_8ANwAAAENAwCgAAAAAAAAAAAAAAAAAAAA.IAAA.YAAAAAAAAAAA~1YNN"
 CANADIAN = "BPSG_8APSG_8AAyACAENGdCgf_gfgAfgfgBhADVqxGAD0AILVgAA.fHHHA4444ao"
 
 READERS: tuple[Callable[[str], object], ...] = (tcf.decode, gpp.decode, canada.read, us.read_usp)
-
-
-def encoded(bits: str) -> str:
-    """Bits as a consent string writes them."""
-    bits += "0" * (-len(bits) % 6)
-    return "".join(BASE64[int(bits[at : at + 6], 2)] for at in range(0, len(bits), 6))
 
 
 def read_by_all(text: str) -> None:
@@ -144,8 +138,7 @@ OBJECTIONS = [
     ({"SaleOptOut": 2, "Gpc": True}, True),
     ({"KnownChildSensitiveDataConsents": (2, 1)}, True),
     ({"KnownChildSensitiveDataConsents": 2, "PersonalDataConsents": 2}, False),
-    ({"PersonalDataConsents": 1}, True),
-    ({"AdditionalDataProcessingConsent": 1}, True),
+    ({"PersonalDataConsents": 1, "AdditionalDataProcessingConsent": 1}, False),
     (us.read_usp("1YYN"), True),
     (us.read_usp("1YNN"), False),
     (us.read_usp("1---"), False),

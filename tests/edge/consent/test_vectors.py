@@ -11,6 +11,7 @@ from edge.consent import canada, gpp, tcf
 from edge.consent.bits import Ids, ids_of
 from edge.consent.tcf import TcString
 from edge.errors import ConsentError
+from tests.edge.consent.make import encoded
 
 VECTORS = 30, 46, 19
 
@@ -195,12 +196,6 @@ def test_canadian_ranges_of_the_first_encoders_are_read_too() -> None:
     head = "000001" + "0" * 72 + "0" * 12 + "0" * 12 + "0" * 6 + "0" * 12 + "0" * 12 + "0" * 7 + "0" * 60
     vendors = f"{300:016b}" + "1" + f"{1:012b}" + "1" + f"{200:016b}{300:016b}"
 
-    found = canada.read(_encoded(head + vendors + "0" * 17 + "0" * 12))
+    found = canada.read(encoded(head + vendors + "0" * 17 + "0" * 12))
 
     assert ids_of(found.vendor_consents) == tuple(range(200, 301))
-
-
-def _encoded(bits: str) -> str:
-    alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
-    bits += "0" * (-len(bits) % 6)
-    return "".join(alphabet[int(bits[at : at + 6], 2)] for at in range(0, len(bits), 6))

@@ -1,0 +1,63 @@
+"""Checks what campaigns use data for against the purposes that it may serve."""
+
+from collections.abc import Iterator
+
+from compiler.consent import ASKED
+from compiler.problems import Problems
+from compiler.reads import reads_of
+from compiler.types import Campaign, Show, Workspace
+
+
+def used_purposes(workspace: Workspace) -> set[str]:
+    """The purposes that models need, and that rules and contents ask for."""
+    names = {name for campaign in workspace.campaigns for name in reads_of(campaign.condition)}
+    names |= {hole.attribute for content in workspace.contents for hole in content.holes}
+    asked = {name.removeprefix(ASKED) for name in names if name.startswith(ASKED)}
+    return asked.union(*(model.purposes for model in workspace.models))
+
+
+def check_purposes(workspace: Workspace, problems: Problems) -> None:
+    """Note attributes that a campaign reads for a purpose which they may not serve."""
+    allowed = workspace.site.consent.attributes
+    if not allowed:
+        return
+    for campaign in workspace.campaigns:
+        served = _served(campaign, workspace)
+        for name in sorted(set(_reads(campaign, workspace))):
+            if name in allowed and (beyond := sorted(served - set(allowed[name]))):
+                message = (
+                    f"campaign {campaign.id!r} is for {', '.join(beyond)}, and reads {name!r}, "
+                    f"which may serve {', '.join(allowed[name])} only"
+                )
+                hint = f"leave {name} out, or add the purpose to it in site.yaml if visitors were told so"
+                problems.error(campaign.path, campaign.line, "purpose", message, hint)
+
+
+def _served(campaign: Campaign, workspace: Workspace) -> set[str]:
+    """What a campaign is for: its own purposes, and those of the models that it shows."""
+    models = {model.name: model.purposes for model in workspace.models}
+    served = set(campaign.purposes)
+    for show in _shows(campaign, workspace):
+        served.update(models.get(show.recommender, ()))
+    return served
+
+
+def _shows(campaign: Campaign, workspace: Workspace) -> Iterator[Show]:
+    if not campaign.experiment and not campaign.bandit:
+        yield campaign.show
+    for experiment in workspace.experiments:
+        if experiment.id == campaign.experiment:
+            for variation in experiment.variations:
+                yield from variation.shows.values()
+    for bandit in workspace.bandits:
+        if bandit.id == campaign.bandit:
+            for arm in bandit.arms:
+                yield from arm.shows.values()
+
+
+def _reads(campaign: Campaign, workspace: Workspace) -> Iterator[str]:
+    yield from reads_of(campaign.condition)
+    shown = {show.content for show in _shows(campaign, workspace)}
+    for content in workspace.contents:
+        if content.id in shown:
+            yield from (hole.attribute for hole in content.holes)
