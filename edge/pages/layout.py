@@ -2,10 +2,12 @@
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Final
 
 from edge.bundle.format import Layout
-from edge.pages.plan import Block, PagePlan
+from edge.pages.cut import Block
+from edge.pages.plan import PagePlan
 
 MAX_LAID_OUT: Final = 4
 """Layouts of one page that are kept: each is as large as the page."""
@@ -63,19 +65,23 @@ def _stand_ins(blocks: Sequence[Block], layout: Layout) -> dict[Block, Block | N
 def _rejoined(plan: PagePlan, body: bytes, pieces: Sequence[_Piece]) -> PagePlan:
     """The plan of the pieces in their order."""
     spans = list(_spans(plan))
+    blocks = {(block.start, block.end) for block in plan.blocks}
     parts: list[list[bytes]] = [[]]
     names: list[str] = []
     for start, end in pieces:
         done = start
         for name, (low, high) in zip(plan.placements, spans, strict=True):
-            if start <= low and high <= end:
+            # What was marked without an element may be nothing at all, right beside a block.
+            inside = start < low and high < end if (start, end) in blocks else start <= low and high <= end
+            if inside:
                 parts[-1].append(body[done:low])
                 parts += ([body[low:high]], [])
                 names.append(name)
                 done = high
         parts[-1].append(body[done:end])
     joined = [b"".join(part) for part in parts]
-    return PagePlan(tuple(joined[0::2]), tuple(names), tuple(joined[1::2]))
+    chunks, defaults = tuple(joined[0::2]), tuple(joined[1::2])
+    return replace(plan, chunks=chunks, placements=tuple(names), defaults=defaults, blocks=())
 
 
 def _spans(plan: PagePlan) -> Iterator[_Piece]:

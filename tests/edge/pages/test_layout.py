@@ -9,8 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edge.bundle.format import Layout
+from edge.pages.cut import Block
 from edge.pages.layout import lay_out
-from edge.pages.plan import MAX_BLOCKS, Block, PagePlan, scan
+from edge.pages.marks import MAX_BLOCKS
+from edge.pages.plan import PagePlan, scan
 
 PAGE = (
     b"<main>0<div data-block=a>A</div>1<p data-block=b>B<i data-placement=hero>h</i></p>2"

@@ -11,8 +11,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edge.pages import plan as module
-from edge.pages.plan import MAX_PLACEMENTS, PagePlan, scan
+from edge.pages.marks import MAX_PLACEMENTS, SCRIPT, Marker
+from edge.pages.plan import scan
+from edge.pages.region import MAX_REGION_BYTES, RAW_TEXT
 
+PAIR = (b"<!-- placement:p%d -->", b"<!-- /placement -->")
 START_TAG = re.compile(rb"<(div|section|ul|span|p|main|article|aside|h1|h2)(?=[\s>])")
 
 
@@ -29,6 +32,50 @@ START_TAG = re.compile(rb"<(div|section|ul|span|p|main|article|aside|h1|h2)(?=[\
         (b"<svg><g data-placement=a><path/></g></svg>", ["a"], [b"<path/>"]),
         (b"<div data-placement=a>\xff\x00\xfe</div>", ["a"], [b"\xff\x00\xfe"]),
         (b"<div data-placement=a>1<b data-placement=b>2</b>", ["b"], [b"2"]),
+        (b"<ul><li data-placement=a>1</ul>", ["a"], [b"1"]),
+        (b"<ul data-placement=a><li>1<li>2</ul>", ["a"], [b"<li>1<li>2"]),
+        (b"<p data-placement=a>1<div>2</div></p><b data-placement=b>3</b>", ["b"], [b"3"]),
+        (b"<ul><li data-placement=a>1<li data-placement=b>2</ul>", [], []),
+        (b"<div data-placement=a><b>1<i data-placement=b>2</i></div>", ["b"], [b"2"]),
+        (b"<div data-placement=a>" + b"x" * MAX_REGION_BYTES + b"x</div>", [], []),
+        (b"<!-- placement:hero -->x<!-- /placement -->", ["hero"], [b"x"]),
+        (b"<!--placement:hero--><b>x</b>\xff<!--/placement-->", ["hero"], [b"<b>x</b>\xff"]),
+        (b"<!--\n placement:hero\t--><!-- /placement:hero -->", ["hero"], [b""]),
+        (
+            b"<!-- placement:a -->1<!-- placement:b -->2<!-- /placement -->3<!-- /placement -->",
+            ["a"],
+            [b"1<!-- placement:b -->2<!-- /placement -->3"],
+        ),
+        (b"<!-- placement:a -->1<!-- placement:b -->2<!-- /placement -->", ["b"], [b"2"]),
+        (
+            b"<!-- placement:a -->1<!-- placement:b -->2<!-- /placement:a -->",
+            ["a"],
+            [b"1<!-- placement:b -->2"],
+        ),
+        (
+            b"<!-- placement:a -->1<b data-placement=b>2</b><!-- /placement -->",
+            ["a"],
+            [b"1<b data-placement=b>2</b>"],
+        ),
+        (
+            b"<b data-placement=b>2<!-- placement:a -->1<!-- /placement --></b>",
+            ["b"],
+            [b"2<!-- placement:a -->1<!-- /placement -->"],
+        ),
+        (
+            b"<div data-placement=a>1<!-- placement:b --></div>2<!-- /placement -->",
+            ["a"],
+            [b"1<!-- placement:b -->"],
+        ),
+        (b"<tr><!-- placement:a --><td>1</td><!-- /placement --></tr>", ["a"], [b"<td>1</td>"]),
+        (b'<esi:include src="/placement/hero"/>x', ["hero"], [b""]),
+        (b'<p>1<esi:include alt="a>b" src="/placement/hero" onerror=continue />2</p>', ["hero"], [b""]),
+        (
+            b"<esi:include src=/placement/a>1<esi:include src='/placement/b'></esi:include>",
+            ["a", "b"],
+            [b""] * 2,
+        ),
+        (b"<b data-placement=a>1</b><!-- placement:a -->2<!-- /placement -->", ["a", "a"], [b"1", b"2"]),
     ],
 )
 def test_a_placement_is_what_stands_inside_its_element(
@@ -36,7 +83,8 @@ def test_a_placement_is_what_stands_inside_its_element(
 ) -> None:
     plan = scan(page)
     assert (list(plan.placements), list(plan.defaults)) == (placements, defaults)
-    assert plan.page == page
+    if b"<esi" not in page.lower():
+        assert plan.page == page
 
 
 @pytest.mark.parametrize(
@@ -62,14 +110,30 @@ def test_a_placement_is_what_stands_inside_its_element(
         b"<div data-placement=" + b"a" * 65 + b">x</div>",
         b'<a title="<div data-placement=a>x</div>">x</a>',
         b"<plaintext><div data-placement=a>x</div>",
-        *(
-            b"<%s data-placement=a>x</%s>" % (name.encode(), name.encode())
-            for name in sorted(module.RAW_TEXT)
-        ),
+        b"<ul><li data-placement=a>1<li>2</ul>",
+        b"<!-- placement:a -->",
+        b"x<!-- /placement -->",
+        b"<!-- placement:a -->x<!-- /placement:b -->",
+        b"<!-- placement: a -->x<!-- /placement -->",
+        b"<!-- placement:A -->x<!-- /placement -->",
+        b"<!-- placement:nearside:script -->x<!-- /placement -->",
+        b"<!-- placement:a --><div>x<!-- /placement --></div>",
+        b"<div><!-- placement:a -->x</div><!-- /placement -->",
+        b"<p><!-- placement:a -->x</p>y<!-- /placement -->",
+        b"<!-- placement:a --><script><!-- /placement --></script>",
+        b"<textarea><!-- placement:a -->x<!-- /placement --></textarea>",
+        b"<svg><![CDATA[<!-- placement:a -->x<!-- /placement -->]]></svg>",
+        b"<esi:include src='/placement/A'/>",
+        b"<esi:include src='/elsewhere/placement/a'/>",
+        b"<esi:include src='/placement/'/>",
+        b"<p><ESI:INCLUDE src='/placement/a'/>x</p>",
+        b"<script><esi:include src='/placement/a'/></script>",
+        *(b"<%s data-placement=a>x</%s>" % (name.encode(), name.encode()) for name in sorted(RAW_TEXT)),
     ],
 )
 def test_what_is_no_placement_leaves_the_page_whole(page: bytes) -> None:
-    assert scan(page) == PagePlan((page,), (), ())
+    plan = scan(page)
+    assert (plan.chunks, plan.placements, plan.defaults) == ((page,), (), ())
 
 
 @pytest.mark.parametrize(
@@ -83,12 +147,13 @@ def test_what_is_no_placement_leaves_the_page_whole(page: bytes) -> None:
 def test_markup_that_parsers_read_in_two_ways_leaves_the_page_whole(page: bytes) -> None:
     with pytest.raises(RuntimeError, match="ambiguous"):
         _parse(page)
-    assert scan(page) == PagePlan((page,), (), ())
+    plan = scan(page)
+    assert (plan.chunks, plan.placements, plan.defaults) == ((page,), (), ())
 
 
 def _parse(page: bytes) -> None:
     rewriter = lolhtml.HTMLRewriter(lambda _chunk: None)
-    rewriter.on("[data-placement]", module._Marker("x"))
+    Marker("x").register(rewriter)
     rewriter.write(page)
     rewriter.end()
 
@@ -104,6 +169,7 @@ def test_a_parser_that_gives_up_leaves_the_page_whole(
     class Rewriter:
         def __init__(self, *_: Any) -> None: ...
         def on(self, *_: Any) -> None: ...
+        def on_document(self, *_: Any) -> None: ...
         def write(self, _: bytes) -> None:
             raise error
 
@@ -133,6 +199,8 @@ def test_the_number_of_placements_is_bounded() -> None:
 
 
 SOUP = (
+    "<!-- placement:c -->|<!-- placement:d -->|<!-- /placement -->|<!-- /placement:c -->|"
+    "<!-- nearside:script -->|<esi:include src=/placement/e/>|<esi:include src=/placement/f>|</esi:include>|"
     "<div data-placement=a>|<p data-placement=b>|</div>|</p>|<script>|</script>|<!--|-->|<select>|<table>|"
     "<xmp>|<svg>|</svg>|<template>|<li data-placement=c>|</ul>|<|>|'|x|\x00|<textarea>|<br data-placement=d>|"
     "<![CDATA[|]]>|\xc3"
@@ -144,7 +212,7 @@ SOUP = (
 def test_any_soup_is_given_back(parts: list[bytes]) -> None:
     page = b"".join(parts)
     plan = scan(page)
-    assert plan.page == page
+    assert plan.page == page or b"<esi" in page
     assert len(plan.chunks) == len(plan.placements) + 1 == len(plan.defaults) + 1
     filled = plan.fill(dict.fromkeys(plan.placements, b"\x00FILLED"))
     assert filled == b"\0FILLED".join(plan.chunks)
@@ -168,3 +236,70 @@ def test_real_pages_keep_every_byte_outside_their_placements(data_dir: Path) -> 
             assert re.search(rb'<\w+ data-placement="%s"[^>]*>\Z' % name.encode(), chunk), path
         found += len(plan.placements)
     assert found > len(pages)
+
+
+def test_real_pages_keep_every_byte_outside_of_comment_pairs(data_dir: Path) -> None:
+    """Puts pairs of comments anywhere between tags of saved pages; only what is whole is a placement."""
+    found = 0
+    for path in sorted((data_dir / "html-pages").rglob("*.html")):
+        rnd = random.Random(path.name)
+        body = path.read_bytes()
+        starts = [match.start() for match in START_TAG.finditer(body)]
+        for number in range(6 if starts else 0):
+            at = rnd.choice(starts)
+            name = START_TAG.match(body, at)[1]  # type: ignore[index]
+            close = body.find(b"</%s>" % name, at) + len(name) + 3
+            end = close if number % 2 and close > at else body.find(b">", rnd.randrange(at, len(body))) + 1
+            body = body[:at] + PAIR[0] % number + body[at:end] + PAIR[1] + body[end:]
+            starts = [match.start() for match in START_TAG.finditer(body)]
+        plan = scan(body)
+        assert plan.page == body, path
+        assert plan.fill(dict.fromkeys(plan.placements, b"")) == b"".join(plan.chunks), path
+        for name, before, after in zip(plan.placements, plan.chunks[:-1], plan.chunks[1:], strict=True):
+            assert before.endswith(b"<!-- placement:%s -->" % name.encode()), path
+            assert after.startswith(PAIR[1]), path
+        found += len(plan.placements)
+    assert found > 60
+
+
+def test_what_is_left_is_named_and_why() -> None:
+    page = (
+        b"<!-- placement:open --><p data-placement=p>1<div>2</div></p><textarea data-placement=t></textarea>"
+        b"<i data-placement=N></i><b data-placement=b></b>"
+    )
+    plan = scan(page)
+    assert plan.placements == ("b",)
+    assert sorted(plan.left) == ["open:unclosed", "p:broken", "page:name", "t:raw-text"]
+    assert scan(b"<b data-placement=a>x</b>", "").left == ("page:charset",)
+    assert scan(b"<b data-placement=a>x</b><select><xmp>").left == ("page:ambiguous",)
+    assert scan(b"<b>x</b>", "").left == ()
+
+
+def test_placements_without_an_element_are_told_apart() -> None:
+    page = b"<b data-placement=a></b><!-- placement:b --><!-- /placement --><esi:include src=/placement/c />"
+    assert scan(page).loose == {"b", "c"}
+
+
+@pytest.mark.parametrize(
+    ("comment", "tag"),
+    [
+        (b"<!-- nearside:script -->", b'<script src="/_nearside/n.js" defer></script>'),
+        (b"<!--nearside:script-->", b'<script src="/_nearside/n.js" defer></script>'),
+        (
+            b'<!-- nearside:script nonce="r4nd+/=" -->',
+            b'<script src="/_nearside/n.js" nonce="r4nd+/=" defer></script>',
+        ),
+        (b'<!-- nearside:script nonce="x" onload="y" -->', b""),
+        (b'<!-- nearside:script nonce="x"><b>" -->', b""),
+        (b"<!-- nearside:scripts -->", b""),
+        (b"<script><!-- nearside:script --></script>", b""),
+        (b"", b""),
+    ],
+)
+def test_our_script_stands_where_the_site_asks_for_it(comment: bytes, tag: bytes) -> None:
+    page = b"<head>" + comment + b"</head><b data-placement=a>x</b>" + comment
+    plan = scan(page)
+    assert plan.page == page
+    assert plan.script == tag
+    filled = plan.fill({SCRIPT: plan.script})
+    assert filled == (page.replace(comment, tag, 1) if tag else page)
