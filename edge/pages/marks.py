@@ -9,6 +9,8 @@ from edge.pages.region import ATTRIBUTES, ENDS_ALL_INSIDE, MAY_STAY_OPEN, RAW_TE
 
 MAX_PLACEMENTS: Final = 64
 MAX_BLOCKS: Final = 256
+MAX_LEFT: Final = 64
+"""Marks that can't be used, of one page, that are told."""
 PLACEMENT_NAME: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
 """What placements and blocks may be called."""
 
@@ -97,16 +99,21 @@ class Marker:
 
     def begin(self, name: str, kind: str, *, foreign: bool = False) -> str:
         """A new mark's number, as text; empty where there can be none."""
-        if kind in RAW_TEXT:
-            self.left.append(f"{name}:raw-text")
-        elif kind != SCRIPT and not PLACEMENT_NAME.fullmatch(name):
-            self.left.append("page:name")
+        if kind != SCRIPT and not PLACEMENT_NAME.fullmatch(name):
+            self.leave("page:name")
+        elif kind in RAW_TEXT:
+            self.leave(f"{name}:raw-text")
         elif len(self.marks) >= MAX_PLACEMENTS:
-            self.left.append(f"{name}:too-many")
+            self.leave(f"{name}:too-many")
         else:
             self.marks.append(Mark(len(self.marks), name, kind, foreign))
             return str(len(self.marks) - 1)
         return ""
+
+    def leave(self, told: str) -> None:
+        """Note a mark that is none."""
+        if len(self.left) < MAX_LEFT:
+            self.left.append(told)
 
     def edge(self, side: str, number: str) -> tuple[str, lolhtml.ContentType]:
         """What to write at one side of a mark."""
@@ -185,4 +192,4 @@ class _Comments:
         if self._open:
             comment.before(*self._marker.edge(">", self._open.pop()[1]))
         else:
-            self._marker.left.append("page:unopened")
+            self._marker.leave("page:unopened")

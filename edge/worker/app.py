@@ -53,7 +53,7 @@ class PageApp:
         self._turn = turn
         self._beside = beside
         self._max_page_bytes = max_page_bytes
-        self._plans = Plans()
+        self._plans = Plans(turn.counters)
         self._counters = turn.counters
         self._refreshing: set[asyncio.Task[None]] = set()
 

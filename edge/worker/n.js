@@ -4,6 +4,15 @@
   const told = window.nearside?.q ?? [];
   const token = document.querySelector("template[data-nearside]")?.dataset.nearside;
   if (!token) return void (window.nearside = () => {});
+  // Placements that no element holds begin and end at templates.
+  const rest = new Set();
+  for (const mark of document.querySelectorAll("template[data-nearside-placement]")) {
+    let part = mark;
+    while ((part = part.nextElementSibling) && !part.matches("template[data-nearside-end]")) {
+      if (part.previousElementSibling !== mark) rest.add(part);
+      part.dataset.placement = mark.dataset.nearsidePlacement;
+    }
+  }
   const waiting = [];
   const counts = {};
   let busy = false;
@@ -68,6 +77,7 @@
   );
   for (const place of document.querySelectorAll("[data-placement]")) {
     const items = place.querySelectorAll("[data-item]");
+    if (rest.has(place) && !place.dataset.item && !items.length) continue;
     (items.length ? items : [place]).forEach((element) => seen.observe(element));
   }
 })();

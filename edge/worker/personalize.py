@@ -1,7 +1,7 @@
 """Personalizes all page views of one turn together: short loops over all, one inference call."""
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from edge.decide.engine import EmptyEngine, Engine
 from edge.decide.page import is_whole_page, redirect_of
-from edge.decide.types import Context, Decision, DecisionRecord, Event, Record, Slot, Value
+from edge.decide.types import Context, Decision, DecisionRecord, Event, Record, Slot
 from edge.errors import TokenError
 from edge.events.forced import PARAMETER as FORCED_PARAMETER
 from edge.events.forced import ForcedBox
@@ -17,7 +17,6 @@ from edge.events.spool import SpoolFullError, SpoolWriter
 from edge.events.token import TokenBox
 from edge.pages.packing import Fragments
 from edge.pages.plan import PagePlan
-from edge.pages.stitch import Part, stored
 from edge.visitor import cookie
 from edge.visitor.buckets import feed
 from edge.visitor.cookie import CookieBox
@@ -25,6 +24,7 @@ from edge.visitor.events import NOTHING, EventState, belongs, capped
 from edge.visitor.state import NEW, VisitorState, arrive, assign, is_over, view
 from edge.worker import whole_page
 from edge.worker.active import Active
+from edge.worker.compose import Composition
 from edge.worker.counters import Counters
 from edge.worker.device import MAX_AGENT_BYTES, is_bot
 from edge.worker.facts import Headers, Request
@@ -366,44 +366,26 @@ def _forget(view_: PageView) -> None:
 
 
 def _compose(draft: _Draft, slots: Sequence[Slot], engine: Engine, desk: Desk, token: bytes) -> None:
-    attributes, view_ = draft.context.attributes, draft.view
-    plan = view_.plan
+    view_, plan, placements = draft.view, draft.view.plan, draft.context.placements
     if engine.page.asks:
         slots = [slot for slot in slots if not is_whole_page(slot)]
         plan = view_.whole.plan if view_.whole is not None and view_.whole.plan is not None else plan
-    shown = {slot.placement: slot for slot in slots}
-    first = next((name for name in draft.context.placements if name in shown), "")
-    bare = "" if first or not engine.marks_all else _bare(plan, draft.context.placements)
-    first = first or bare
-    if not first and plan is view_.plan:
+    shown = {slot.placement for slot in slots}
+    carrier = next((name for name in placements if name in shown), "")
+    if not carrier and engine.marks_all:
+        carrier = _bare(plan, placements)
+    if not carrier and plan is view_.plan:
         return
-    default = plan.defaults[plan.placements.index(bare)] if bare else b""
-    # A <template> may stand wherever content may, shows nothing, and runs nothing.
-    mark = b'<template data-nearside="' + token + b'"></template>'
+    composition = Composition(plan, slots, carrier, token, draft.context.attributes)
     if view_.gzip:
-        parts = {name: _part(slot, attributes, engine, desk) for name, slot in shown.items()}
-        if first:
-            part = parts[first] if not bare else desk.fragments.part([default])
-            parts[first] = Part(mark + part.raw, stored(mark) + part.deflated)
-        view_.body, view_.coded = plan.packing.fill(plan, parts), True
+        view_.body, view_.coded = composition.packed(engine, desk.fragments), True
     else:
-        fragments = {name: engine.render(slot, attributes) for name, slot in shown.items()}
-        if first:
-            fragments[first] = mark + (fragments[first] if not bare else default)
-        view_.body = plan.fill(fragments)
+        view_.body = composition.page(engine)
 
 
 def _bare(plan: PagePlan, placements: Sequence[str]) -> str:
     """Whose default may carry the token; one that stands twice may have two defaults."""
     return next((name for name in placements if plan.placements.count(name) == 1), "")
-
-
-def _part(slot: Slot, attributes: Mapping[str, Value], engine: Engine, desk: Desk) -> Part:
-    pieces = engine.pieces(slot, attributes)
-    if not engine.tells(slot):
-        return desk.fragments.part(pieces)
-    raw = b"".join(pieces)
-    return Part(raw, stored(raw))
 
 
 def _record(draft: _Draft, decision: Decision, active: Active, desk: Desk) -> DecisionRecord:

@@ -7,9 +7,11 @@ from typing import Final
 
 from cachetools import LRUCache
 
+from edge.pages.charset import codec_of
 from edge.pages.plan import PagePlan, scan
 from edge.proxy.fields import Fields, values
 from edge.worker.coding import MIN_CODED_BYTES, recoded, varying
+from edge.worker.counters import Counters
 
 OVERHEAD_BYTES: Final = 2048
 MAX_PLANS_BYTES: Final = 16 << 20
@@ -30,8 +32,8 @@ class PlainPage:
     Attributes
     ----------
     headers : list
-        End-to-end headers of the plain page, names in lower case; of one that came compressed, without
-        what tells of that.
+        End-to-end headers of the plain page, names in lower case; of one that came compressed, or that
+        lost tags of ESI, without what tells of the bytes.
     plan : PagePlan
         The page, cut.
     shared : bool
@@ -51,7 +53,7 @@ class PlainPage:
 
     def __post_init__(self) -> None:
         came_coded = b",".join(values(self.headers, b"content-encoding")) not in (b"", b"identity")
-        headers = recoded(self.headers) if came_coded else self.headers
+        headers = recoded(self.headers) if came_coded or self.plan.resolved else self.headers
         private = [(name, value) for name, value in headers if name not in _OF_PLAIN]
         private.append((b"cache-control", b"private, no-store"))
         object.__setattr__(self, "private_headers", private)
@@ -69,20 +71,26 @@ class PlainPage:
 class Plans:
     """Cuts pages; one that comes again, under whatever URL, is not cut again."""
 
-    def __init__(self) -> None:
+    def __init__(self, counters: Counters | None = None) -> None:
+        self._counters = counters or Counters()
         self._plans: LRUCache[bytes, PagePlan] = LRUCache(
             MAX_PLANS_BYTES, getsizeof=lambda plan: _held_bytes(sum(map(len, plan.chunks)))
         )
 
     def page(self, body: bytes, headers: Fields, *, shared: bool) -> PlainPage:
         """A page of the site, cut; with its headers as they came."""
-        return PlainPage(body, headers, self._plan(body), shared)
+        kind = b"".join(values(headers, b"content-type")).decode("latin-1")
+        plan = self._plan(body, codec_of(kind, body))
+        return PlainPage(plan.page if plan.resolved else body, headers, plan, shared)
 
-    def _plan(self, body: bytes) -> PagePlan:
-        digest = hashlib.blake2b(body, digest_size=16).digest()
+    def _plan(self, body: bytes, codec: str) -> PagePlan:
+        digest = hashlib.blake2b(body, digest_size=16, person=codec.encode()).digest()
         plan = self._plans.get(digest)
         if plan is None:
-            plan = scan(body)
+            plan = scan(body, codec)
+            for mark in plan.left:
+                reason = mark.rpartition(":")[2]
+                self._counters.add(f'nearside_marks_left_total{{reason="{reason}"}}')
             with contextlib.suppress(ValueError):  # larger than all that is kept together
                 self._plans[digest] = plan
         return plan

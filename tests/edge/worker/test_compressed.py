@@ -149,7 +149,7 @@ def test_a_failed_decision_is_the_plain_page_compressed(
         raise RuntimeError("a bug")
 
     worker.site.says[b"/"] = kept()
-    monkeypatch.setattr("edge.worker.personalize._part", fails)
+    monkeypatch.setattr("edge.worker.personalize.Composition", fails)
     assert page_of(worker.get("/", FULL | GZIP)) == LONG
     assert worker.count('nearside_pages_total{kind="failed"}') == 1
 
