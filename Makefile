@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 ONCE ?=
 
-.PHONY: demo test check bench bench-edge bench-gzip bench-rules bench-models bench-activation bench-footprint \
+.PHONY: demo test check bench bench-edge bench-gzip bench-upstream bench-rules bench-models bench-activation bench-footprint \
 	bench-install lock clean
 
 demo: $(VENV)/run.stamp
@@ -27,6 +27,9 @@ bench-edge: $(VENV)/dev.stamp
 
 bench-gzip: $(VENV)/dev.stamp
 	$(BIN)/python -m loadtest.bench_gzip
+
+bench-upstream: $(VENV)/dev.stamp
+	$(BIN)/python -m loadtest.bench_upstream
 
 bench-rules: $(VENV)/dev.stamp
 	$(BIN)/python -m loadtest.bench_rules

@@ -175,7 +175,11 @@ class PageApp:
     def _entry(
         self, exchange: Exchange, told: Told, body: bytes, found: Terms | None, *, is_page: bool
     ) -> Entry:
-        cut = partial(self._plans.page, body, shared=found is not None) if is_page else None
+        cut = (
+            partial(self._plans.page, body, shared=found is not None and found.lifetime_s > 0)
+            if is_page
+            else None
+        )
         return entry_of(exchange, told.received, body, found or Terms(0), cut)
 
     async def _send_kept(
@@ -217,7 +221,9 @@ class PageApp:
         fields += view.cookie_fields
         timing = _FROM[how] if asked_s is None else b"site;dur=%.1f" % ((self._clock() - asked_s) * 1000)
         fields.append((b"server-timing", b"%s, decide;dur=%.2f" % (timing, view.decided_ms)))
-        await exchange.answer(status, fields, body)
+        send = exchange.send
+        await send({"type": "http.response.start", "status": status, "headers": fields})
+        await send({"type": "http.response.body", "body": body})
 
     async def _leads(self, exchange: Exchange) -> bool:
         """Answer a HEAD of a page as its GET would be, where that is led elsewhere; whether it was."""

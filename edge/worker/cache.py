@@ -24,8 +24,6 @@ UNSHARED_S: Final = 30.0
 _MAX_UNSHARED: Final = 4096
 _TAG_FIELDS: Final = (b"surrogate-key", b"cache-tag")
 _NOT_KEPT: Final = frozenset((b"age", b"content-length"))
-# Whatever the site says of an answer to these, it is not for all.
-_NOT_SHARED: Final = frozenset((b"authorization", b"content-length", b"transfer-encoding"))
 _READS: Final = frozenset(("GET", "HEAD"))
 
 
@@ -70,7 +68,7 @@ class SharedCache:
     def is_shareable(self, exchange: Exchange) -> bool:
         """Whether the answer may come from here: a plain read by nobody whom the site knows by name."""
         headers = exchange.headers
-        if exchange.method not in _READS or not _NOT_SHARED.isdisjoint(headers):
+        if exchange.method not in _READS or b"authorization" in headers or exchange.has_body:
             return False
         return self._sessions is None or self._sessions.search(headers.get(b"cookie", b"")) is None
 

@@ -69,9 +69,8 @@ class CorkedProtocol(HttpToolsProtocol):
     head for as long as the connection stands.
     """
 
-    _head_bytes = 0
+    _head_bytes = 0  # since a head was whole or a body went on: also of trailers and chunks' extensions
     _slow_ticks = 0
-    _reads_head = True
     _is_over = False
     _refusal: tuple[int, str] | None = None
 
@@ -84,25 +83,18 @@ class CorkedProtocol(HttpToolsProtocol):
         """Parse it, unless the head grows without end."""
         if self._is_over:
             return
-        if self._reads_head:
-            self._head_bytes += len(data)
+        self._head_bytes += len(data)
         super().data_received(data)
-        if self._head_bytes > MAX_HEAD_BYTES and self._reads_head and self.parser is not None:
+        if self._head_bytes > MAX_HEAD_BYTES:
             self._refuse(431, "Too many headers.")
 
     def on_headers_complete(self) -> None:
         """The head is whole: hand the request over if it may be."""
         if self._head_bytes > MAX_HEAD_BYTES or len(self.headers) > MAX_FIELDS:
             self._see_that_it_fits()
-        self._reads_head = False
         self._head_bytes = self._slow_ticks = 0
         self.scope["extensions"] = self._extensions  # type: ignore[typeddict-item]  # a callable of our own
         super().on_headers_complete()
-
-    def on_message_complete(self) -> None:
-        """The next head may come."""
-        self._reads_head = True
-        super().on_message_complete()
 
     def _see_that_it_fits(self) -> None:
         # What was counted may have a body's beginning in it.
@@ -141,7 +133,7 @@ class CorkedProtocol(HttpToolsProtocol):
 
     def on_body(self, body: bytes) -> None:
         """The client goes on."""
-        self._slow_ticks = 0
+        self._head_bytes = self._slow_ticks = 0
         super().on_body(body)
 
     def resume_writing(self) -> None:

@@ -15,6 +15,9 @@ log = logging.getLogger(__name__)
 MAX_BATCH: Final = 16
 """More wait for the next flush: at 64 the pages of a turn crowd each other out of the processor's cache."""
 
+MAX_WAITING: Final = 512
+"""Who comes when so many wait gets the plain page at once, as it is: rather that than a decision late."""
+
 
 class Turn:
     """The views that wait for a decision.
@@ -44,6 +47,10 @@ class Turn:
     def submit(self, view: PageView) -> asyncio.Future[None]:
         """Answer this view with the others of its turn; the future is done when it is filled in."""
         done: asyncio.Future[None] = self._loop.create_future()
+        if len(self._waiting) >= MAX_WAITING:
+            self.counters.add('nearside_pages_total{kind="overload"}')
+            done.set_result(None)
+            return done
         self._waiting.append((view, done))
         if not self._scheduled:
             self._scheduled = True

@@ -2,7 +2,7 @@
 
 import pytest
 
-from edge.worker import server
+from edge.worker import server, turn
 from tests.edge.worker.conftest import HTML, PAGE, Said, Worker
 from tests.edge.worker.raw_site import RawSite, ok
 from tests.edge.worker.test_server import get, talk
@@ -79,6 +79,17 @@ def test_a_request_in_a_circle_ends(worker: Worker) -> None:
 def test_trace_shows_nobody_their_cookies(worker: Worker) -> None:
     assert worker.get("/", {"cookie": "a=1"}, method="TRACE").status == 405
     assert not worker.site.heard
+
+
+def test_too_many_at_once_get_the_plain_page(worker: Worker, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And at once: no decision late, and no error."""
+    worker.site.says[b"/"] = Said(headers=(HTML, CACHED))
+    worker.get("/", VICTIM)
+    monkeypatch.setattr(turn, "MAX_WAITING", 3)
+    answers = worker.together(*[("/", {**VICTIM, "cookie": "consent=full"})] * 8)
+    assert [answer.status for answer in answers] == [200] * 8
+    assert sum(answer.body == PAGE for answer in answers) == 5
+    assert worker.count('nearside_pages_total{kind="overload"}') == 5
 
 
 SMUGGLED = b"GET /admin HTTP/1.1\r\nhost: x\r\n\r\n"
