@@ -57,6 +57,7 @@ SCHEMAS: Final[dict[str, pa.Schema]] = {
             ("happened", _TIME),
             ("pop", pa.string()),
             ("visitor", pa.string()),
+            ("value", pa.float64()),
             ("record", pa.binary()),
         ]
     ),
@@ -124,5 +125,6 @@ def _event(record: Event, exact: bytes, pop: str) -> dict[str, Any]:
         "happened": record.now_ms,
         "pop": pop,
         "visitor": record.visitor,
+        "value": record.value,
         "record": exact,
     }

@@ -98,3 +98,19 @@ def test_a_token_of_another_version_is_refused(payload: bytes) -> None:
 def test_a_token_needs_no_escaping_in_an_attribute() -> None:
     token = BOX.sign("d" * 32, NOW_S, (Slot("a", '"><script>', items=('"><b>', "&amp;", "ü")),))
     assert not set(token) & set(b"\"'<>& ")
+
+
+def test_only_campaigns_that_are_counted_are_named() -> None:
+    token = BOX.sign("d", NOW_S, SLOTS, {"popular"})
+    shown = BOX.open(token, NOW_S)
+    assert (shown.campaign("trending"), shown.campaign("hero"), shown.campaign("other")) == (
+        "popular",
+        "",
+        "",
+    )
+    assert len(BOX.sign("d", NOW_S, SLOTS)) < len(token)
+
+
+def test_a_token_of_before_campaigns_were_counted_is_taken() -> None:
+    shown = BOX.open(signed(msgspec.msgpack.encode(["d", NOW_S, [["hero", ["greeting"]]]])), NOW_S)
+    assert (shown.items("hero"), shown.campaign("hero")) == (("greeting",), "")

@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edge.errors import TokenError
-from edge.visitor.cookie import MAX_COOKIE_BYTES, CookieBox, find, without
+from edge.visitor.cookie import EVENTS_NAME, MAX_COOKIE_BYTES, CookieBox, find, without
+from edge.visitor.events import EventState
 from edge.visitor.state import MAX_ITEMS, VERSION, VisitorState
 
 ALPHABET = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
@@ -168,3 +169,25 @@ def test_the_longest_assignments_fit_with_items_dropped() -> None:
     kept = BOX.open(value)
     assert kept.assigned == assigned[-len(kept.assigned) :] != ()
     assert kept.visitor == STATE.visitor
+
+
+def test_the_two_cookies_are_found_apart_and_neither_goes_to_the_site() -> None:
+    header = b"a=1; nearside-e=events; nearside=state; nearside-ex=2"
+    assert (find(header), find(header, EVENTS_NAME)) == (b"state", b"events")
+    assert find(b"nearside-e=events") == b""
+    assert find(b"nearside=state", EVENTS_NAME) == b""
+    assert without(header) == b"a=1; nearside-ex=2"
+
+
+def test_an_event_cookie_of_a_newer_version_or_of_none_is_refused() -> None:
+    assert BOX.open_events(BOX.seal_events(EventState(of=b"abcd"))) == EventState(of=b"abcd")
+    for state, code in ((EventState(version=2), "cookie-newer"), (EventState(of="no bytes"), "cookie")):  # type: ignore[arg-type]
+        with pytest.raises(TokenError) as caught:
+            BOX.open_events(BOX.seal_events(state))
+        assert caught.value.code == code
+
+
+def test_no_cookie_stands_for_the_other() -> None:
+    with pytest.raises(TokenError):
+        BOX.open_events(BOX.seal(STATE))
+    assert refused(BOX, BOX.seal_events(EventState())) == "cookie"

@@ -211,6 +211,12 @@ def test_events_that_find_no_room_are_to_be_sent_again(
     assert worker.count('nearside_records_dropped_total{reason="disk"}') == 1
 
 
+def test_an_event_has_its_value_in_the_spool(worker: Worker) -> None:
+    events = [{"kind": "purchase", "item": "heat", "value": 12.5}, click(value=3)]
+    assert worker.post(EVENTS, {"token": token_of(worker), "events": events}).status == 204
+    assert [(event.kind, event.value) for event in worker.events()] == [("purchase", 12.5), ("click", 0)]
+
+
 def test_the_script_is_served(worker: Worker) -> None:
     answer = worker.get("/_nearside/n.js")
     assert (answer.status, answer.value("content-type")) == (200, "text/javascript; charset=utf-8")

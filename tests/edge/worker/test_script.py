@@ -2,7 +2,6 @@
 
 import gzip
 import json
-import shutil
 import subprocess
 import threading
 from collections.abc import Iterator
@@ -11,12 +10,10 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
-import pytest
+from tests.edge.worker.chromium import TIMEOUT_S, command
 
 SCRIPT = Path(__file__).resolve().parents[3] / "edge/worker/n.js"
-BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
 MAX_BYTES = 2048
-TIMEOUT_S = 60
 LOADING_S = 1.6
 """Longer than a report waits before it is sent again."""
 
@@ -88,18 +85,14 @@ class _Handler(BaseHTTPRequestHandler):
 @contextmanager
 def opened(page: str, folder: Path, statuses: tuple[int, ...] = (204,)) -> Iterator[Site]:
     """The page in a browser, for as long as it takes."""
-    browser = next(filter(None, map(shutil.which, BROWSERS)), None)
-    if browser is None:
-        pytest.skip("no Chromium is installed")
+    launch = command(folder)
     site = Site(page)
+    launch.append(f"http://127.0.0.1:{site.server_address[1]}/")
     site.statuses = list(statuses)
     thread = threading.Thread(target=site.serve_forever)
     thread.start()
     try:
-        switches = ["--headless=new", "--no-sandbox", "--disable-gpu", f"--user-data-dir={folder}/profile"]
-        switches += ["--timeout=8000", "--window-size=800,600", "--dump-dom"]
-        url = f"http://127.0.0.1:{site.server_address[1]}/"
-        subprocess.run([browser, *switches, url], check=True, timeout=TIMEOUT_S, capture_output=True)
+        subprocess.run(launch, check=True, timeout=TIMEOUT_S, capture_output=True)
         yield site
     finally:
         site.shutdown()
