@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from functools import lru_cache
 from struct import Struct
 from typing import Final
+from zlib import crc32
 
 HEADER: Final = b"\x1f\x8b\x08\0\0\0\0\0\0\xff"
 END: Final = b"\x03\0"
@@ -35,31 +36,20 @@ class Part:
         Whole blocks that end at a byte's boundary, refer to nothing before them, and don't end the stream.
     """
 
-    __slots__ = ("_crc", "_shift", "deflated", "raw")
+    __slots__ = ("crc", "deflated", "raw", "shift")
 
     def __init__(self, raw: bytes, deflated: bytes) -> None:
         self.raw = raw
         self.deflated = deflated
-        self._crc = 0
-        self._shift: array[int] | None = None
+        self.crc = 0
+        self.shift: array[int] | None = None
 
     def settle(self) -> "Part":
         """Work out what makes adding a long part to a checksum cheap; for parts that stand in many pages."""
-        if len(self.raw) >= SHIFT_FROM and self._shift is None:
-            self._crc = zlib.crc32(self.raw)
-            self._shift = shift_of(len(self.raw))
+        if len(self.raw) >= SHIFT_FROM and self.shift is None:
+            self.crc = crc32(self.raw)
+            self.shift = shift_of(len(self.raw))
         return self
-
-    def crc_after(self, crc: int) -> int:
-        """The CRC-32 of all up to this part's end, from that of all before it."""
-        s = self._shift
-        if s is None:
-            return zlib.crc32(self.raw, crc)
-        # The checksum is linear over bits: eight nibbles, each shifted by a look-up.
-        return (
-            self._crc ^ s[crc & 15] ^ s[16 | crc >> 4 & 15] ^ s[32 | crc >> 8 & 15] ^ s[48 | crc >> 12 & 15]
-            ^ s[64 | crc >> 16 & 15] ^ s[80 | crc >> 20 & 15] ^ s[96 | crc >> 24 & 15] ^ s[112 | crc >> 28]
-        )  # fmt: skip
 
 
 def stitched(parts: Iterable[Part]) -> bytes:
@@ -67,9 +57,17 @@ def stitched(parts: Iterable[Part]) -> bytes:
     out = [HEADER]
     crc = size = 0
     for part in parts:
+        raw, s = part.raw, part.shift
         out.append(part.deflated)
-        size += len(part.raw)
-        crc = part.crc_after(crc)
+        size += len(raw)
+        if s is None:
+            crc = crc32(raw, crc)
+            continue
+        # The checksum is linear over bits: eight nibbles, each shifted by a look-up.
+        crc = (
+            part.crc ^ s[crc & 15] ^ s[16 | crc >> 4 & 15] ^ s[32 | crc >> 8 & 15] ^ s[48 | crc >> 12 & 15]
+            ^ s[64 | crc >> 16 & 15] ^ s[80 | crc >> 20 & 15] ^ s[96 | crc >> 24 & 15] ^ s[112 | crc >> 28]
+        )  # fmt: skip
     out += (END, _TRAILER(crc, size & 0xFFFFFFFF))
     return b"".join(out)
 

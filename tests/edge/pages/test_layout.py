@@ -194,3 +194,15 @@ def _check_plan(plan: PagePlan) -> None:
     assert len(plan.chunks) == len(plan.placements) + 1 == len(plan.defaults) + 1
     for name, chunk in zip(plan.placements, plan.chunks, strict=False):
         assert chunk.endswith(b">"), name
+
+
+def test_what_no_element_holds_stays_between_the_blocks_beside_it() -> None:
+    esi = b'<esi:include src="/placement/e"/>'
+    one, two = b"<div data-block=a>A<!-- placement:x --><!-- /placement --></div>", b"<p data-block=b>B</p>"
+    plan = scan(b"<!-- nearside:script -->" + esi + one + esi + two + esi, "cp1251")
+    laid = lay_out(plan, Layout("l", order=("b", "a")))
+    assert laid.placements == ("nearside:script", "e", "e", "x", "e")
+    filled = laid.fill({"e": b"-", "x": b"!"})
+    assert filled == b"<!-- nearside:script -->-" + two + b"-" + one.replace(b"--><!--", b"-->!<!--") + b"-"
+    assert (laid.codec, laid.script, laid.loose) == (plan.codec, plan.script, plan.loose)
+    assert plan.script

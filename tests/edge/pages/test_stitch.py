@@ -4,6 +4,11 @@ import gzip
 import shutil
 import subprocess
 import zlib
+from collections.abc import Sequence
+from functools import reduce
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from operator import xor
+from threading import Thread
 
 import pytest
 from hypothesis import given, settings
@@ -37,8 +42,9 @@ def test_any_parts_in_any_order_are_one_stream(made: list[tuple[bytes, int, bool
 def test_a_checksum_is_combined_as_if_run_over_all(before: bytes, seed: bytes, times: int) -> None:
     raw = seed * times + b"x" * SHIFT_FROM
     part = Part(raw, b"").settle()
-    assert part._shift is not None
-    assert part.crc_after(zlib.crc32(before)) == zlib.crc32(before + raw)
+    assert part.shift is not None
+    stream = stitched([Part(before, b""), part])
+    assert int.from_bytes(stream[-8:-4], "little") == zlib.crc32(before + raw)
 
 
 @pytest.mark.parametrize("length", [1, 2, 4095, 65_536, (1 << 31) + 7])
@@ -46,22 +52,13 @@ def test_a_shift_is_what_zeros_do(length: int) -> None:
     """Checked by lengths added up, where running over so many zeros would take too long."""
     shift, half, rest = shift_of(length), shift_of(length // 2), shift_of(length - length // 2)
 
-    def applied(table: object, crc: int) -> int:
-        return int.from_bytes(bytes(4), "big") ^ _xor(
-            table[16 * nibble | crc >> 4 * nibble & 15] for nibble in range(8)
-        )  # type: ignore[index]
+    def applied(table: Sequence[int], crc: int) -> int:
+        return reduce(xor, [table[16 * nibble | crc >> 4 * nibble & 15] for nibble in range(8)])
 
     for crc in (1, 0xDEADBEEF, 0xFFFFFFFF):
         assert applied(shift, crc) == applied(rest, applied(half, crc))
         if length < 100_000:
             assert applied(shift, crc) == zlib.crc32(bytes(length), crc) ^ zlib.crc32(bytes(length))
-
-
-def _xor(values: object) -> int:
-    result = 0
-    for value in values:  # type: ignore[attr-defined]
-        result ^= value
-    return result
 
 
 def test_nothing_is_a_stream_too() -> None:
@@ -101,3 +98,24 @@ def test_other_decoders_read_it(command: list[str]) -> None:
         pytest.skip(f"no {command[0]} here")
     stream, raw = _page()
     assert subprocess.run(command, input=stream, capture_output=True, check=True, timeout=30).stdout == raw
+
+
+def test_curl_reads_it() -> None:
+    if shutil.which("curl") is None:
+        pytest.skip("no curl here")
+    stream, raw = _page()
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.send_header("content-encoding", "gzip")
+            self.send_header("content-length", str(len(stream)))
+            self.end_headers()
+            self.wfile.write(stream)
+
+        def log_message(self, *_: object) -> None: ...
+
+    with HTTPServer(("127.0.0.1", 0), Handler) as server:
+        Thread(target=server.handle_request, daemon=True).start()
+        command = ["curl", "-sf", "--compressed", f"http://127.0.0.1:{server.server_port}/"]
+        assert subprocess.run(command, capture_output=True, check=True, timeout=30).stdout == raw
