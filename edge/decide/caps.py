@@ -73,13 +73,14 @@ class Caps:
 
     Attributes
     ----------
-    by_tag : dict of int to Cap
+    by_tag : dict of int to (Cap, Behaviour)
+        Each with how it is counted.
     of : dict of str to tuple of Cap
         By campaign; campaigns without a cap have no entry.
     """
 
     def __init__(self, caps: tuple[Cap, ...] = ()) -> None:
-        self.by_tag = {cap.tag: cap for cap in caps}
+        self.by_tag = {cap.tag: (cap, cap.behaviour) for cap in caps}
         found: defaultdict[str, list[Cap]] = defaultdict(list)
         for cap in caps:
             found[cap.campaign].append(cap)

@@ -123,13 +123,14 @@ def capped(data: bytes, caps: Caps, now_s: int, visits: int) -> dict[str, float]
     """What attributes tell of the campaigns that were shown; there is none of the others."""
     found: dict[str, float] = {}
     for tag, body in unpack_caps(data).items():
-        cap = caps.by_tag.get(tag)
-        if cap is None:
+        known = caps.by_tag.get(tag)
+        if known is None:
             continue
+        cap, behaviour = known
         if cap.measure == "visit":
             amount: float = _in_visit(body, visits)
         else:
-            amount = buckets.value(cap.behaviour, body, now_s)
+            amount = buckets.value(behaviour, body, now_s)
         if amount != (buckets.NEVER_H if cap.measure == "recency" else 0):
             found[cap.name] = amount
     return found
