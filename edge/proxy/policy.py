@@ -27,7 +27,9 @@ _HEURISTIC: Final = frozenset((200, 203, 204, 300, 301, 308, 404, 405, 410, 414,
 _UNDERSTOOD: Final = _HEURISTIC | frozenset((302, 303, 307, 400, 401, 402, 403, 406, 408, 409, 411, 412, 413,
                                              415, 416, 417, 421, 422, 426, 428, 429, 431, 451,
                                              500, 502, 503, 504, 505))  # fmt: skip
-_NEVER_KEPT: Final = frozenset((206, 304))
+# Parts, validations; and what a site answers to the form of one request, not to what it asks for: kept,
+# a request that is odd on purpose would take the page from everybody.
+_NEVER_KEPT: Final = frozenset((206, 304, 400, 408, 413, 417, 421, 425, 426, 429, 431))
 _MUST_REVALIDATE: Final = frozenset((b"must-revalidate", b"proxy-revalidate"))
 _SHARES: Final = frozenset((b"public", b"s-maxage"))
 _OWN: Final = (frozenset[bytes](), frozenset((b"max-age",)))

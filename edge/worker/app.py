@@ -93,6 +93,9 @@ class PageApp:
         if exchange.shareable and (entry := await self._cache.wait(exchange)) is not None:
             await self._send_kept(entry, exchange, "collapsed")
             return
+        if b"only-if-cached" in exchange.headers.get(b"cache-control", b""):
+            await exchange.tell(504, b"It is not kept here.\n")
+            return
         flight = self._cache.begin(exchange)
         try:
             await self._ask(exchange, stale, flight)

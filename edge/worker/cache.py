@@ -95,7 +95,7 @@ class SharedCache:
         """Say that the site is asked; others may wait unless it is known that they would in vain."""
         flight = Flight(exchange.key, asyncio.get_running_loop().create_future())
         self._in_flight.add(flight)
-        if exchange.method == "GET" and exchange.key not in self._unshared:
+        if exchange.method == "GET" and exchange.shareable and exchange.key not in self._unshared:
             self._flights.setdefault(exchange.key, flight)
         return flight
 
@@ -118,7 +118,7 @@ class SharedCache:
         theirs = cookie.without(headers.get(b"cookie", b""))
         known = bool(cookie.without(theirs, consent_cookie))
         found = terms(received, {**headers, b"cookie": theirs}, known=known)
-        if found is None and not known:
+        if found is None and self.forbids(received):
             self._unshared[exchange.key] = True
         return found
 

@@ -25,8 +25,10 @@ _DROPPED: Final = frozenset(
 # Sites make another page of them than the URL names; a kept one would be shown to all who ask for the URL.
 _REWRITES: Final = frozenset(
     (b"x-forwarded-server", b"x-forwarded-port", b"x-forwarded-scheme", b"x-forwarded-prefix",
-     b"x-host", b"x-original-host", b"x-original-url", b"x-rewrite-url",
-     b"x-http-method", b"x-http-method-override", b"x-method-override")
+     b"x-forwarded-ssl", b"x-forwarded-path", b"x-forwarded-uri", b"front-end-https", b"x-scheme",
+     b"x-host", b"x-real-host", b"x-original-host", b"x-original-url", b"x-original-uri", b"x-rewrite-url",
+     b"x-url", b"x-http-method", b"x-http-method-override", b"x-method-override", b"x-middleware-subrequest",
+     b"x-middleware-prefetch", b"x-invoke-path", b"x-amz-website-redirect-location")
 )  # fmt: skip
 
 
@@ -66,7 +68,8 @@ def _came_by(exchange: Exchange) -> Fields:
         parts.append(b'host="%s"' % host.replace(b"\\", b"").replace(b'"', b""))
     if scheme in (b"http", b"https"):
         parts.append(b"proto=" + scheme)
-    fields.append((b"forwarded", b";".join(parts)))
+    if parts:
+        fields.append((b"forwarded", b";".join(parts)))
     return fields
 
 

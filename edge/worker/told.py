@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import AsyncIterator
+from email.utils import formatdate
 from typing import Final
 
 import httpx
@@ -25,7 +26,7 @@ class Told:
     Attributes
     ----------
     received : Received
-        Its end-to-end fields, and when it was asked for and came.
+        Its end-to-end fields, with a Date, and when it was asked for and came.
     answers_us : bool
         Whether we asked if something holds still, not the client.
     """
@@ -34,7 +35,10 @@ class Told:
         self._response = response
         self._stream = chunks(response)
         self._read: list[bytes] = []
-        self.received = Received(response.status_code, end_to_end(response.headers.raw), asked_s, at_s)
+        fields = end_to_end(response.headers.raw)
+        if not any(name == b"date" for name, _ in fields):
+            fields.append((b"date", formatdate(at_s, usegmt=True).encode()))
+        self.received = Received(response.status_code, fields, asked_s, at_s)
         self.answers_us = answers_us
 
     @property

@@ -63,7 +63,7 @@ def test_what_forbids_keeping(more: tuple[bytes, bytes]) -> None:
     assert of(b"max-age=60", more) is None
 
 
-@pytest.mark.parametrize("status", [100, 103, 206, 304])
+@pytest.mark.parametrize("status", [100, 103, 206, 304, 400, 413, 429, 431])
 def test_statuses_that_are_never_kept(status: int) -> None:
     assert terms(received((b"cache-control", b"max-age=60"), status=status), {}) is None
 

@@ -48,7 +48,7 @@ def test_what_a_personalized_page_says_of_itself(worker: Worker) -> None:
     answer = worker.get("/", FULL)
     kept = {name.decode() for name, _ in answer.headers}
     wanted = {"content-type", "content-security-policy", "cache-control", "content-length", "set-cookie"}
-    assert kept == wanted | {"server-timing"}
+    assert kept == wanted | {"server-timing", "date"}
     assert answer.values("cache-control") == ["private, no-store"]
 
 
@@ -206,7 +206,8 @@ def test_what_is_no_page_passes_untouched(worker: Worker, said: Said) -> None:
     answer = worker.get("/", FULL)
     assert (answer.status, answer.body, answer.ended) == (said.status, PAGE, True)
     own = (b"cache-status", b"Nearside; fwd=miss")
-    assert answer.headers == [*((name.encode(), value.encode()) for name, value in said.headers), own]
+    passed = [field for field in answer.headers if field[0] != b"date"]
+    assert passed == [*((name.encode(), value.encode()) for name, value in said.headers), own]
     assert not worker.records()
     assert worker.site.closed == 1
 

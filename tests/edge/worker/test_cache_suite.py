@@ -24,6 +24,7 @@ OPTIMAL_LEFT: Final = {
     "partial-store-partial-reuse-partial": "parts are not kept; a whole response answers ranges",
     "partial-store-partial-reuse-partial-byterange": "parts are not kept",
     "partial-store-partial-reuse-partial-suffix": "parts are not kept",
+    "status-400-fresh": "a request that is odd on purpose would take the page from everybody",
     "vary-normalise-lang-select": "to choose a language is the site's affair",
 }
 """Optimal ones, likewise."""

@@ -304,7 +304,29 @@ def test_what_sets_a_cookie_is_for_one_visitor(worker: Worker, control: str) -> 
     assert len(worker.site.heard) == 2
 
 
-def test_only_what_is_kept_was_asked_for(worker: Worker) -> None:
+def test_who_wants_only_what_is_kept_does_not_bother_the_site(worker: Worker) -> None:
+    worker.site.says[b"/a"] = file()
+    asked = {"cache-control": "only-if-cached"}
+    assert worker.get("/a", asked).status == 504
+    worker.get("/a")
+    assert worker.get("/a", asked).status == 200
+    assert len(worker.site.heard) == 1
+
+
+def test_an_answer_without_a_date_gets_one(worker: Worker) -> None:
+    worker.site.says[b"/a"] = file()
+    dates = [worker.get("/a").values("date") for _ in range(2)]
+    assert dates[0] == dates[1]
+    assert len(dates[0]) == 1
+
+
+def test_a_visitor_who_goes_past_the_cache_keeps_nobody_waiting(worker: Worker) -> None:
+    worker.site.says[b"/a"] = file(control="public, max-age=60")
+    answers = worker.together(("/a", {"cookie": "sid-of-session=1"}), ("/a", {}))
+    assert [status_of(answer) for answer in answers] == ["fwd=miss", "fwd=miss; stored"]
+
+
+def test_what_must_not_be_kept_is_asked_for_each_time(worker: Worker) -> None:
     worker.site.says[b"/a"] = file()
     assert worker.get("/a", {"cache-control": "no-store"}).status == 200
     worker.get("/a")
