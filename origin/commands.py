@@ -187,6 +187,21 @@ def inspect(bundle: Bundle, as_json: Json = False) -> None:
 
 
 @app.command()
+def marks(
+    page: Annotated[Path, typer.Argument(metavar="PAGE", help="HTML file; /dev/stdin for a pipe.")],
+    content_type: Annotated[str, typer.Option("--type", help="What Content-Type the site says.")] = "",
+) -> None:
+    """Say what an edge finds marked in a page of the site; exit code 1 when a mark can't be used."""
+    from origin import marks_shown
+
+    lines, usable = marks_shown.marks(page.read_bytes(), content_type)
+    for line in lines:
+        typer.echo(line)
+    if not usable:
+        raise typer.Exit(1)
+
+
+@app.command()
 def decide(
     bundle: Bundle,
     context: Annotated[Path, typer.Option(help="JSON file: attributes, history, tier, placements.")],

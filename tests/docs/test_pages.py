@@ -4,9 +4,12 @@ import re
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
 from edge.pages.marks import SCRIPT
 from edge.pages.plan import scan
+from origin.commands import app
+from origin.marks_shown import WHY
 
 TEXT = (Path(__file__).parents[2] / "docs" / "pages.md").read_text()
 _EXAMPLE = re.compile(
@@ -35,3 +38,16 @@ def test_a_mark_is_left_for_the_reason_told(reason: str, page: str) -> None:
     assert plan.page == page.encode()
     assert not plan.placements
     assert [told.rpartition(":")[2] for told in plan.left] == [reason]
+
+
+def test_the_command_answers_as_told(tmp_path: Path) -> None:
+    found = re.search(r"```html\n([^`]*)```\n\n```console\n\$ nearside marks page.html\n([^`]*)```", TEXT)
+    assert found
+    page = tmp_path / "page.html"
+    page.write_text(found[1])
+    done = CliRunner().invoke(app, ["marks", str(page)])
+    assert (done.stdout, done.exit_code) == (found[2], 1)
+
+
+def test_each_reason_has_its_words() -> None:
+    assert {reason for reason, _ in LEFT} | {"too-many", "charset"} == set(WHY)
