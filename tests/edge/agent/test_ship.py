@@ -63,7 +63,8 @@ class Ground:
 
     def arrived(self) -> list[int]:
         """The numbers of the events in the lake, in the order of their places."""
-        return [r.n for place in sorted(self.sim.lake) for r in records(bytes(self.sim.lake[place]))]
+        places = sorted(self.sim.lake, key=lambda place: (len(place), place))  # 10 comes after 9
+        return [r.n for place in places for r in records(bytes(self.sim.lake[place]))]
 
     def left(self) -> list[str]:
         """All files that are still there, but locks."""
