@@ -9,7 +9,7 @@ from compiler.bandits import BanditReader, check_bandits
 from compiler.best import check_values, read_worth
 from compiler.caps import read_caps
 from compiler.conditions import Condition, ConditionError, parse
-from compiler.consent import ASKED, read_names
+from compiler.consent import read_names
 from compiler.experiments import ExperimentReader, check_experiments, where
 from compiler.fields import Fields, check_id
 from compiler.groups import Groups
@@ -36,6 +36,7 @@ from compiler.types import (
 )
 from compiler.yaml_lines import Node, read_yaml
 from edge.bundle import format as fmt
+from edge.consent.policy import ASKED
 from edge.decide.campaigns import PAGE_LAYOUT, PAGE_REDIRECT, WHOLE_PAGE
 from edge.decide.page import WORDS
 from edge.rules.values import Value

@@ -12,6 +12,7 @@ from compiler.problems import Problems, nearest
 from compiler.yaml_lines import Node
 from edge.bundle import format as fmt
 from edge.consent.grants import NAMES, NEVER_BY_INTEREST
+from edge.consent.policy import ASKED
 from edge.consent.tcf import PURPOSES
 from edge.decide.behaviours import EVENTS
 from edge.decide.caps import BUSINESS_KINDS, SHOWN_KINDS
@@ -31,9 +32,6 @@ KEEPING: Final = ("full", "session", "contextual")
 
 WEAK: Final = CONSENT_TIERS[:-1]
 """What is left where something is refused: any tier but the strongest."""
-
-ASKED: Final = "consent.purpose."
-"""Before the name of a purpose: the attribute that says whether it is granted."""
 
 EVENT_KINDS: Final = (*EVENTS, *SHOWN_KINDS, *BUSINESS_KINDS)
 """Of every site; it may have more of its own."""

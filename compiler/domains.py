@@ -3,11 +3,11 @@
 from collections.abc import Mapping
 from typing import Final
 
-from compiler.consent import ASKED
 from compiler.constraint import INFINITY, Constraint, normal
 from compiler.fields import Fields
 from compiler.problems import Problems
 from compiler.yaml_lines import Node
+from edge.consent.policy import ASKED
 from edge.decide.types import CONSENT_TIERS
 from edge.worker import device, referrer
 

@@ -2,15 +2,16 @@
 
 from collections.abc import Iterator
 
-from compiler.consent import ASKED
 from compiler.problems import Problems
 from compiler.reads import reads_of
 from compiler.types import Campaign, Show, Workspace
+from edge.consent.policy import ASKED
 
 
 def used_purposes(workspace: Workspace) -> set[str]:
     """The purposes that models need, and that rules and contents ask for."""
     names = {name for campaign in workspace.campaigns for name in reads_of(campaign.condition)}
+    names |= {name for campaign in workspace.campaigns for name, _ in campaign.worth.terms}
     names |= {hole.attribute for content in workspace.contents for hole in content.holes}
     asked = {name.removeprefix(ASKED) for name in names if name.startswith(ASKED)}
     return asked.union(*(model.purposes for model in workspace.models))
@@ -57,6 +58,7 @@ def _shows(campaign: Campaign, workspace: Workspace) -> Iterator[Show]:
 
 def _reads(campaign: Campaign, workspace: Workspace) -> Iterator[str]:
     yield from reads_of(campaign.condition)
+    yield from (name for name, _ in campaign.worth.terms)
     shown = {show.content for show in _shows(campaign, workspace)}
     for content in workspace.contents:
         if content.id in shown:

@@ -10,7 +10,6 @@ from compiler.best import by_value
 from compiler.caps import put_reports
 from compiler.catalog_manifest import card_interface
 from compiler.choices_artifact import Find, choices, used_bandits, used_experiments
-from compiler.consent import ASKED
 from compiler.draft import Draft
 from compiler.golden import golden_winners
 from compiler.holes import put_holes
@@ -24,6 +23,7 @@ from compiler.written import put_written
 from edge.bundle import format as fmt
 from edge.bundle.arrays import Array, pack
 from edge.bundle.strings import pack_strings
+from edge.consent.policy import ASKED
 from edge.decide.campaigns import BANDIT, CONTENT, EXPERIMENT, LAYOUT, RECOMMENDER, REDIRECT
 
 Shown = tuple[str, str, int]

@@ -5,9 +5,9 @@ from collections.abc import Iterator, Mapping
 from typing import Final
 
 from edge.bundle.written import Campaign, Written
+from edge.consent.policy import ASKED
 from edge.decide.choice import NO_UNIT, OUTSIDE_COVERAGE, OUTSIDE_NAMESPACE
 from edge.decide.types import Value
-from edge.worker.facts import PURPOSE
 from origin.cap_words import resting
 from origin.condition_words import NOW, failure
 from origin.race import CAMPAIGN, GROUP, HOLDOUT, LED, TEST, Lost, Race
@@ -78,7 +78,7 @@ def _why_not(campaign: Campaign, asked: Asked, race: Race, killed: tuple[str, ..
 
 
 def _not_granted(campaign: Campaign, attributes: Mapping[str, Value]) -> str:
-    missing = [name for name in campaign.purposes if attributes.get(PURPOSE + name) is not True]
+    missing = [name for name in campaign.purposes if attributes.get(ASKED + name) is not True]
     return f"the visitor did not grant {' and '.join(missing)}" if missing else ""
 
 

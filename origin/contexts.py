@@ -8,10 +8,11 @@ from typing import Final
 import msgspec
 
 from edge.bundle import format as fmt
+from edge.consent.policy import Policy
 from edge.decide.types import CONSENT_TIERS, Assigned, Context, Value
 from edge.errors import ConfigError
 from edge.worker.clock import local_time
-from edge.worker.facts import TIMEZONE
+from edge.worker.facts import TIMEZONE, needed, permitted
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -21,7 +22,8 @@ class ContextFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     Left out placements mean all of the site's. `now` is a date and time with its zone; what an
     edge would take from it, from the history and from the tier need not be written again as attributes.
-    `unit` is the visitor's id, which there is in the tier `full` alone.
+    `unit` is the visitor's id, which there is in the tier `full` alone. Left out `purposes` are those
+    that go with the tier.
     """
 
     attributes: dict[str, Value] = {}
@@ -34,6 +36,7 @@ class ContextFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     unit: str = ""
     assigned: tuple[Assigned, ...] = ()
     forced: dict[str, str] = {}
+    purposes: tuple[str, ...] | None = None
 
     @property
     def instant_ms(self) -> int:
@@ -126,10 +129,25 @@ def _context(given: ContextFile, where: str, schema: fmt.RulesSchema) -> Context
         raise ConfigError("context", f"{where}: now has no zone; write it like 2026-05-01T09:00:00+02:00")
     if given.unit and given.tier != "full":
         raise ConfigError("context", f"{where}: in the tier {given.tier!r} there is no unit; use full")
-    attributes = {**given.implied(), **given.attributes}
+    consent = Policy(schema)
+    granted = _granted(given, where, consent)
+    attributes = {**given.implied(), **consent.asked(granted), **given.attributes}
+    attributes = permitted(attributes, needed(consent, schema.attributes), granted)
     placements = given.placements or schema.placements
     divided = (given.unit, given.assigned, tuple(given.forced.items()))
-    return Context(given.instant_ms, given.seed, given.tier, attributes, given.history, placements, *divided)
+    return Context(
+        given.instant_ms, given.seed, given.tier, attributes, given.history, placements, *divided,
+        granted=consent.names_of(granted),
+    )  # fmt: skip
+
+
+def _granted(given: ContextFile, where: str, consent: Policy) -> int:
+    if given.purposes is None:
+        return consent.at(given.tier).purposes
+    unknown = [name for name in given.purposes if name not in consent.names]
+    if unknown:
+        raise ConfigError("context", f"{where}: no purpose {unknown[0]!r}; {', '.join(consent.names)}")
+    return consent.bits(given.purposes)
 
 
 def _check(where: str, types: Mapping[str, str], name: str, value: Value) -> None:

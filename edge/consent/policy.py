@@ -10,6 +10,9 @@ from edge.consent.strings import Said, place, reader
 from edge.decide.types import CONSENT_TIERS
 from edge.errors import BundleError, ConsentError
 
+ASKED: Final = "consent.purpose."
+"""Before the name of a purpose: the attribute that says whether it is granted."""
+
 MAX_PURPOSES: Final = 64
 MAX_REMEMBERED: Final = 2_048
 """Consent strings whose meaning a source remembers; some 2 MB, 8 at most."""
@@ -47,6 +50,8 @@ class Policy:
     ----------
     names : tuple[str, ...]
         The purposes, in the order of a grant's bits.
+    cookies : frozenset[bytes]
+        The cookies that are read.
     needs : dict[str, int]
         The purposes without which an attribute is missing, by its name.
 
@@ -69,6 +74,7 @@ class Policy:
         counts = bool(policy.sources)
         sources = policy.sources or own
         self._sources = [_Source(source, policy, self._by_tier, counts=counts) for source in sources]
+        self.cookies = frozenset(source.cookie for source in self._sources if source.cookie)
         self._defaults = [
             _grant((min(default, limit), self._by_tier[min(default, limit)]), "default" if counts else "")
             for limit in range(_STRONGEST + 1)
@@ -113,14 +119,13 @@ class Policy:
             self._names[purposes] = found
         return found
 
+    def asked(self, purposes: int) -> dict[str, bool]:
+        """What rules may ask of a grant's purposes, as attributes."""
+        return {ASKED + name: bool(purposes >> bit & 1) for bit, name in enumerate(self.names)}
+
     def hears(self, event: str, purposes: int) -> bool:
         """Whether events of this kind may be noticed under a grant's purposes."""
         return not self._events.get(event, 0) & ~purposes
-
-    @property
-    def cookies(self) -> frozenset[bytes]:
-        """The cookies that are read: they say nothing of who somebody is."""
-        return frozenset(source.cookie for source in self._sources if source.cookie)
 
 
 class _Source:

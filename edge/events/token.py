@@ -20,13 +20,15 @@ class Shown(msgspec.Struct, frozen=True, array_like=True):
 
     `slots` lists, by placement, the item ids that it showed; for a content,
     the content's id. `capped` has the campaign of each placement whose
-    campaign is counted.
+    campaign is counted. `tier` is the consent under which a page was made;
+    empty where an app asked, which answers for that itself.
     """
 
     decision: str
     expires_s: int
     slots: tuple[tuple[str, tuple[str, ...]], ...]
     capped: tuple[tuple[str, str], ...] = ()
+    tier: str = ""
 
     def allows(self, placement: str, item: str) -> bool:
         """Whether the page showed this item in this placement."""
@@ -60,14 +62,20 @@ class TokenBox:
         self._first = keys[0][0]
 
     def sign(
-        self, decision: str, expires_s: int, slots: Sequence[Slot], counted: Container[str] = ()
+        self,
+        decision: str,
+        expires_s: int,
+        slots: Sequence[Slot],
+        counted: Container[str] = (),
+        *,
+        tier: str = "",
     ) -> bytes:
         """The token of a page, safe inside an attribute; `counted` are the campaigns that have a cap."""
         shown = tuple(
             [(slot.placement, slot.items or (slot.content,)) for slot in slots if slot.content or slot.items]
         )
         capped = tuple([(s.placement, s.policy) for s in slots if s.policy in counted]) if counted else ()
-        payload = bytes((self._first,)) + _encoder.encode(Shown(decision, expires_s, shown, capped))
+        payload = bytes((self._first,)) + _encoder.encode(Shown(decision, expires_s, shown, capped, tier))
         mac = hmac.digest(self._keys[self._first], self._prefix + payload, "sha256")[:MAC_BYTES]
         return base64.urlsafe_b64encode(mac + payload)
 

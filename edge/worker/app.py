@@ -149,7 +149,7 @@ class PageApp:
         self._cache.obey(exchange, told.received)
         if exchange.method == "HEAD" and told.is_page(self._max_page_bytes) and await self._leads(exchange):
             return
-        found = self._cache.terms(exchange, told.received, self._turn.consent_cookie)
+        found = self._cache.terms(exchange, told.received, self._turn.consent_cookies)
         if found is None:
             flight.land(None)
         is_page = exchange.method == "GET" and told.is_page(self._max_page_bytes)
@@ -330,7 +330,7 @@ class PageApp:
             return
         if told.status in SITE_ERRORS:
             return
-        found = self._cache.terms(exchange, told.received, b"")
+        found = self._cache.terms(exchange, told.received, ())
         is_page = told.is_page(self._max_page_bytes)
         body = await self._read(told, is_page=is_page) if found else None
         if found is None or body is None:

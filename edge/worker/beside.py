@@ -15,6 +15,7 @@ from starlette.requests import Request as HttpRequest
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from edge.consent.policy import Policy
 from edge.decide.engine import EmptyEngine, Engine
 from edge.decide.page import blocks_of, is_whole_page, word_for
 from edge.decide.types import CONSENT_TIERS, Context, Decision, DecisionRecord, Slot, Value
@@ -22,7 +23,7 @@ from edge.errors import GivenError, TokenError
 from edge.worker.active import Active, Holder
 from edge.worker.body import attributes_of_body
 from edge.worker.personalize import SEED_MASK, Desk, commit
-from edge.worker.reports import Beacon, Gate, count, headers_of
+from edge.worker.reports import Beacon, Gate, Reporter, count, headers_of, permitted
 
 MAX_DECIDE_BYTES: Final = 64 << 10
 MAX_BEACON_BYTES: Final = 16 << 10
@@ -50,6 +51,7 @@ class Ask(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     body: dict[str, Any] = {}
     history: tuple[str, ...] = ()
     tier: str = "contextual"
+    purposes: tuple[str, ...] | None = None
 
 
 def make_beside(holder: Holder, desk: Desk, more: Sequence[Route] = ()) -> Starlette:
@@ -82,9 +84,12 @@ def make_beside(holder: Holder, desk: Desk, more: Sequence[Route] = ()) -> Starl
             report = gate.check(beacon, active.engine, now_ms)
         except GivenError as error:
             return _refused(error, desk, "events")
+        headers = headers_of(request.headers.raw)
+        grant = active.reader.consent.of(headers)
+        report = permitted(report, grant, active, desk)
         if report.events and not commit(list(report.events), desk):
             return _problem(429, "spool-full", "no room for events now; send them again later")
-        kept = count(report, headers_of(request.headers.raw), active, desk, now_ms // 1000)
+        kept = count(report, Reporter(headers, grant), active, desk, now_ms // 1000)
         return Response(status_code=204, headers={"set-cookie": kept.decode()} if kept else None)
 
     async def script(_request: HttpRequest) -> Response:
@@ -148,14 +153,28 @@ def asked_context(ask: Ask, active: Active) -> Context:
     unknown = [name for name in ask.placements if name not in schema.placements]
     if unknown and active.revision:
         raise GivenError("placement", f"{unknown[0]!r} is none of {', '.join(schema.placements)}")
-    stated = {"consent.tier": ask.tier, **ask.attributes}
+    consent = active.reader.consent
+    granted = _granted(ask, consent)
+    stated = {"consent.tier": ask.tier, **ask.attributes, **consent.asked(granted)}
     read = attributes_of_body(schema.attributes, reads, ask.body)
     read |= {name: value for name, value in stated.items() if name in reads}
+    read = active.reader.permitted(read, granted)
     keeps_history = ask.tier in ("session", "full")
     history = tuple(dict.fromkeys(ask.history)) if keeps_history else ()
     seed = int.from_bytes(os.urandom(8), "little") & SEED_MASK
     placements = tuple(dict.fromkeys(ask.placements))
-    return Context(time.time_ns() // 1_000_000, seed, ask.tier, read, history, placements)
+    names = consent.names_of(granted)
+    return Context(time.time_ns() // 1_000_000, seed, ask.tier, read, history, placements, granted=names)
+
+
+def _granted(ask: Ask, consent: Policy) -> int:
+    """The purposes that the app says were granted, else those that go with the tier."""
+    if ask.purposes is None:
+        return consent.at(ask.tier).purposes
+    unknown = [name for name in ask.purposes if name not in consent.names]
+    if unknown:
+        raise GivenError("purpose", f"{unknown[0]!r} is no purpose of this site")
+    return consent.bits(ask.purposes)
 
 
 def _is(value: Value, type_: str) -> bool:

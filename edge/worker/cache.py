@@ -2,7 +2,7 @@
 
 import asyncio
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -110,13 +110,16 @@ class SharedCache:
         """Whether the site is being asked for this."""
         return key in self._flights
 
-    def terms(self, exchange: Exchange, received: Received, consent_cookie: bytes) -> Terms | None:
+    def terms(self, exchange: Exchange, received: Received, consent_cookies: Iterable[bytes]) -> Terms | None:
         """On which terms an answer may be kept; None where it must not."""
         headers = exchange.headers
         if exchange.method != "GET" or b"range" in headers or not exchange.shareable:
             return None
         theirs = cookie.without(headers.get(b"cookie", b""))
-        known = bool(cookie.without(theirs, consent_cookie))
+        others = theirs
+        for name in consent_cookies:
+            others = cookie.without(others, name)
+        known = bool(others)
         found = terms(received, {**headers, b"cookie": theirs}, known=known)
         if found is None and self.forbids(received):
             self._unshared[exchange.key] = True

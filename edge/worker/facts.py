@@ -1,11 +1,11 @@
 """From a request to the attributes of its context: only those that the bundle reads."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from edge.bundle.format import Attribute, RulesSchema
-from edge.consent.policy import Policy
+from edge.consent.policy import ASKED, Policy
 from edge.decide.behaviours import Behaviour
 from edge.decide.caps import SOURCE
 from edge.decide.fuse import VISITOR_ID, Fuse
@@ -22,9 +22,6 @@ __all__ = ["MAX_QUERY_FIELDS", "MAX_TEXT_CHARS", "AttributeReader", "Headers", "
 
 TIMEZONE: Final = "geo.timezone"
 BEHAVIOUR: Final = "behaviour."
-PURPOSE: Final = "consent.purpose."
-"""Before the name of a purpose: the attribute that says whether it is granted."""
-
 MAX_GRANTS: Final = 1_024
 """Sets of purposes whose attributes are remembered."""
 
@@ -51,7 +48,7 @@ class AttributeReader:
     ) -> None:
         declared = {attribute.name: attribute for attribute in schema.attributes}
         self.consent = Policy(schema)
-        self._needs = _needs(self.consent.needs, declared)
+        self._needs = needed(self.consent, schema.attributes)
         timezone = _timezone(declared.get(TIMEZONE), self._needs.get(TIMEZONE, 0), locator)
         builtin = {**BUILTIN, **clock_readers(timezone), **_purpose_readers(self.consent)}
         builtin |= {BEHAVIOUR + name: _behaviour(behaviour) for name, behaviour in behaviours.items()}
@@ -65,6 +62,10 @@ class AttributeReader:
         """The attributes that the request has a value for, and that the visitor granted the purposes of."""
         readers = self._granted(request.granted) if self._needs else self._readers
         return {name: found for name, read in readers if (found := read(request)) is not None}
+
+    def permitted(self, attributes: Mapping[str, Value], purposes: int) -> dict[str, Value]:
+        """Of attributes that somebody else read, those whose purposes are granted."""
+        return permitted(attributes, self._needs, purposes)
 
     def _granted(self, purposes: int) -> list[tuple[str, Reader]]:
         readers = self._by_grant.get(purposes)
@@ -81,16 +82,22 @@ class AttributeReader:
         return self.consent.of(headers).tier
 
 
-def _needs(stated: Mapping[str, int], declared: Mapping[str, Attribute]) -> dict[str, int]:
+def needed(consent: Policy, attributes: Iterable[Attribute]) -> dict[str, int]:
     """The purposes that attributes need: an audience that is a list of ids needs those of the id, too."""
+    stated = consent.needs
     if not stated:
         return {}
     found = dict(stated)
-    for name, attribute in declared.items():
+    for attribute in attributes:
         kind, _, by = attribute.source.partition(":")
         if kind == "list" and stated.get(by):
-            found[name] = found.get(name, 0) | stated[by]
+            found[attribute.name] = found.get(attribute.name, 0) | stated[by]
     return found
+
+
+def permitted(attributes: Mapping[str, Value], needs: Mapping[str, int], purposes: int) -> dict[str, Value]:
+    """The attributes whose purposes are granted."""
+    return {name: value for name, value in attributes.items() if not needs.get(name, 0) & ~purposes}
 
 
 def _purpose_readers(consent: Policy) -> dict[str, Reader]:
@@ -99,7 +106,7 @@ def _purpose_readers(consent: Policy) -> dict[str, Reader]:
     def reader(bit: int) -> Reader:
         return lambda request: bool(request.granted >> bit & 1)
 
-    return {PURPOSE + name: reader(bit) for bit, name in enumerate(consent.names)}
+    return {ASKED + name: reader(bit) for bit, name in enumerate(consent.names)}
 
 
 def _behaviour(behaviour: Behaviour) -> Reader:

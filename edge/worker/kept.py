@@ -8,6 +8,7 @@ from msgspec.structs import replace
 
 from edge.consent.policy import Policy
 from edge.decide.behaviours import Behaviour, Fed
+from edge.decide.caps import SHOWN_KINDS
 from edge.visitor.buckets import pack, unpack
 from edge.visitor.events import EventState
 from edge.visitor.state import VisitorState
@@ -25,6 +26,8 @@ class Kept:
     ----------
     items : bool
         Whether views of items are noticed, and a history kept.
+    shown : bool
+        Whether impressions and clicks are noticed, and counted for the caps of campaigns.
     behaviours : tuple[Behaviour, ...]
         Those that may be counted.
     withdrawn : frozenset[int]
@@ -32,6 +35,7 @@ class Kept:
     """
 
     items: bool
+    shown: bool
     behaviours: tuple[Behaviour, ...]
     withdrawn: frozenset[int]
 
@@ -46,7 +50,9 @@ class Kept:
     def events(self, events: EventState) -> EventState:
         """What pages reported, without what is no longer granted."""
         if events.behaviours and self.withdrawn:
-            return replace(events, behaviours=self._left(events.behaviours))
+            events = replace(events, behaviours=self._left(events.behaviours))
+        if events.caps and not self.shown:
+            events = replace(events, caps=b"")
         return events
 
     def _left(self, behaviours: bytes) -> bytes:
@@ -66,7 +72,7 @@ class Keeping:
     def __init__(self, consent: Policy, behaviours: Mapping[str, Behaviour]) -> None:
         self._consent = consent
         self._behaviours = tuple(behaviours.values())
-        self._all = Kept(True, self._behaviours, frozenset())
+        self._all = Kept(True, True, self._behaviours, frozenset())
         self._found: dict[int, Kept] = {}
 
     def under(self, granted: int) -> Kept:
@@ -84,7 +90,8 @@ class Keeping:
         consent = self._consent
         held = tuple([one for one in self._behaviours if self._may_count(one, granted)])
         withdrawn = frozenset(one.tag for one in self._behaviours if one not in held)
-        return Kept(consent.hears("view", granted), held, withdrawn)
+        shown = all(consent.hears(kind, granted) for kind in SHOWN_KINDS)
+        return Kept(consent.hears("view", granted), shown, held, withdrawn)
 
     def _may_count(self, behaviour: Behaviour, granted: int) -> bool:
         needs = self._consent.needs.get(BEHAVIOUR + behaviour.name, 0)

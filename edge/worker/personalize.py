@@ -145,7 +145,9 @@ def personalize(views: list[PageView], active: Active, desk: Desk, now_ms: int) 
         whole = draft.view.whole
         if whole is None or not whole.location:
             filled += bool(slots)
-            token = desk.tokens.sign(draft.id, expires_s, decision.slots, engine.caps.of)
+            token = desk.tokens.sign(
+                draft.id, expires_s, decision.slots, engine.caps.of, tier=draft.context.tier
+            )
             _compose(draft, slots, engine, desk, token)
         draft.view.private = True
         if whole is None or not whole.peek:
@@ -207,6 +209,8 @@ def _draft(view_: PageView, active: Active, desk: Desk, random: bytes) -> _Draft
     if keep:
         opened, read_only = _open_state(request, desk)
         request.before = kept.state(opened)
+        if opened is NEW and cookie.find(request.headers.get(b"cookie", b""), cookie.EVENTS_NAME):
+            view_.forgets_events = True  # it is of somebody whom this visitor no longer is
         state = arrive(
             request.before, request.now_ms // 1000, random[24:40] if request.tier == "full" else b""
         )

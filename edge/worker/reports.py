@@ -6,10 +6,11 @@ from typing import Final
 
 import msgspec
 
+from edge.consent.policy import Grant
 from edge.decide.behaviours import Fed
 from edge.decide.caps import SHOWN_KINDS, Cap
 from edge.decide.engine import EmptyEngine, Engine
-from edge.decide.types import Event
+from edge.decide.types import CONSENT_TIERS, Event
 from edge.errors import GivenError, TokenError
 from edge.events.token import Shown
 from edge.visitor import cookie
@@ -141,28 +142,53 @@ def headers_of(raw: RawHeaders) -> Headers:
     return headers
 
 
-def count(report: Report, headers: Headers, active: Active, desk: Desk, now_s: int) -> bytes:
+@dataclass(frozen=True)
+class Reporter:
+    """Whose page reports: the request's headers, and what the visitor granted by now."""
+
+    headers: Headers
+    grant: Grant
+
+
+def permitted(report: Report, grant: Grant, active: Active, desk: Desk) -> Report:
+    """The events that the visitor's consent covers still: by now they may have withdrawn it.
+
+    What a page reports belongs to its decision, which may have an id: under a weaker tier than the page's
+    it did not happen.
+    """
+    tier = report.shown.tier
+    if not tier:
+        return report
+    events: tuple[Event, ...] = ()
+    if CONSENT_TIERS.index(grant.tier) >= CONSENT_TIERS.index(tier):
+        consent = active.reader.consent
+        events = tuple([one for one in report.events if consent.hears(one.kind, grant.purposes)])
+    _note(desk, "withheld", len(report.events) - len(events))
+    return Report(report.shown, events)
+
+
+def count(report: Report, reporter: Reporter, active: Active, desk: Desk, now_s: int) -> bytes:
     """A Set-Cookie header's value with the events counted in the visitor's state, or empty.
 
     Nothing is ever set for a visitor of whom no state is kept: below the consent
     tier `session`, and where no answer to a page view began one.
     """
     engine = active.engine
-    if isinstance(engine, EmptyEngine) or not engine.hears:
+    if isinstance(engine, EmptyEngine) or not engine.hears or not report.events:
         return b""
-    tier = active.reader.tier(headers)
+    headers, tier = reporter.headers, reporter.grant.tier
+    kept = active.keeping.under(reporter.grant.purposes)
     state = _state(headers, desk) if tier in ("session", "full") else None
     if state is None or (tier == "session" and state.visitor):
         _note(desk, "no-state", len(report.events))
         return b""
-    before = open_events(headers, state, desk)
+    before = kept.events(open_events(headers, state, desk))
     reported = Reported(before.reported)
     fed, capped = _fed(report, engine, reported, desk)
-    known = engine.behaviours.by_name.values()
     after = EventState(
         VERSION,
         state.visitor[:OF_BYTES],
-        feed(before.behaviours, fed, known, now_s),
+        feed(before.behaviours, kept.fed(tuple(fed)), kept.behaviours, now_s),
         feed_caps(before.caps, capped, now_s, state.visits) if capped else before.caps,
         reported.pack(),
     )

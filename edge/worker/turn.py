@@ -35,9 +35,9 @@ class Turn:
         self._scheduled = False
 
     @property
-    def consent_cookie(self) -> bytes:
-        """The name of the site's consent cookie; empty while there is none."""
-        return self._holder.active.engine.schema.consent_cookie.encode()
+    def consent_cookies(self) -> frozenset[bytes]:
+        """The names of the cookies that say what a visitor agreed to; they don't say who it is."""
+        return self._holder.active.reader.consent.cookies
 
     @property
     def leads(self) -> bool:

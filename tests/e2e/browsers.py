@@ -119,10 +119,8 @@ class Browser:
             for kind in ("impression", "click")
         ]
         body = json.dumps({"token": token, "events": events}).encode()
-        head = b"POST /_nearside/events HTTP/1.1\r\nhost: films.test\r\ncontent-length: %d\r\n\r\n" % len(
-            body
-        )
-        status, _, _ = await self._exchange(reader, writer, head + body)
+        head = b"POST /_nearside/events HTTP/1.1\r\nhost: films.test\r\ncontent-length: %d\r\n" % len(body)
+        status, _, _ = await self._exchange(reader, writer, head + self._cookies() + b"\r\n" + body)
         if status != 204:
             self._books.refused.append(f"events: {status}")
             return

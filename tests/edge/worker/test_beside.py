@@ -14,8 +14,11 @@ from tests.edge.worker.conftest import Answer, Worker
 DECIDE, EVENTS = "/_nearside/decide", "/_nearside/events"
 
 
+AGREED = {"cookie": "consent=full"}
+
+
 def token_of(worker: Worker) -> str:
-    page = worker.get("/", {"cookie": "consent=full"}).body
+    page = worker.get("/", AGREED).body
     found = re.search(rb'data-nearside="([^"]+)"', page)
     assert found
     return found[1].decode()
@@ -116,7 +119,7 @@ def test_the_largest_decision_is_recorded(worker: Worker) -> None:
 
 def test_a_beacon_reports_what_its_page_showed(worker: Worker) -> None:
     events = [click(), click(n=1), {**click(), "kind": "impression"}]
-    assert worker.post(EVENTS, {"token": token_of(worker), "events": events}).status == 204
+    assert worker.post(EVENTS, {"token": token_of(worker), "events": events}, AGREED).status == 204
     (decision,) = worker.decisions()
     assert [(event.decision, event.kind, event.item, event.n) for event in worker.events()] == [
         (decision.id, "click", "welcome", 0),
@@ -152,14 +155,14 @@ def test_a_beacon_reports_what_its_page_showed(worker: Worker) -> None:
 def test_what_no_event_of_a_beacon_may_say_is_refused(
     worker: Worker, events: Any, status: int, code: str
 ) -> None:
-    answer = worker.post(EVENTS, {"token": token_of(worker), "events": events})
+    answer = worker.post(EVENTS, {"token": token_of(worker), "events": events}, AGREED)
     assert (answer.status, answer.json["error"]["code"]) == (status, code)
     assert not worker.events()
 
 
 def test_of_a_beacon_that_says_more_than_its_page_showed_the_rest_is_taken(worker: Worker) -> None:
     events = [click(), click("nobody"), {"kind": "signup"}, {"kind": "click", "placement": "trending"}]
-    assert worker.post(EVENTS, {"token": token_of(worker), "events": events}).status == 204
+    assert worker.post(EVENTS, {"token": token_of(worker), "events": events}, AGREED).status == 204
     assert [event.item for event in worker.events()] == ["welcome"]
     assert worker.count('nearside_refused_events_total{code="not-shown"}') == 1
     assert worker.count('nearside_refused_events_total{code="kind"}') == 1
@@ -167,7 +170,7 @@ def test_of_a_beacon_that_says_more_than_its_page_showed_the_rest_is_taken(worke
 
 def test_of_a_content_the_item_may_be_left_out(worker: Worker) -> None:
     events = [{"kind": "impression", "placement": place} for place in ("hero", "recommended", "nowhere")]
-    assert worker.post(EVENTS, {"token": token_of(worker), "events": events}).status == 204
+    assert worker.post(EVENTS, {"token": token_of(worker), "events": events}, AGREED).status == 204
     assert [(event.kind, event.item) for event in worker.events()] == [("impression", "welcome")]
 
 
@@ -176,7 +179,7 @@ def test_a_page_may_report_so_much_and_no_more(worker: Worker) -> None:
     body = json.dumps({"token": token, "events": [click(n=n) for n in range(32)]}).encode()
 
     async def asks(app: PageApp) -> list[Answer]:
-        return [await worker.ask(app, EVENTS, method="POST", body=[body]) for _ in range(17)]
+        return [await worker.ask(app, EVENTS, AGREED, method="POST", body=[body]) for _ in range(17)]
 
     answers = worker.run(asks)
     assert [answer.status for answer in answers] == [204] * 16 + [429]
@@ -186,7 +189,7 @@ def test_a_page_may_report_so_much_and_no_more(worker: Worker) -> None:
 
 @pytest.mark.parametrize("token", ["", "x", "ü", "A" * 5000, "AAAA" * 20])
 def test_a_token_that_was_made_up_is_refused(worker: Worker, token: str) -> None:
-    answer = worker.post(EVENTS, {"token": token, "events": [click()]})
+    answer = worker.post(EVENTS, {"token": token, "events": [click()]}, AGREED)
     assert (answer.status, answer.json["error"]["code"]) == (403, "token")
 
 
@@ -194,7 +197,7 @@ def test_a_page_too_old_may_not_report(worker: Worker, monkeypatch: pytest.Monke
     token = token_of(worker)
     now_ns = beside.time.time_ns()
     monkeypatch.setattr(beside.time, "time_ns", lambda: now_ns + 3_601 * 10**9)
-    answer = worker.post(EVENTS, {"token": token, "events": [click()]})
+    answer = worker.post(EVENTS, {"token": token, "events": [click()]}, AGREED)
     assert (answer.status, answer.json["error"]["code"]) == (403, "token-expired")
 
 
@@ -207,13 +210,13 @@ def test_events_that_find_no_room_are_to_be_sent_again(
         raise OSError(28, "no space")
 
     monkeypatch.setattr(worker.spool, "append", full)
-    assert worker.post(EVENTS, {"token": token, "events": [click()]}).status == 429
+    assert worker.post(EVENTS, {"token": token, "events": [click()]}, AGREED).status == 429
     assert worker.count('nearside_records_dropped_total{reason="disk"}') == 1
 
 
 def test_an_event_has_its_value_in_the_spool(worker: Worker) -> None:
     events = [{"kind": "purchase", "item": "heat", "value": 12.5}, click(value=3)]
-    assert worker.post(EVENTS, {"token": token_of(worker), "events": events}).status == 204
+    assert worker.post(EVENTS, {"token": token_of(worker), "events": events}, AGREED).status == 204
     assert [(event.kind, event.value) for event in worker.events()] == [("purchase", 12.5), ("click", 0)]
 
 

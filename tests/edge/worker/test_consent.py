@@ -8,7 +8,7 @@ import pytest
 from edge.bundle.reader import open_bundle
 from edge.decide.engine import Engine
 from tests.edge.consent.make import tc_string
-from tests.edge.worker.conftest import Answer, Said, Worker
+from tests.edge.worker.conftest import HTML, Answer, Said, Worker
 from tests.workspaces.make import FILES, SITE, make_bundle
 
 VENDOR = 755
@@ -267,3 +267,66 @@ def test_the_turn_s_other_visitors_change_nothing(worker: Worker) -> None:
 def _without_token(body: bytes) -> bytes:
     before, mark, after = body.partition(b'<template data-nearside="')
     return before + after.partition(b'"></template>')[2] if mark else body
+
+
+def reported(worker: Worker, answer: Answer, cookie: str, *events: str) -> list[str]:
+    """The kinds that were written down of what the page of this answer reports now."""
+    token = answer.body.partition(b'<template data-nearside="')[2].partition(b'"')[0].decode()
+    told = len(worker.events())
+    document = {"token": token, "events": [{"kind": kind, "placement": "trending"} for kind in events]}
+    assert worker.post("/_nearside/events", document, {"cookie": cookie}).status == 204
+    return [event.kind for event in worker.events()[told:]]
+
+
+def test_a_page_reports_what_is_granted_still(worker: Worker) -> None:
+    seen = kept(page(worker, ALL, target="/film/heat"))
+    answer = page(worker, ALL, seen)
+
+    assert reported(worker, answer, ALL, "click", "impression") == ["click", "impression"]
+    assert reported(worker, answer, tcf(1, 5, 6), "click", "impression") == []  # of a page with an id
+    assert reported(worker, answer, tcf(), "impression") == []
+    assert reported(worker, answer, "consent=full", "impression") == ["impression"]
+    assert worker.count('nearside_reported_events_total{outcome="withheld"}') == 3
+
+
+def test_an_event_without_a_grant_does_not_happen(worker: Worker) -> None:
+    seen = kept(page(worker, tcf(1, 5, 6), target="/film/heat"))
+    answer = page(worker, tcf(1, 5, 6), seen)
+
+    assert reported(worker, answer, tcf(1, 5, 6), "click", "impression") == ["impression"]
+
+
+def test_apps_say_what_was_granted(worker: Worker) -> None:
+    asked = {
+        "placements": ["hero"],
+        "attributes": {"geo.country": "AT", "behaviour.crime": 3},
+        "tier": "full",
+    }
+
+    def campaign(**more: object) -> str:
+        (slot,) = worker.post("/_nearside/decide", {**asked, **more}).json["slots"]
+        return str(slot["campaign"])
+
+    assert campaign() == "crime-lover"
+    assert campaign(purposes=["limited_content"]) == "from-austria"
+    assert campaign(purposes=[]) == campaign(tier="contextual")
+    assert worker.decisions()[2].context.granted == ()
+    assert "geo.country" not in worker.decisions()[2].context.attributes
+    answer = worker.post("/_nearside/decide", {**asked, "purposes": ["adz"]})
+    assert (answer.status, answer.json["error"]["code"]) == (400, "purpose")
+
+
+def test_what_was_reported_of_somebody_else_is_erased(worker: Worker) -> None:
+    answer = page(worker, ALL, "nearside-e=old")
+
+    assert [value.partition(";")[0] for value in answer.values("set-cookie")][1:] == ["nearside-e="]
+
+
+def test_a_consent_string_does_not_make_a_visitor_known_to_the_site(worker: Worker) -> None:
+    worker.site.says[b"/"] = Said(PAGE, (HTML, ("last-modified", "Mon, 01 Jan 2024 00:00:00 GMT")))
+    asked = []
+    for cookies in (("usprivacy=1YNN",), ("usprivacy=1YNN",), ("consent=full", ALL), (tcf(1),)):
+        page(worker, *cookies)
+        asked.append(len(worker.site.heard))
+
+    assert asked == [1, 2, 3, 3]  # nobody here said that `usprivacy` is one

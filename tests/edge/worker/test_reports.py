@@ -158,7 +158,7 @@ def test_without_consent_to_a_state_nothing_is_set(browser: Browser, consent: st
     browser.did("cart")
     browser.jar["consent"] = consent
     assert browser.report({"kind": "cart", "n": 1}).values("set-cookie") == []
-    assert browser.worker.count('nearside_reported_events_total{outcome="no-state"}') == 1
+    assert browser.worker.count('nearside_reported_events_total{outcome="withheld"}') == 1
     # The next page takes both away.
     answer = browser.worker.get("/", {"cookie": f"consent={consent}; nearside=a; nearside-e=b"})
     assert sorted(value.partition("=")[0] for value in answer.values("set-cookie")) == [
