@@ -30,6 +30,9 @@ COOKIES: Final[Mapping[str, str]] = {"tcf": "euconsent-v2", "usp": "usprivacy"}
 KEEPING: Final = ("full", "session", "contextual")
 """The tiers that a TC string can give, the strongest first."""
 
+STORING: Final = ("full", "session")
+STORE: Final = 1
+
 WEAK: Final = CONSENT_TIERS[:-1]
 """What is left where something is refused: any tier but the strongest."""
 
@@ -235,6 +238,11 @@ def _read_source(entry: Fields, known: Known, problems: Problems) -> fmt.Consent
     fields = Fields(node, PATH, f"{entry.where}: {kind}", problems)
     source = _READERS[kind](fields, known)
     fields.close()
+    for tier, needed in source.tiers:
+        if tier in STORING and STORE not in needed:
+            message = f"{fields.where} gives {tier!r}, which keeps a cookie, without asking for 'store'"
+            hint = f"write `{tier}: [store, …]`, unless your lawyers say that this cookie needs no consent"
+            problems.warn(PATH, fields.line_of(tier), "no-store", message, hint)
     return source
 
 

@@ -42,6 +42,7 @@ CODES: Final[dict[str, str]] = {
     "value": "A campaign's value is missing, or nothing asks for it (warning).",
     "past": "The time of a campaign is over (warning).",
     "purpose": "A campaign uses an attribute for a purpose that this one may not serve.",
+    "no-store": "A tier that keeps a cookie does not ask for the purpose of storing one (warning).",
     "no-source": "A rule or content reads an attribute that nothing tells.",
     "untrained": "A model has not been trained.",
     "stale-model": "A model was trained on other items or settings than the workspace has.",

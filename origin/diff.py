@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from edge.bundle import format as fmt
 from edge.bundle.reader import Bundle
+from origin.diff_consent import consent_changes
 from origin.diff_experiments import experiment_changes
 from origin.diff_written import audience_changes, campaign_changes, cap_changes
 from origin.rules_view import View
@@ -84,6 +85,7 @@ def _site(before: View, after: View) -> Iterator[str]:
         was, now = getattr(before.schema, field), getattr(after.schema, field)
         if was != now:
             yield f"{field.replace('_', ' ')}: {was or '(none)'} → {now or '(none)'}"
+    yield from consent_changes(before.schema, after.schema)
 
 
 def _audiences(before: View, after: View) -> Iterator[str]:

@@ -47,6 +47,9 @@ def campaign_changes(before: Written, after: Written) -> Iterator[str]:
         if known.when != campaign.when:
             change = _change(schedule_words(known.when), schedule_words(campaign.when))
             yield f"campaign {campaign.id} runs {change}"
+        if known.purposes != campaign.purposes:
+            was, now = (" and ".join(one.purposes) or "(none)" for one in (known, campaign))
+            yield f"campaign {campaign.id} has the purposes {_change(was, now)}"
         if known.exclusive != campaign.exclusive:
             change = _change(known.exclusive or "(none)", campaign.exclusive or "(none)")
             yield f"campaign {campaign.id} is of the group {change}"
