@@ -41,7 +41,7 @@ def directives(lines: list[bytes]) -> dict[bytes, bytes | None]:
     """
     found: dict[bytes, bytes | None] = {}
     if any(line.count(b'"') % 2 for line in lines):
-        found[b"no-store"] = None  # a quote that never ends may hide what it forbids
+        found[b"private"] = None  # a quote that never ends may hide what it forbids
     for member in members(lines):
         match = _DIRECTIVE.match(member)
         if match is None:

@@ -10,7 +10,7 @@ from edge.pages.plan import PagePlan
 from edge.proxy.conditional import is_same, reply, validation
 from edge.proxy.fields import Fields
 from edge.proxy.policy import SITE_ERRORS, Terms
-from edge.proxy.store import Entry
+from edge.proxy.store import Entry, Key
 from edge.worker.cache import Flight, SharedCache, entry_of
 from edge.worker.coding import accepts_gzip, recoded
 from edge.worker.exchange import App, Exchange, Receive, Scope, Send
@@ -55,7 +55,7 @@ class PageApp:
         self._max_page_bytes = max_page_bytes
         self._plans = Plans(turn.counters)
         self._counters = turn.counters
-        self._refreshing: set[asyncio.Task[None]] = set()
+        self._refreshing: dict[Key, asyncio.Task[None]] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
@@ -304,12 +304,13 @@ class PageApp:
 
     def _refresh_soon(self, exchange: Exchange, stale: Entry) -> None:
         """Ask the site anew, beside the request that got the stale answer."""
-        if self._cache.is_asked(exchange.key):
+        key = exchange.key
+        if key in self._refreshing:
             return
         nobody = exchange.as_nobody()
         task = asyncio.create_task(self._refresh(nobody, stale, self._cache.begin(nobody)))
-        self._refreshing.add(task)
-        task.add_done_callback(self._refreshing.discard)
+        self._refreshing[key] = task
+        task.add_done_callback(lambda _: self._refreshing.pop(key))
 
     async def _refresh(self, exchange: Exchange, stale: Entry, flight: Flight) -> None:
         try:

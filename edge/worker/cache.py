@@ -106,10 +106,6 @@ class SharedCache:
         if self._flights.get(flight.key) is flight:
             del self._flights[flight.key]
 
-    def is_asked(self, key: Key) -> bool:
-        """Whether the site is being asked for this."""
-        return key in self._flights
-
     def terms(self, exchange: Exchange, received: Received, consent_cookies: Iterable[bytes]) -> Terms | None:
         """On which terms an answer may be kept; None where it must not."""
         headers = exchange.headers
@@ -128,6 +124,7 @@ class SharedCache:
     def keep(self, exchange: Exchange, flight: Flight, entry: Entry) -> bool:
         """Keep an answer and hand it to those who wait for it."""
         kept = not flight.spoiled and self._store.put(exchange.key, entry)
+        self._unshared.pop(exchange.key, None)
         flight.land(entry if kept else None)
         return kept
 

@@ -25,7 +25,7 @@ from edge.proxy.fields import age_s, date_s, directives, entity_tags, members, n
         ([b'x="max-age=60, public", max-age=1'], {b"x": b"max-age=60, public", b"max-age": b"1"}),
         ([b"no-store=oops"], {b"no-store": b"oops"}),
         ([b"private; max-age=60"], {b"private": None}),
-        ([b'max-age=60, x="no-store'], {b"no-store": None, b"max-age": b"60", b"x": b"no-store"}),
+        ([b'max-age=60, x="no-store'], {b"private": None, b"max-age": b"60", b"x": b"no-store"}),
         ([b"=, ,, ?"], {}),
     ],
 )
