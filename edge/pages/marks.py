@@ -23,7 +23,7 @@ HINTS: Final = (b"placement", b"data-block", b"nearside:script")
 COMMENT, ESI, SCRIPT = "#comment", "#esi", "nearside:script"
 """Kinds of marks beside elements, which are called by their names; `SCRIPT` is also the name of that mark."""
 
-_OPENS: Final = re.compile(r"\s*placement:(\S+)\s*")
+_OPENS: Final = re.compile(r"\s*placement:(.*?)\s*", re.DOTALL)
 _CLOSES: Final = re.compile(r"\s*/placement(?::(\S+))?\s*")
 _SCRIPT: Final = re.compile(r"\s*nearside:script(?:\s+nonce=\"([A-Za-z0-9+/_=-]{1,256})\")?\s*")
 _INCLUDED: Final = re.compile(r"/placement/(.*)", re.DOTALL)
@@ -172,7 +172,7 @@ class _Comments:
         if found := _OPENS.fullmatch(text):
             if number := self._marker.begin(found[1], COMMENT):
                 comment.after(*self._marker.edge("<", number))
-                self._open.append((found[1], number))
+            self._open.append((found[1], number))  # one that is no placement has its closing comment, too
         elif found := _CLOSES.fullmatch(text):
             self._close(comment, found[1])
         elif (found := _SCRIPT.fullmatch(text)) and not self._marker.script:
@@ -189,7 +189,7 @@ class _Comments:
         """End the innermost open pair, or the innermost of a name; what was opened in it is never closed."""
         while self._open and name not in (None, self._open[-1][0]):
             self._open.pop()
-        if self._open:
-            comment.before(*self._marker.edge(">", self._open.pop()[1]))
-        else:
+        if not self._open:
             self._marker.leave("page:unopened")
+        elif number := self._open.pop()[1]:
+            comment.before(*self._marker.edge(">", number))

@@ -67,6 +67,11 @@ START_TAG = re.compile(rb"<(div|section|ul|span|p|main|article|aside|h1|h2)(?=[\
             ["a"],
             [b"1<!-- placement:b -->"],
         ),
+        (
+            b"<!-- placement:a -->1<!-- placement:B! -->2<!-- /placement -->3<!-- /placement -->",
+            ["a"],
+            [b"1<!-- placement:B! -->2<!-- /placement -->3"],
+        ),
         (b"<tr><!-- placement:a --><td>1</td><!-- /placement --></tr>", ["a"], [b"<td>1</td>"]),
         (b'<esi:include src="/placement/hero"/>x', ["hero"], [b""]),
         (b'<p>1<esi:include alt="a>b" src="/placement/hero" onerror=continue />2</p>', ["hero"], [b""]),
