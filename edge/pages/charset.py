@@ -63,7 +63,9 @@ _NOT_CUT: Final = frozenset(
      "iso-2022-cn-ext", "iso-2022-kr", "replacement", "x-user-defined")
 )  # fmt: skip
 _IN_HEADER: Final = re.compile(r";\s*charset\s*=\s*\"?\s*([^\s\";]+)", re.I)
-_IN_PAGE: Final = re.compile(rb"<meta\s[^>]*?charset\s*=\s*[\"']?\s*([^\s\"'/>;]+)", re.I)
+_META: Final = re.compile(rb"<meta[\s/]((?:[^>\"']|\"[^\"]*+\"|'[^']*+')*+)", re.I)
+_ATTRIBUTE: Final = re.compile(rb"([^\s=\"'/]++)\s*+=\s*+(?:\"([^\"]*+)\"|'([^']*+)'|([^\s]++))")
+_IN_CONTENT: Final = re.compile(r"charset\s*=\s*[\"']?\s*([^\s\"';]+)", re.I)
 _COMMENT: Final = re.compile(rb"<!--.*?(?:-->|\Z)", re.DOTALL)
 
 
@@ -80,11 +82,25 @@ def codec_of(content_type: str, body: bytes) -> str:
     label = told[1].lower() if told else ""
     if label in _CODECS or label in _NOT_CUT:
         return _CODECS.get(label, "")
-    found = _IN_PAGE.search(_COMMENT.sub(b"", body[:PRESCAN_BYTES]))
-    label = found[1].decode("latin-1").lower() if found else ""
+    label = _declared(_COMMENT.sub(b"", body[:PRESCAN_BYTES]))
     if label.startswith("utf-16"):
         return UTF_8  # it could not be read if it were
     return "" if label in _NOT_CUT else _CODECS.get(label, ASCII)
+
+
+def _declared(head: bytes) -> str:
+    """The label that the page itself states, in lower case; empty if it states none."""
+    for meta in _META.finditer(head):
+        found = {
+            name.decode("latin-1").lower(): (double or single or bare).decode("latin-1").lower()
+            for name, double, single, bare in reversed(_ATTRIBUTE.findall(meta[1]))
+        }
+        if "charset" in found:
+            return str(found["charset"]).strip()
+        told = _IN_CONTENT.search(found.get("content", ""))
+        if told and found.get("http-equiv") == "content-type":
+            return str(told[1])
+    return ""
 
 
 def in_codec(fragment: bytes, codec: str) -> bytes:
