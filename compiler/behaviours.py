@@ -17,7 +17,7 @@ from compiler.yaml_lines import Node
 from edge.bundle import format as fmt
 from edge.bundle.arrays import Array, pack
 from edge.decide.behaviours import EVENTS, MAX_BEHAVIOURS, MAX_LAST, MAX_WINDOW_S, MEASURES, Behaviour
-from edge.decide.caps import BUSINESS_KINDS, SHOWN_KINDS
+from edge.decide.caps import BUSINESS_KINDS, PAGE_KINDS, SHOWN_KINDS
 from edge.rules.bucketing import fnv1a_32
 from edge.rules.url import UrlPatternError, url_pattern
 from edge.visitor.buckets import BODY_BYTES, HEAD_BYTES, MAX_BYTES, MAX_SUM
@@ -59,7 +59,7 @@ def read_behaviours(fields: Fields, kinds: Sequence[str], problems: Problems) ->
 
 
 def _read(name: str, fields: Fields, path: str, kinds: Sequence[str]) -> BehaviourConfig:
-    reported = tuple(dict.fromkeys((*SHOWN_KINDS, *BUSINESS_KINDS, *kinds)))
+    reported = tuple(dict.fromkeys((*SHOWN_KINDS, *PAGE_KINDS, *BUSINESS_KINDS, *kinds)))
     event = _choice(fields, "event", (*EVENTS, *reported), "view")
     measure = _choice(fields, "measure", MEASURES, "count")
     last = _last(fields, measure)

@@ -17,6 +17,7 @@ from edge.decide.caps import (
     MAX_CAPS,
     MAX_KINDS,
     MAX_LIMIT,
+    PAGE_KINDS,
     SHOWN_KINDS,
     SOURCE,
     Cap,
@@ -53,7 +54,7 @@ def read_kinds(fields: Fields, problems: Problems) -> tuple[str, ...] | None:
         return None
     found = {}
     for name, line in fields.texts("events"):
-        if name in (*EVENTS, *SHOWN_KINDS):
+        if name in (*EVENTS, *SHOWN_KINDS, *PAGE_KINDS):
             fields.error(line, "bad-value", f"has the event {name!r}", "it is counted without being named")
         elif check_id(name, "an event", (fields.path, line), problems):
             found[name] = line
@@ -183,7 +184,7 @@ def put_reports(draft: Draft, site: Site, campaigns: Iterable[Campaign]) -> None
     """Add what pages may report, and the caps; nothing where there is no use for either."""
     caps = _apart(sorted((cap for campaign in campaigns for cap in campaign.caps), key=lambda cap: cap.name))
     kinds = {kind for one in site.behaviours for kind in (one.event, one.basis, one.until)}
-    everywhere = site.events is not None or bool(kinds & set(BUSINESS_KINDS))
+    everywhere = site.events is not None or bool(kinds & {*BUSINESS_KINDS, *PAGE_KINDS})
     if caps or everywhere:
         draft.put("events", "events", fmt.encode(Reports(site.events or (), caps, everywhere=everywhere)))
 

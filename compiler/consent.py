@@ -15,7 +15,7 @@ from edge.consent.grants import NAMES, NEVER_BY_INTEREST
 from edge.consent.policy import ASKED
 from edge.consent.tcf import PURPOSES
 from edge.decide.behaviours import EVENTS
-from edge.decide.caps import BUSINESS_KINDS, SHOWN_KINDS
+from edge.decide.caps import BUSINESS_KINDS, PAGE_KINDS, SHOWN_KINDS
 from edge.decide.types import CONSENT_TIERS
 
 PATH: Final = "site.yaml"
@@ -36,7 +36,7 @@ STORE: Final = 1
 WEAK: Final = CONSENT_TIERS[:-1]
 """What is left where something is refused: any tier but the strongest."""
 
-EVENT_KINDS: Final = (*EVENTS, *SHOWN_KINDS, *BUSINESS_KINDS)
+EVENT_KINDS: Final = (*EVENTS, *SHOWN_KINDS, *PAGE_KINDS, *BUSINESS_KINDS)
 """Of every site; it may have more of its own."""
 
 PURPOSE: Final = re.compile(r"[a-z][a-z0-9_]{0,31}")

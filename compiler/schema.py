@@ -34,7 +34,7 @@ from compiler.site import (
 )
 from edge.bundle.format import MAX_TERMS
 from edge.decide.behaviours import EVENTS, MAX_BEHAVIOURS, MAX_LAST, MEASURES
-from edge.decide.caps import BUSINESS_KINDS, MAX_KINDS, SHOWN_KINDS
+from edge.decide.caps import BUSINESS_KINDS, MAX_KINDS, PAGE_KINDS, SHOWN_KINDS
 from edge.worker.place import BY_ADDRESS, FRONTS, NO_FRONT
 
 __all__ = ["schemas"]
@@ -185,7 +185,8 @@ def _behaviours() -> Schema:
     keys = {
         "event": _id(
             "What happens: a view of an item (left out), "
-            f"{', '.join((*EVENTS[1:], *SHOWN_KINDS, *BUSINESS_KINDS))}, or one of the site's own events."
+            f"{', '.join((*EVENTS[1:], *SHOWN_KINDS, *PAGE_KINDS, *BUSINESS_KINDS))}, "
+            "or one of the site's own events."
         ),
         "where": {"description": "Of items: a condition over item.COLUMN of the catalog.", "type": "object"},
         "path": _text("Of a page: a URL pattern such as /offers/**.", pattern="^/"),

@@ -1,9 +1,11 @@
 """Counts what the lake holds: decisions, and what visitors did with them, by campaign."""
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from edge.decide.caps import PAGE_KINDS
 from origin import lake
 from origin.lake_tables import DECISIONS, EVENTS
 
@@ -22,7 +24,8 @@ class LakeReport:
     """Totals, and counts by campaign id; `views` are item pages that visitors opened.
 
     `variations` are by ``EXPERIMENT/VARIATION``, without what testers demanded; there `shown`
-    counts the pages, also where the variation shows nothing.
+    counts the pages, also where the variation shows nothing. `left` are pages that told how
+    long they were looked at and how far down: in the mean `dwell_s` seconds and `scroll` percent.
     """
 
     decisions: int = 0
@@ -30,6 +33,9 @@ class LakeReport:
     views: int = 0
     impressions: int = 0
     clicks: int = 0
+    left: int = 0
+    dwell_s: float = 0.0
+    scroll: float = 0.0
     campaigns: dict[str, CampaignCounts] = field(default_factory=dict)
     variations: dict[str, CampaignCounts] = field(default_factory=dict)
 
@@ -69,10 +75,20 @@ def _count(
 def _events(root: Path, site: str, result: LakeReport) -> Counter[tuple[str, str, str]]:
     """Events by decision, placement and kind."""
     happened: Counter[tuple[str, str, str]] = Counter()
-    for row in lake.rows(root, site, EVENTS, ["decision", "placement", "kind"]):
+    told: dict[str, dict[str, float]] = {kind: {} for kind in PAGE_KINDS}
+    for row in lake.rows(root, site, EVENTS, ["decision", "placement", "kind", "value"]):
         happened[row["decision"], row["placement"], row["kind"]] += 1
+        if row["kind"] in told:
+            # A page tells it once, and may send it twice.
+            told[row["kind"]][row["decision"]] = row.get("value") or 0.0
     kinds: Counter[str] = Counter()
     for (_, _, kind), count in happened.items():
         kinds[kind] += count
     result.views, result.impressions, result.clicks = kinds["view"], kinds["impression"], kinds["click"]
+    result.left = len(told["dwell"])
+    result.dwell_s, result.scroll = _mean(told["dwell"]), _mean(told["scroll"])
     return happened
+
+
+def _mean(told: Mapping[str, float]) -> float:
+    return round(sum(told.values()) / len(told), 1) if told else 0.0

@@ -166,6 +166,11 @@ def report(found: "LakeReport", *, as_json: bool) -> None:
         f" {counted(found.views, 'view')}, {counted(found.impressions, 'impression')},"
         f" {counted(found.clicks, 'click')}"
     )
+    if found.left:
+        pages = counted(found.left, "page")
+        out.print(
+            f"{pages} told how long: {found.dwell_s:g} s, {found.scroll:g} % of their height, in the mean"
+        )
     _counts("campaign", found.campaigns)
     if found.variations:
         _counts("variation", found.variations)

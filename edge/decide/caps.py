@@ -17,6 +17,9 @@ SHOWN_KINDS: Final = ("impression", "click")
 BUSINESS_KINDS: Final = ("cart", "purchase")
 """What every site may report, beside the kinds of its own."""
 
+PAGE_KINDS: Final = {"dwell": 1800, "scroll": 100}
+"""What a page tells of itself when it is left, and the most that it may: seconds, percent of its height."""
+
 MAX_KINDS: Final = 32
 MAX_CAPS: Final = 1_000
 MAX_LIMIT: Final = 255

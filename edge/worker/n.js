@@ -1,6 +1,8 @@
 // Reports what this page showed, what was clicked, and what the site's script tells, with the page's own token.
 (() => {
-  const to = "/_nearside/events";
+  const to = new URL("/_nearside/events", document.currentScript?.src || location).href;
+  // One that kept its default beside the edge (client.js) showed nothing that could be reported.
+  const marked = "[data-placement]:not([data-nearside=kept])";
   const told = window.nearside?.q ?? [];
   const token = document.querySelector("template[data-nearside]")?.dataset.nearside;
   if (!token) return void (window.nearside = () => {});
@@ -46,20 +48,39 @@
     else timer ||= setTimeout(send, wait);
   };
   const show = (kind, element, wait) => {
-    const place = element.closest("[data-placement]");
+    const place = element.closest(marked);
     if (place) report(kind, element.dataset.item ?? "", place.dataset.placement, 0, wait);
   };
   window.nearside = (kind, { item = "", value = 0 } = {}) => report(String(kind), String(item), "", +value || 0, 0);
   told.forEach((call) => window.nearside(...call));
+  // How long the page was looked at, and how far down in percent: told once, when it is first left.
+  let since = document.hidden ? -1 : performance.now();
+  let depth = 0;
+  let left = false;
+  const look = () => {
+    const part = (scrollY + innerHeight) / document.documentElement.scrollHeight;
+    depth = Math.max(depth, Math.min(100, Math.round(100 * part)));
+  };
+  look();
+  addEventListener("scroll", look, { passive: true });
+  const tell = (kind, value) => waiting.push({ kind, item: "", n: 0, placement: "", value });
   const leave = () => {
+    if (since >= 0 && !left) {
+      left = true;
+      tell("dwell", Math.min(1800, Math.round((performance.now() - since) / 100) / 10));
+      tell("scroll", depth);
+    }
     while (waiting.length) navigator.sendBeacon(to, take());
   };
   addEventListener("pagehide", leave);
-  document.addEventListener("visibilitychange", () => document.hidden && leave());
+  document.addEventListener("visibilitychange", () => {
+    if (document.hidden) leave();
+    else if (since < 0) since = performance.now();
+  });
   const whole = (place) => !place.querySelector("[data-item]");
   document.addEventListener("click", (event) => {
     const target = event.target;
-    const place = target.closest?.("a, button")?.closest("[data-placement]");
+    const place = target.closest?.("a, button")?.closest(marked);
     const element = target.closest?.("[data-item]") ?? (place && whole(place) && place);
     if (element) show("click", element, 0);
   });
@@ -75,7 +96,7 @@
     },
     { threshold: [0.05, 0.1, 0.2, 0.3, 0.5] },
   );
-  for (const place of document.querySelectorAll("[data-placement]")) {
+  for (const place of document.querySelectorAll(marked)) {
     const items = place.querySelectorAll("[data-item]");
     if (rest.has(place) && !place.dataset.item && !items.length) continue;
     (items.length ? items : [place]).forEach((element) => seen.observe(element));

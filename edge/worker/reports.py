@@ -8,7 +8,7 @@ import msgspec
 
 from edge.consent.policy import Grant
 from edge.decide.behaviours import Fed
-from edge.decide.caps import SHOWN_KINDS, Cap
+from edge.decide.caps import PAGE_KINDS, SHOWN_KINDS, Cap
 from edge.decide.engine import EmptyEngine, Engine
 from edge.decide.types import CONSENT_TIERS, Event
 from edge.errors import GivenError, TokenError
@@ -116,9 +116,23 @@ def _events(entry: Entry, shown: Shown, engine: Engine | EmptyEngine, now_ms: in
         item, value = entry.item or items[0], 0.0
         if item not in items:
             raise TokenError("not-shown", f"{item!r} was not shown in {entry.placement!r}")
+    elif entry.kind in PAGE_KINDS:
+        item, value = "", _of_page(entry)
     else:
         item, value = _business(entry, engine), entry.value
     return [Event(shown.decision, entry.kind, item, entry.n, entry.placement, "", now_ms, value)]
+
+
+def _of_page(entry: Entry) -> float:
+    """What the page tells of itself."""
+    most = PAGE_KINDS[entry.kind]
+    if not 0 <= entry.value <= most:
+        raise GivenError("value", f"{entry.value:g} is not within 0..{most}")
+    if entry.placement or entry.item:
+        raise GivenError("placement", f"a {entry.kind} is of the page as a whole")
+    if entry.n:
+        raise GivenError("n", f"a page tells its {entry.kind} once")
+    return entry.value
 
 
 def _business(entry: Entry, engine: Engine | EmptyEngine) -> str:

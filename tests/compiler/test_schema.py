@@ -107,7 +107,7 @@ consent:
     - usp: {opted_out: session, not_opted_out: full}
     - cookie: consent
   purposes: {taste: {tcf: [5, personalised_content]}, service: {tier: session}}
-  events: {view: taste, page: service, impression: 8, click: [8, 9], cart: 8, purchase: 8}
+  events: {view: taste, page: service, impression: 8, click: [8,9], dwell: 8, scroll: 8, cart: 8, purchase: 8}
 """
 """What the small workspace has no need of, with keys of its own."""
 

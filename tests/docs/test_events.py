@@ -9,7 +9,7 @@ import pytest
 from edge.agent.metrics import HELP
 from edge.bundle.reader import open_bundle
 from edge.decide.behaviours import MAX_LAST
-from edge.decide.caps import MAX_LIMIT
+from edge.decide.caps import MAX_LIMIT, PAGE_KINDS
 from edge.decide.engine import Engine
 from edge.settings import Settings
 from edge.visitor.buckets import MAX_BYTES
@@ -38,7 +38,15 @@ def engine(tmp_path_factory: pytest.TempPathFactory) -> Engine:
 
 def test_the_examples_are_a_workspace(engine: Engine) -> None:
     assert engine.kinds == {"cart", "purchase", "signup", "wishlist"}
-    assert set(engine.behaviours.by_name) >= {"sci-fi", "bought", "spent", "left-cart", "click-rate", "seen"}
+    assert set(engine.behaviours.by_name) >= {
+        "sci-fi",
+        "bought",
+        "spent",
+        "left-cart",
+        "click-rate",
+        "seen",
+        "reading",
+    }
     assert set(engine.caps.of) == {"teaser", "survey"}
 
 
@@ -64,6 +72,7 @@ def test_the_figures_are_those_of_the_code() -> None:
         f"up to {MAX_LAST:,}.", f"0 to {MAX_VALUE:,.0f}", f"{MAX_PAGE_EVENTS} events of one page",
         f"{MAX_LIMIT} impressions at most", f"{MAX_BYTES} bytes", f"caps {MAX_CAPS_BYTES}:",
         f"last {MAX_REPORTED} events", f"at most {MAX_REPORTED} events", "for two hours",
+        f"{PAGE_KINDS['dwell']:,} at most",
     ):  # fmt: skip
         assert said in PAGE, said
     assert Settings.token_lifetime_s == 7200

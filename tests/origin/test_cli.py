@@ -228,6 +228,9 @@ def test_replay_and_report_over_an_origins_lake(
         Event("a" * 32, "impression", "", 0, "hero", "v", 1),
         Event("a" * 32, "click", "", 0, "hero", "v", 2),
         Event("a" * 32, "view", "dune", 0, "", "v", 3),
+        Event("a" * 32, "dwell", "", 0, "", "v", 4, 12.5),
+        Event("a" * 32, "scroll", "", 0, "", "v", 4, 80),
+        Event("a" * 32, "dwell", "", 0, "", "v", 4, 12.5),
     ]
     body = b"".join(map(spool.frame, [record, *events]))
     url = f"{served}/v1/sites/films/events/lab/0123/1?offset=0"
@@ -246,10 +249,14 @@ def test_replay_and_report_over_an_origins_lake(
         "views": 1,
         "impressions": 1,
         "clicks": 1,
+        "left": 1,
+        "dwell_s": 12.5,
+        "scroll": 80,
         "campaigns": {"mobile-hero": {"shown": 1, "impressions": 1, "clicks": 1}},
         "variations": {},
     }
     assert "mobile-hero" in run("report", data)[1]
+    assert "1 page told how long: 12.5 s, 80 % of their height" in run("report", data)[1]
     sizes = json.loads(run("audience", bundle, "--log", data, "--json")[1])
     assert [sizes["sample"][name] for name in ("requests", "visitors", "anonymous")] == [1, 1, 0]
     assert {one["id"]: one["requests"] for one in sizes["campaigns"]}["mobile-hero"] == 1

@@ -143,6 +143,12 @@ def test_a_beacon_reports_what_its_page_showed(worker: Worker) -> None:
         ([{"kind": "purchase", "value": 1e10}], 400, "value"),
         ([{"kind": "purchase", "value": "1"}], 400, "malformed"),
         ([{**click(), "kind": "view"}], 400, "kind"),
+        ([{"kind": "dwell", "value": 1800.1}], 400, "value"),
+        ([{"kind": "dwell", "value": -1}], 400, "value"),
+        ([{"kind": "scroll", "value": 101}], 400, "value"),
+        ([{"kind": "scroll", "value": 50, "n": 1}], 400, "n"),
+        ([{"kind": "scroll", "item": "welcome"}], 400, "placement"),
+        ([{"kind": "dwell", "placement": "hero"}], 400, "placement"),
         ([click(n=-1)], 400, "n"),
         ([click(n=reports.MAX_REPEATS)], 400, "n"),
         ([click(n=10**30)], 400, "n"),
@@ -166,6 +172,15 @@ def test_of_a_beacon_that_says_more_than_its_page_showed_the_rest_is_taken(worke
     assert [event.item for event in worker.events()] == ["welcome"]
     assert worker.count('nearside_refused_events_total{code="not-shown"}') == 1
     assert worker.count('nearside_refused_events_total{code="kind"}') == 1
+
+
+def test_a_page_tells_how_long_and_how_far_down_it_was_looked_at(worker: Worker) -> None:
+    events = [{"kind": "dwell", "value": 12.5}, {"kind": "scroll", "value": 80}]
+    beacon = {"token": token_of(worker), "events": events}
+    assert worker.post(EVENTS, beacon, {"cookie": "consent=full"}).status == 204
+    found = [(event.kind, event.item, event.placement, event.value) for event in worker.events()]
+    assert found == [("dwell", "", "", 12.5), ("scroll", "", "", 80)]
+    assert {event.visitor for event in worker.events()} == {""}
 
 
 def test_of_a_content_the_item_may_be_left_out(worker: Worker) -> None:

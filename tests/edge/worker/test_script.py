@@ -114,7 +114,11 @@ def test_the_script_reports_what_happened_one_request_at_a_time(tmp_path: Path) 
         ("purchase", "dune", 1, "", 0),
         ("cart", "", 0, "", 0),
     ]
-    assert sorted(found[3:]) == [
+    *others, dwell, scroll = found[3:]
+    assert (dwell[:4], scroll[:4]) == (("dwell", "", 0, ""), ("scroll", "", 0, ""))
+    assert 0 < dwell[4] < TIMEOUT_S
+    assert 5 < scroll[4] < 25  # 600 of some 5,200 pixels
+    assert sorted(others) == [
         ("click", "", 0, "hero", 0),
         ("click", "heat", 0, "list", 0),
         ("click", "heat", 1, "list", 0),
