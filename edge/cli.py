@@ -27,7 +27,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run an edge; the exit status, 2 when the settings are wrong."""
     try:
         settings = read_settings(sys.argv[1:] if arguments is None else arguments)
-        log.configure(settings.log_level, "supervisor")
+        log.configure(settings.log_level, "supervisor", settings.log_format)
         keys = load_keys(Path(settings.keys))
         check_names(settings)
         check_geo(settings)

@@ -1,11 +1,13 @@
-"""How every process of the edge logs: one line of key=value to standard error."""
+"""How every process of the edge logs: one line an event to standard error, as key=value or as JSON."""
 
+import json
 import logging
 import sys
 import time
 from typing import Final
 
 LEVELS: Final = ("debug", "info", "warning", "error")
+FORMATS: Final = ("text", "json")
 
 
 class _Line(logging.Formatter):
@@ -16,23 +18,39 @@ class _Line(logging.Formatter):
         self._process = process
 
     def format(self, record: logging.LogRecord) -> str:
+        told = self._told(record)
+        told["message"] = _quoted("\n".join([told["message"], *told.pop("traceback", "").splitlines()]))
+        return " ".join([f"{key}={value}" for key, value in told.items()])
+
+    def _told(self, record: logging.LogRecord) -> dict[str, str]:
+        """What a line says, by keys that stay as they are: people search for them."""
         at = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(record.created))
-        text = record.getMessage()
+        told = {
+            "at": f"{at}.{int(record.msecs):03d}Z",
+            "level": record.levelname.lower(),
+            "process": self._process,
+            "from": record.name,
+            "message": record.getMessage(),
+        }
         if record.exc_info:
-            text += "\n" + self.formatException(record.exc_info)
-        return (
-            f"at={at}.{int(record.msecs):03d}Z level={record.levelname.lower()} process={self._process}"
-            f" from={record.name} message={_quoted(text)}"
-        )
+            told["traceback"] = self.formatException(record.exc_info)
+        return told
 
 
-def configure(level: str, process: str) -> None:
+class _JsonLine(_Line):
+    """The same as an object; a traceback has a key of its own."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return json.dumps(self._told(record))
+
+
+def configure(level: str, process: str, form: str = "text") -> None:
     """Log to standard error from now on, replacing what was configured before.
 
     An unknown `level` is read as ``info``: logging is no reason not to serve.
     """
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(_Line(process))
+    handler.setFormatter(_JsonLine(process) if form == "json" else _Line(process))
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel((level if level in LEVELS else "info").upper())
@@ -42,6 +60,9 @@ def configure(level: str, process: str) -> None:
 
 
 def _quoted(text: str) -> str:
+    """In quotes, and printable: paths that strangers made up must not command a terminal."""
     for plain, escaped in (("\\", "\\\\"), ('"', '\\"'), ("\n", "\\n"), ("\r", "\\r")):
         text = text.replace(plain, escaped)
+    if not text.isprintable():
+        text = "".join([one if one.isprintable() else f"\\u{ord(one):04x}" for one in text])
     return f'"{text}"'

@@ -10,6 +10,7 @@ from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import Any, Final
 
 from edge.errors import ConfigError
+from edge.log import FORMATS
 
 PREFIX: Final = "NEARSIDE_EDGE_"
 MAX_PORT: Final = 65_535
@@ -48,6 +49,7 @@ class Settings:
     token_lifetime_s: int = _setting(7200, "how long a page may report events, in seconds")
     cookie_lifetime_s: int = _setting(180 * 86400, "how long the visitor cookie lives, in seconds")
     log_level: str = _setting("info", "least severe message to log: debug, info, warning, error")
+    log_format: str = _setting("text", "how each line of the log is written: text (key=value) or json")
 
 
 def read_settings(arguments: Sequence[str], environment: Mapping[str, str] = os.environ) -> Settings:
@@ -86,6 +88,8 @@ def read_settings(arguments: Sequence[str], environment: Mapping[str, str] = os.
         if not getattr(settings, name).startswith(("http://", "https://")):
             raise ConfigError("setting", f"--{name} must be an http:// or https:// URL")
     read_networks(settings.fronts)
+    if settings.log_format not in FORMATS:
+        raise ConfigError("setting", f"--log-format {settings.log_format!r} is none of {', '.join(FORMATS)}")
     if settings.workers < 1:
         raise ConfigError("setting", "--workers must be at least 1")
     return settings

@@ -39,7 +39,7 @@ def main(arguments: Sequence[str]) -> int:
     """Run the agent; its exit status."""
     inherited, rest = read_inherited(arguments)
     settings = read_settings(rest)
-    log.configure(settings.log_level, "agent")
+    log.configure(settings.log_level, "agent", settings.log_format)
     Path(settings.state_dir).mkdir(parents=True, exist_ok=True)
     try:
         asyncio.run(run(settings, load_keys(Path(settings.keys)), inherited))

@@ -9,5 +9,5 @@ from edge.worker.main import main
 
 inherited, rest = read_inherited(sys.argv[1:])
 settings = read_settings(rest)
-log.configure(settings.log_level, f"worker-{inherited.index}")
+log.configure(settings.log_level, f"worker-{inherited.index}", settings.log_format)
 main(settings, inherited)

@@ -41,6 +41,13 @@ def test_every_setting_is_listed_with_its_default(setting) -> None:
     assert option + shown in PAGE
 
 
+def test_every_reason_of_ready_is_explained_and_no_other() -> None:
+    given = set(re.findall(r'reasons\.append\("([^"]+)"\)', SOURCES[ROOT / "edge/agent/admin.py"]))
+    table = PAGE.partition("`/ready` names")[2].partition("## ")[0]
+    assert given
+    assert set(re.findall(r"^\| `([^`]+)` \|", table, re.M)) == given
+
+
 def test_every_metric_that_is_counted_has_help_and_is_listed() -> None:
     counted = {
         re.sub(r"_(sum|count)$", "", name)

@@ -1,5 +1,6 @@
 """A message is one line, whatever it holds."""
 
+import json
 import logging
 from collections.abc import Iterator
 
@@ -36,3 +37,26 @@ def test_the_level_is_kept_and_an_unknown_one_is_info(capsys: pytest.CaptureFixt
     logging.getLogger("edge.test").info("said")
     logging.getLogger("edge.test").debug("unsaid")
     assert capsys.readouterr().err.count("\n") == 1
+
+
+def test_as_json_each_event_is_one_object_with_the_same_keys(capsys: pytest.CaptureFixture[str]) -> None:
+    log.configure("info", "worker-0", "json")
+    logging.getLogger("edge.test").info('a "quoted"\nline, %s', "Zürich")
+    try:
+        raise ValueError("a reason")
+    except ValueError:
+        logging.getLogger("edge.test").exception("it failed")
+    plain, failed = map(json.loads, capsys.readouterr().err.splitlines())
+    assert list(plain) == ["at", "level", "process", "from", "message"]
+    assert plain["message"] == 'a "quoted"\nline, Zürich'
+    assert (failed["level"], failed["process"], failed["message"]) == ("error", "worker-0", "it failed")
+    assert failed["traceback"].endswith("ValueError: a reason")
+
+
+@pytest.mark.parametrize("form", log.FORMATS)
+def test_a_message_commands_no_terminal(capsys: pytest.CaptureFixture[str], form: str) -> None:
+    log.configure("info", "worker-0", form)
+    logging.getLogger("edge.test").info("/\x1b[2J\u2028\u202e%s", "\x00")
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.isprintable()
+    assert "\\u001b" in line

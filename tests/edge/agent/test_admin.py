@@ -62,7 +62,10 @@ def test_live_says_that_the_process_answers(agent: Agent) -> None:
 def test_ready_says_what_is_missing(agent: Agent) -> None:
     answer = ask(agent, "GET", "/ready")
     assert answer.status_code == 503
-    assert len(answer.json()["reasons"]) == 2
+    assert answer.json()["reasons"] == [
+        "no worker is connected",
+        "no bundle is active: the plain pages are served",
+    ]
     agent.updater.active = Active(3, "b" * 32, 7)
     agent.control.connected.append(object())  # type: ignore[attr-defined]
     answer = ask(agent, "GET", "/ready")
