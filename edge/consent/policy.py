@@ -19,6 +19,7 @@ MAX_REMEMBERED: Final = 2_048
 
 MAX_REMEMBERED_BYTES: Final = 4_096
 
+_SEMICOLON: Final = ord(";")
 _STRONGEST: Final = len(CONSENT_TIERS) - 1
 
 Headers = Mapping[bytes, bytes]
@@ -74,6 +75,8 @@ class Policy:
         counts = bool(policy.sources)
         sources = policy.sources or own
         self._sources = [_Source(source, policy, self._by_tier, counts=counts) for source in sources]
+        # The page path of most sites.
+        self._only = self._sources[0] if len(sources) == 1 and not self._sources[0].is_limit else None
         self.cookies = frozenset(source.cookie for source in self._sources if source.cookie)
         self._defaults = [
             _grant((min(default, limit), self._by_tier[min(default, limit)]), "default" if counts else "")
@@ -84,6 +87,9 @@ class Policy:
         """What the visitor of this request granted."""
         header = headers.get(b"cookie", b"")
         limit = _STRONGEST
+        if self._only is not None:
+            said = self._only.ask(header, limit) if header else None
+            return self._defaults[limit] if said is None else said
         for source in self._sources:
             if source.is_limit:
                 if headers.get(b"sec-gpc") == b"1" and source.limit < limit:
@@ -137,6 +143,7 @@ class _Source:
         self.is_limit = source.kind == "gpc"
         self.limit = place(source.opted_out) if self.is_limit else _STRONGEST
         self.cookie = source.cookie.encode()
+        self._wanted = self.cookie + b"="
         self._name = source.kind
         self._counts = counts
         self._by_tier = by_tier
@@ -145,7 +152,7 @@ class _Source:
 
     def ask(self, header: bytes, limit: int) -> Grant | None:
         """What its cookie in a Cookie header says, at most `limit`; None where it says nothing."""
-        value = find(header, self.cookie)
+        value = find(header, self.cookie, self._wanted)
         if value is None:
             return None
         remembered = self._remembered[limit]
@@ -185,18 +192,20 @@ def _grant(said: Said, source: str, *counters: str) -> Grant:
     return Grant(name, purposes if tier else 0, (counted, *counters))
 
 
-def find(header: bytes, name: bytes) -> bytes | None:
-    """The value of the first cookie of this name in a Cookie header; one without a value is empty."""
-    if name not in header:
-        return None
-    wanted = name + b"="
+def find(header: bytes, name: bytes, wanted: bytes) -> bytes | None:
+    """The value of the first cookie of this name in a Cookie header; one without a value is empty.
+
+    `wanted` is the name with ``=``; this runs for every page.
+    """
     start = header.find(wanted)
-    while start > 0 and header[start - 1] != ord(";") and header[max(0, start - 2) : start] != b"; ":
+    while start > 0 and header[start - 2 : start] != b"; " and header[start - 1] != _SEMICOLON:
         start = header.find(wanted, start + 1)
     if start < 0:
-        return b"" if name in [part.strip() for part in header.split(b";")] else None
+        bare = name in header and name in [part.strip() for part in header.split(b";")]
+        return b"" if bare else None
     end = header.find(b";", start)
-    return header[start + len(wanted) : end if end >= 0 else None].strip()
+    start += len(wanted)
+    return (header[start:end] if end >= 0 else header[start:]).strip()
 
 
 def _text(value: bytes) -> str:
