@@ -8,6 +8,7 @@ import pytest
 from edge.errors import ConfigError
 from origin.contexts import read_context
 from origin.replay import load_engine
+from tests.workspaces.make import FILES, make_bundle
 
 
 def _read(bundle: Path, folder: Path, **given: object) -> dict[str, object]:
@@ -54,3 +55,39 @@ def test_what_is_written_counts(bundle: Path, tmp_path: Path) -> None:
 def test_a_time_that_nobody_can_place_is_refused(bundle: Path, tmp_path: Path, now: str, said: str) -> None:
     with pytest.raises(ConfigError, match=said):
         _read(bundle, tmp_path, now=now)
+
+
+CONSENT = "consent: {cookie: consent, purposes: {ads: {}, service: {tier: session}}}"
+
+
+@pytest.fixture(scope="module")
+def consenting(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    site = FILES["site.yaml"].replace("consent: {cookie: consent, default: contextual}", CONSENT)
+    site = site.replace('"header:x-geo-country"}', '"header:x-geo-country", purposes: ads}')
+    return make_bundle(tmp_path_factory.mktemp("purposes"), {"site.yaml": site})
+
+
+@pytest.mark.parametrize(
+    ("given", "granted"),
+    [
+        ({}, ("ads", "service")),
+        ({"tier": "session"}, ("service",)),
+        ({"tier": "contextual"}, ()),
+        ({"purposes": ["ads"]}, ("ads",)),
+        ({"purposes": []}, ()),
+    ],
+)
+def test_purposes_are_those_of_the_tier_or_as_written(
+    consenting: Path, tmp_path: Path, given: dict[str, object], granted: tuple[str, ...]
+) -> None:
+    found = _read(consenting, tmp_path, attributes={"geo.country": "AT"}, **given)
+
+    assert {name for name, value in found.items() if name.startswith("consent.purpose.") and value} == {
+        f"consent.purpose.{name}" for name in granted
+    }
+    assert ("geo.country" in found) is ("ads" in granted)
+
+
+def test_an_unknown_purpose_is_refused(consenting: Path, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="no purpose 'adz'"):
+        _read(consenting, tmp_path, purposes=["adz"])

@@ -3,11 +3,14 @@
 import time
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from edge.bundle.format import ConsentPolicy, ConsentSource, Purpose, RulesSchema, decode, encode
 from edge.consent.policy import MAX_REMEMBERED, Grant, Policy, find
+from edge.decide.types import CONSENT_TIERS
 from edge.errors import BundleError
-from tests.edge.consent.make import tc_string
+from tests.edge.consent.make import BASE64, tc_string
 
 US = 755
 TCF = ConsentSource("tcf", "euconsent-v2", US, tiers=(("full", (1, 5, 6)), ("session", (1,))))
@@ -218,3 +221,26 @@ def test_a_string_seen_before_costs_about_a_microsecond() -> None:
 
     found.of(headers)
     assert min(cost_us() for _ in range(5)) < 5
+
+
+OURS = tc_string((1, 5, 6), vendor_consents=[US])
+STRINGS = (OURS, tc_string(()), "DBABLA~BVVqAAEABCA.YA", "1YNN", "full", "none")
+VALUES = st.sampled_from(STRINGS) | st.text(BASE64 + ".~%-", max_size=60)
+EVERYBODY = policy(TCF, gpc("session"), GPP, USP, OWN)
+
+
+COOKIES = st.sampled_from(("euconsent-v2", "gpp", "usprivacy", "consent", "x"))
+
+
+@given(st.lists(st.tuples(COOKIES, VALUES), max_size=5))
+def test_whatever_browsers_send_is_answered_and_a_signal_never_gives_more(
+    cookies: list[tuple[str, str]],
+) -> None:
+    said = [f"{name}={value}" for name, value in cookies]
+    plain, signalled = asked(EVERYBODY, *said), asked(EVERYBODY, *said, signal=True)
+
+    assert CONSENT_TIERS.index(signalled.tier) <= CONSENT_TIERS.index(plain.tier)
+    assert not signalled.purposes & ~plain.purposes
+    assert plain == asked(EVERYBODY, *said)  # remembered
+    if plain.tier == "none":
+        assert plain.purposes == 0
