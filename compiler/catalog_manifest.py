@@ -1,5 +1,6 @@
-"""Compiles the catalog: item ids, and each card rendered for each item."""
+"""Compiles the catalog: item ids, each card rendered for each item, titles and topics."""
 
+from compiler.about import put_about
 from compiler.catalog import render_cards
 from compiler.draft import Draft, interface
 from compiler.problems import Problems
@@ -18,6 +19,7 @@ def draft_catalog(workspace: Workspace, problems: Problems) -> Draft:
     draft = Draft("catalog")
     ids = [item.id.encode() for item in workspace.catalog.items]
     draft.provides["items"] = draft.put("items", "items", pack(pack_strings("ids", ids)))
+    put_about(draft, workspace.site.item_columns, workspace.catalog)
     for card in workspace.cards:
         bodies = render_cards(card, workspace.catalog, problems)
         draft.put(f"cards/{card.name}", "cards", pack(pack_strings("bodies", bodies)))

@@ -152,7 +152,11 @@ def _site() -> Schema:
                 "path": _text(
                     "The path of an item's page, with {item} for its id.",
                     pattern=r"^/[^?#\s{}]*\{item\}[^?#\s{}]*$",
-                )
+                ),
+                "title": _text("The catalog's column with what people call an item."),
+                "topics": _text(
+                    "The catalog's column with an item's topics, a comma, '|' or ';' between them."
+                ),
             },
             ("path",),
             description="Which pages are about which item of the catalog.",

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
+from compiler.about import read_columns
 from compiler.behaviours import attributes_of, read_behaviours
 from compiler.caps import PREFIX as CAP
 from compiler.caps import read_kinds
@@ -17,7 +18,7 @@ from compiler.lists import attributes_of_lists, read_lists
 from compiler.placements import read_placements
 from compiler.problems import Problems, nearest
 from compiler.redirects import read_hosts
-from compiler.types import Site
+from compiler.types import ItemColumns, Site
 from compiler.yaml_lines import Node, read_yaml
 from edge.bundle import format as fmt
 from edge.worker.place import BY_ADDRESS, FRONTS, NO_FRONT
@@ -100,7 +101,7 @@ def read_site(folder: Path, problems: Problems) -> Site | None:
     front = _read_front(fields)
     attributes = _read_attributes(fields.mapping("attributes"), front, problems)
     values = read_values(fields.mapping("attributes"), PATH, problems)
-    item_path = _read_item_path(fields.mapping("items"), problems)
+    item_path, columns = _read_items(fields.mapping("items"), problems)
     holdouts = tuple(read_holdouts(fields, problems))
     blocks, hosts = read_blocks(fields, problems), read_hosts(fields, problems)
     events = read_kinds(fields, problems)
@@ -112,7 +113,7 @@ def read_site(folder: Path, problems: Problems) -> Site | None:
     fields.close()
     return Site(
         name, placements, attributes, item_path, consent, holdouts, behaviours, lists, values, places,
-        blocks=blocks, redirect_hosts=hosts, events=events,
+        blocks=blocks, redirect_hosts=hosts, events=events, item_columns=columns,
     )  # fmt: skip
 
 
@@ -189,11 +190,12 @@ def _check_source(fields: Fields, source: str) -> bool:
     return True
 
 
-def _read_item_path(node: Node | None, problems: Problems) -> str:
+def _read_items(node: Node | None, problems: Problems) -> tuple[str, ItemColumns]:
     if node is None:
-        return ""
+        return "", ItemColumns()
     fields = Fields(node, PATH, "items", problems)
     path = fields.text("path", required=True) or ""
+    columns = read_columns(fields)
     fields.close()
     line = fields.line_of("path")
     if path and path.count("{item}") != 1:
@@ -204,4 +206,4 @@ def _read_item_path(node: Node | None, problems: Problems) -> str:
         or re.search(r"[{}]", path.replace("{item}", ""))
     ):
         fields.error(line, "bad-value", f"has path {path!r}", "write a path like /film/{item}")
-    return path
+    return path, columns

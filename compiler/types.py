@@ -34,6 +34,19 @@ class Placement:
 
 
 @dataclass(frozen=True)
+class ItemColumns:
+    """Which columns of the catalog say what people call an item, and which topics it has; empty: none.
+
+    `lines` says where each was written.
+    """
+
+    title: str = ""
+    topics: str = ""
+    lines: Mapping[str, int] = field(default_factory=dict)
+    path: str = ""
+
+
+@dataclass(frozen=True)
 class Site:
     """site.yaml; `attributes` are all of them, the built-in ones too, sorted by name.
 
@@ -53,6 +66,7 @@ class Site:
     blocks: tuple[str, ...] = ()
     redirect_hosts: tuple[str, ...] = ()
     events: tuple[str, ...] | None = None
+    item_columns: ItemColumns = ItemColumns()
 
     @property
     def best(self) -> frozenset[str]:

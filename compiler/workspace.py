@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
+from compiler.about import check_columns
 from compiler.behaviours import check_behaviours
 from compiler.campaigns import Names, Rules, read_rules
 from compiler.caps import with_caps
@@ -107,6 +108,7 @@ def read_workspace(folder: Path, check_settings: CheckSettings = _accept) -> Wor
         check_holes(contents, site, problems)
         if catalog.path:  # else it can't be read, and that is told
             check_behaviours(site.behaviours, catalog, problems)
+            check_columns(site.item_columns, catalog, problems)
     problems.raise_errors()
     assert site is not None
     found = Workspace(

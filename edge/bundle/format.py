@@ -46,7 +46,7 @@ ARTIFACT_KINDS: Final[dict[str, frozenset[str]]] = {
         )
     ),
     "models": frozenset({"plan", "graph", "arrays", "golden"}),
-    "catalog": frozenset({"items", "cards"}),
+    "catalog": frozenset({"items", "cards", "about"}),
 }
 """What each role's key may ship: a marketer's key can never ship a model."""
 

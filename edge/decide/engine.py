@@ -10,6 +10,7 @@ from edge.bundle.arrays import unpack
 from edge.bundle.format import Artifact, RulesSchema
 from edge.bundle.reader import Bundle
 from edge.bundle.strings import MAX_REMEMBERED, Strings
+from edge.decide.about import load_about
 from edge.decide.bandit import OWN, Arm, Weights
 from edge.decide.behaviours import NONE, Behaviours
 from edge.decide.behaviours import load as load_behaviours
@@ -20,7 +21,7 @@ from edge.decide.fuse import Fuse, load_lists
 from edge.decide.holes import fill, load_holes
 from edge.decide.page import NOTHING, led_elsewhere, load_page
 from edge.decide.recommender import Recommender
-from edge.decide.types import DEFAULT, Context, Decision, Slot, Value
+from edge.decide.types import DEFAULT, Context, Decision, Muted, Slot, Value
 from edge.errors import BundleError
 from edge.rules.index import Index
 
@@ -32,6 +33,9 @@ MAX_HISTORY_CHARS: Final = 2048
 
 Lists = dict[str, tuple[str, ...]]
 """By recommender, item ids, best first."""
+
+Asked = tuple[tuple[str, ...], Muted]
+"""What lists depend on: a history, and what must not be listed."""
 
 _NOTHING: Final = Decision(())
 _NO_ATTRIBUTES: Final[Mapping[str, Value]] = {}
@@ -86,6 +90,7 @@ class Engine:
         if self._campaigns.size != self._index.size:
             raise BundleError("arrays", "index and campaigns differ in size")
         self.items = self._strings(bundle, bundle.one("catalog", "items"), "ids")
+        self.about = load_about(bundle, self.items)
         self.lists = load_lists(bundle)
         self.behaviours = load_behaviours(bundle, len(self.items))
         reports = load_reports(bundle)
@@ -98,7 +103,7 @@ class Engine:
             for name, artifact in bundle.artifacts("catalog", "cards").items()
         }
         self._rendered: dict[str, dict[str, bytes]] = {name: {} for name in self._cards}
-        self._remembered: dict[tuple[str, ...], Lists] = {}
+        self._remembered: dict[Asked, Lists] = {}
         held = previous._recommender if previous else None
         self._recommender: Recommender = Recommender.load(bundle, held)
         self._check_recommenders()
@@ -183,7 +188,7 @@ class Engine:
         alive = self._alive_without(killed)
         match, action, special = self._index.match, self._campaigns.action, self._special
         chosen = []
-        wanted: dict[tuple[str, ...], Lists] = {}
+        wanted: dict[Asked, Lists] = {}
         for context in contexts:
             matched = match(context.attributes, alive)
             winners = self._winners(matched, context.placements)
@@ -192,9 +197,9 @@ class Engine:
                 winners, settled = self._settle(matched, context, weights)
             chosen.append((winners, context, settled))
             if any(action[bit] == RECOMMENDER for _, bit in winners) or (settled and settled.lists):
-                wanted[context.history] = {}
+                wanted[context.history, context.muted] = {}
                 if self._needs and self._withheld(context):
-                    wanted[()] = {}
+                    wanted[(), context.muted] = {}
         self._recommend(wanted)
         decisions = [
             self._decision(winners, self._lists_for(context, wanted), settled)
@@ -210,11 +215,11 @@ class Engine:
         """The recommenders from which this visitor's history is kept."""
         return [name for name, purposes in self._needs if not purposes <= set(context.granted)]
 
-    def _lists_for(self, context: Context, wanted: Mapping[tuple[str, ...], Lists]) -> Lists:
-        lists = wanted.get(context.history, {})
+    def _lists_for(self, context: Context, wanted: Mapping[Asked, Lists]) -> Lists:
+        lists = wanted.get((context.history, context.muted), {})
         if not self._needs or not lists:
             return lists
-        return lists | {name: wanted[()][name] for name in self._withheld(context)}
+        return lists | {name: wanted[(), context.muted][name] for name in self._withheld(context)}
 
     def winners(self, context: Context, killed: tuple[str, ...] = ()) -> dict[str, str]:
         """The campaign that wins each placement of the context; absent where none does."""
@@ -251,29 +256,41 @@ class Engine:
         ordered = [held.pop(name) for name in context.placements if name in held]
         return structs.replace(decision, slots=(*ordered, *held.values()))
 
-    def _recommend(self, wanted: dict[tuple[str, ...], Lists]) -> None:
+    def _recommend(self, wanted: dict[Asked, Lists]) -> None:
         """Fill in the lists of each history: remembered ones, and the others by one inference call.
+
+        Who muted something has calls of their own.
 
         Most pages of a visit have the history of the page before, and most
         new visitors have none.
         """
         remembered = self._remembered
         missing = []
-        for history in wanted:
-            if lists := remembered.get(history):
-                wanted[history] = lists
+        for asked in wanted:
+            if lists := remembered.get(asked):
+                wanted[asked] = lists
             else:
-                missing.append(history)
+                missing.append(asked)
         if not missing:
             return
-        found = self._recommender.recommend([self.items.positions(history) for history in missing])
-        for row, history in enumerate(missing):
-            lists = {name: tuple(self.items.texts(rows[row])) for name, rows in found.items()}
-            wanted[history] = lists
-            if sum(map(len, history)) <= MAX_HISTORY_CHARS:
-                remembered[history] = lists
+        plain = [asked for asked in missing if not asked[1]]
+        found = self._recommender.recommend([self.items.positions(history) for history, _ in plain])
+        for row, asked in enumerate(plain):
+            wanted[asked] = {name: tuple(self.items.texts(rows[row])) for name, rows in found.items()}
+        if len(plain) < len(missing):
+            wanted |= {asked: self._lists_without(*asked) for asked in missing if asked[1]}
+        for asked in missing:
+            if sum(map(len, asked[0])) <= MAX_HISTORY_CHARS:
+                remembered[asked] = wanted[asked]
         while len(remembered) > MAX_HISTORIES:
             del remembered[next(iter(remembered))]
+
+    def _lists_without(self, history: tuple[str, ...], muted: Muted) -> Lists:
+        """Lists without what is muted, which says nothing of the visitor's taste either."""
+        banned = self.about.muted(muted)
+        viewed = [position for position in self.items.positions(history) if position not in banned]
+        found = self._recommender.recommend_without(viewed, banned)
+        return {name: tuple(self.items.texts(positions)) for name, positions in found.items()}
 
     def forget(self) -> None:
         """Drop all that is remembered of earlier contexts; no decision changes, for measuring it cold."""

@@ -1,6 +1,6 @@
 """Runs a revision's one ONNX graph over memory-mapped arrays, for all visitors of a turn at once."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Final
 
 import numpy as np
@@ -18,6 +18,12 @@ MAX_HISTORY: Final = 1_024
 MAX_LIMIT: Final = 1_000
 MAX_CALLS: Final = 512
 """Shapes of a call whose buffers are kept; a few kilobytes each."""
+
+MAX_ROUNDS: Final = 16
+"""How often a list is asked for without what must not be in it, where that is too much to name at once."""
+
+_STEP: Final = 32
+"""Calls that leave items out come in so few lengths that their buffers can be kept."""
 
 ONNX_TYPES: Final = {"<f4": "tensor(float)", "<i4": "tensor(int32)"}
 
@@ -52,6 +58,17 @@ class _Call:
             flat += padding[len(history) :]
         self._flat[:] = flat
         np.not_equal(self._history, padding[0], out=self._weight, casting="unsafe")
+        return self._listed()
+
+    def run_without(self, viewed: list[int], masked: list[int]) -> dict[str, list[list[int]]]:
+        """Lists without the masked items: they stand in the history, and weigh nothing."""
+        held = viewed + masked
+        self._flat[:] = held + self._padding[len(held) :]
+        self._weight[:] = 0
+        self._weight[0, : len(viewed)] = 1
+        return self._listed()
+
+    def _listed(self) -> dict[str, list[list[int]]]:
         self._session.run_with_iobinding(self._binding)
         return {name: _cut(lists.tolist()) for name, lists in self._lists.items()}
 
@@ -128,13 +145,41 @@ class Recommender:
         """
         if not histories:
             return {name: [] for name in self.names}
-        shape = len(histories), min(self.plan.max_history, max(map(len, histories))) or 1
-        call = self._calls.get(shape)
+        return self._call(len(histories), min(self.plan.max_history, max(map(len, histories))) or 1).run(
+            histories
+        )
+
+    def recommend_without(self, viewed: Sequence[int], banned: Collection[int]) -> dict[str, list[int]]:
+        """For each recommender, a list for one history that holds nothing of `banned`.
+
+        It is as long as without them where items last: the graph is told what to leave out. Of more
+        than it can be told at once, what comes out is told to it, and it is asked again.
+
+        Parameters
+        ----------
+        viewed
+            As in `recommend`, without what is banned.
+        """
+        history = list(viewed[: self.plan.max_history])
+        room = MAX_HISTORY - len(history)
+        masked = sorted(banned) if len(banned) <= room else []
+        for _ in range(MAX_ROUNDS):
+            length = min(MAX_HISTORY, -(-(len(history) + len(masked)) // _STEP) * _STEP or _STEP)
+            lists = self._call(1, length).run_without(history, masked)
+            out = {item for (found,) in lists.values() for item in found if item in banned}
+            new = sorted(out.difference(masked))
+            if not new or len(masked) + len(new) > room:
+                break
+            masked += new
+        return {name: [item for item in found if item not in banned] for name, (found,) in lists.items()}
+
+    def _call(self, batch: int, length: int) -> _Call:
+        call = self._calls.get((batch, length))
         if call is None:
             if len(self._calls) >= MAX_CALLS:
                 self._calls.clear()
-            call = self._calls[shape] = _Call(self, *shape)
-        return call.run(histories)
+            call = self._calls[batch, length] = _Call(self, batch, length)
+        return call
 
     def list_items(self, histories: Sequence[Sequence[int]]) -> list[dict[str, list[int]]]:
         """The same as `recommend`, by history first: the form that golden decisions have."""
@@ -158,6 +203,10 @@ class NoRecommenders(Recommender):
         self._graph_sha256, self._files = "", {}
 
     def recommend(self, histories: Sequence[Sequence[int]]) -> dict[str, list[list[int]]]:
+        """No recommender, so no lists."""
+        return {}
+
+    def recommend_without(self, viewed: Sequence[int], banned: Collection[int]) -> dict[str, list[int]]:
         """No recommender, so no lists."""
         return {}
 

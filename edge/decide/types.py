@@ -15,6 +15,19 @@ Assigned = tuple[str, int, str]
 """An experiment, the version under which its variations stick, and the variation that a visitor has."""
 
 
+class Muted(msgspec.Struct, frozen=True, array_like=True):
+    """What a visitor wants no more of: items by id, and topics of the catalog."""
+
+    items: tuple[str, ...] = ()
+    topics: tuple[str, ...] = ()
+
+    def __bool__(self) -> bool:
+        return bool(self.items or self.topics)
+
+
+NOT_MUTED: Final = Muted()
+
+
 class Context(msgspec.Struct, frozen=True, array_like=True):
     """All that a decision may depend on.
 
@@ -41,6 +54,8 @@ class Context(msgspec.Struct, frozen=True, array_like=True):
         Experiments and the variations that a tester demands of them.
     granted : tuple[str, ...]
         The purposes that the visitor granted; empty for a site that declares none.
+    muted : Muted
+        What no recommender may list.
     """
 
     now_ms: int
@@ -53,6 +68,7 @@ class Context(msgspec.Struct, frozen=True, array_like=True):
     assigned: tuple[Assigned, ...] = ()
     forced: tuple[tuple[str, str], ...] = ()
     granted: tuple[str, ...] = ()
+    muted: Muted = NOT_MUTED
 
 
 DEFAULT: Final = "$default"
