@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from compiler.behaviours import WINDOW
 from compiler.best import MAX_NUMBER
-from compiler.campaigns import DEFAULT_LIMIT, MAX_LIMIT, MAX_PRIORITY
+from compiler.campaigns import MAX_PRIORITY
 from compiler.domains import MAX_VALUES
 from compiler.fields import ID, MAX_ID_CHARACTERS
 from compiler.groups import MAX_GROUP_VALUES, MAX_GROUPS
@@ -20,6 +20,7 @@ from compiler.schema_consent import DEFINITIONS, consent_schema, purposes_schema
 from compiler.schema_experiments import bandit_schema, experiment_schema, holdout_schema
 from compiler.schema_page import layout_schema, whole_page_schemas
 from compiler.schema_schedule import schedule_schema
+from compiler.show import DEFAULT_LIMIT, MAX_LIMIT
 from compiler.site import (
     ATTRIBUTE,
     BUILT_IN,

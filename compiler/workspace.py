@@ -7,7 +7,6 @@ from typing import Final
 
 from compiler.about import check_columns
 from compiler.behaviours import check_behaviours
-from compiler.campaigns import Names, Rules, read_rules
 from compiler.caps import with_caps
 from compiler.catalog import read_cards, read_catalog
 from compiler.consent import Known, read_names
@@ -20,6 +19,8 @@ from compiler.placements import check_defaults
 from compiler.problems import Problems, WorkspaceError, nearest
 from compiler.purposes import check_purposes
 from compiler.reads import check_sources
+from compiler.rules import Rules, read_rules
+from compiler.show import Names
 from compiler.site import PATH as SITE_PATH
 from compiler.site import read_site
 from compiler.text_files import is_file
