@@ -156,6 +156,13 @@ def _conditions(before: View, after: View, moved: Counter[tuple[str, str, str]])
 
 
 def _models(before: View, after: View) -> Iterator[str]:
+    purposes = [
+        {r.name: " and ".join(r.purposes) or "(none)" for r in view.plan.recommenders}
+        for view in (before, after)
+    ]
+    for name in sorted(purposes[0].keys() & purposes[1].keys()):
+        if purposes[0][name] != purposes[1][name]:
+            yield f"purposes of recommender {name}: {purposes[0][name]} → {purposes[1][name]}"
     old = {r.name: r.limit for r in before.plan.recommenders}
     new = {r.name: r.limit for r in after.plan.recommenders}
     yield from _names("recommender", old, new)

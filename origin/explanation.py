@@ -43,6 +43,10 @@ def explain(view: View, context: Context, decision: Decision, killed: tuple[str,
     yield from _standing(view.chooser, context)
     for bandit in view.chooser.bandits:
         yield f"bandit {bandit.id}: {_drawn(bandit, context, decision)}"
+    for recommender in view.plan.recommenders:
+        if missing := sorted({*recommender.purposes} - {*context.granted}):
+            without = f"without the visitor's history, as they did not grant {' and '.join(missing)}"
+            yield f"recommender {recommender.name}: {without}"
 
 
 def _default(race: Race, placement: str) -> str:
