@@ -3,6 +3,7 @@
 import argparse
 import difflib
 import os
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from importlib.metadata import version
@@ -15,6 +16,8 @@ from edge.log import FORMATS
 PREFIX: Final = "NEARSIDE_EDGE_"
 MAX_PORT: Final = 65_535
 NEEDED: Final = ("origin", "upstream")
+
+_ORIGIN: Final = re.compile(r"https?://[a-z0-9.-]+(:[0-9]{1,5})?")
 
 Network = IPv4Network | IPv6Network
 
@@ -46,6 +49,7 @@ class Settings:
     session_cookies: str = _setting("", "the site's cookies of known visitors, NAME,NAME: past the cache")
     max_page_bytes: int = _setting(2 << 20, "a larger page passes through as it is, in bytes")
     spool_bytes: int = _setting(512 << 20, "events kept on disk by each worker at most, in bytes")
+    allow_origins: str = _setting("", "other sites whose pages may ask for decisions, https://NAME ...")
     token_lifetime_s: int = _setting(7200, "how long a page may report events, in seconds")
     cookie_lifetime_s: int = _setting(180 * 86400, "how long the visitor cookie lives, in seconds")
     log_level: str = _setting("info", "least severe message to log: debug, info, warning, error")
@@ -88,11 +92,27 @@ def read_settings(arguments: Sequence[str], environment: Mapping[str, str] = os.
         if not getattr(settings, name).startswith(("http://", "https://")):
             raise ConfigError("setting", f"--{name} must be an http:// or https:// URL")
     read_networks(settings.fronts)
+    read_origins(settings.allow_origins)
     if settings.log_format not in FORMATS:
         raise ConfigError("setting", f"--log-format {settings.log_format!r} is none of {', '.join(FORMATS)}")
     if settings.workers < 1:
         raise ConfigError("setting", "--workers must be at least 1")
     return settings
+
+
+def read_origins(text: str) -> tuple[str, ...]:
+    """Origins as browsers write them, with commas or spaces between them.
+
+    Raises
+    ------
+    ConfigError
+        ``setting``: which one is none; all of the web is none, either.
+    """
+    found = tuple(text.replace(",", " ").split())
+    for origin in found:
+        if not _ORIGIN.fullmatch(origin):
+            raise ConfigError("setting", f"--allow-origins: {origin!r} is not like https://www.example")
+    return found
 
 
 def _missing(names: Sequence[str]) -> str:

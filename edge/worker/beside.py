@@ -1,4 +1,4 @@
-"""Beside the pages: decisions for apps, beacons, and the script that sends them."""
+"""Beside the pages: decisions for apps and for pages from elsewhere, beacons, and the scripts that ask."""
 
 import logging
 import os
@@ -10,6 +10,8 @@ from typing import Any, Final, TypeVar
 
 import msgspec
 from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import ClientDisconnect
 from starlette.requests import Request as HttpRequest
 from starlette.responses import JSONResponse, Response
@@ -22,6 +24,7 @@ from edge.decide.types import CONSENT_TIERS, Context, Decision, DecisionRecord, 
 from edge.errors import GivenError, TokenError
 from edge.worker.active import Active, Holder
 from edge.worker.body import attributes_of_body
+from edge.worker.client_page import Asked, Page, page_context
 from edge.worker.personalize import SEED_MASK, Desk, commit
 from edge.worker.reports import Beacon, Gate, Reporter, count, headers_of, permitted
 
@@ -31,9 +34,10 @@ MAX_ASKED_PLACEMENTS: Final = 64
 MAX_ASKED_ITEMS: Final = 1024
 MAX_ASKED_CHARS: Final = 512
 """Of one text; a decision and its record must stay small, whoever asks."""
-_SCRIPT: Final = (Path(__file__).parent / "n.js").read_bytes()
+SCRIPTS: Final = ("n.js", "client.js")
+MAX_PREFLIGHT_AGE_S: Final = 7200
 
-_STATUS: Final = {"too-large": 413, "too-many": 429}
+_STATUS: Final = {"too-large": 413, "too-many": 429, "foreign": 403}
 
 T = TypeVar("T")
 
@@ -43,7 +47,8 @@ log = logging.getLogger(__name__)
 class Ask(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What ``POST /_nearside/decide`` is sent: the caller states the context itself.
 
-    `body` is JSON of the caller's own, from which attributes are read whose source is in it.
+    `body` is JSON of the caller's own, from which attributes are read whose source is in it. A page that
+    does not come through the edge sends `page` instead, and its context is read from the request.
     """
 
     placements: tuple[str, ...]
@@ -52,16 +57,27 @@ class Ask(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     history: tuple[str, ...] = ()
     tier: str = "contextual"
     purposes: tuple[str, ...] | None = None
+    page: Page | None = None
 
 
-def make_beside(holder: Holder, desk: Desk, more: Sequence[Route] = ()) -> Starlette:
-    """The program under ``/_nearside/``, and more routes of ours."""
+def make_beside(
+    holder: Holder, desk: Desk, more: Sequence[Route] = (), origins: Sequence[str] = ()
+) -> Starlette:
+    """The program under ``/_nearside/``, and more routes of ours.
+
+    `origins` are the other sites whose pages may ask and report.
+    """
 
     async def decide(request: HttpRequest) -> Response:
         active = holder.active
+        told: dict[str, object] = {}
         try:
             ask = await read_json(request, Ask, MAX_DECIDE_BYTES)
-            context = asked_context(ask, active)
+            if ask.page is None:
+                context = asked_context(ask, active)
+            else:
+                context, told["item"] = _of_page(ask, ask.page, request, active, origins)
+                told["tier"] = context.tier
         except GivenError as error:
             return _refused(error, desk, "decide")
         try:
@@ -72,7 +88,7 @@ def make_beside(holder: Holder, desk: Desk, more: Sequence[Route] = ()) -> Starl
             answer, record = _nothing(os.urandom(16).hex(), active), None
         if record is not None:
             commit([record], desk)
-        return JSONResponse(answer, headers={"cache-control": "no-store"})
+        return JSONResponse({**answer, **told}, headers={"cache-control": "no-store"})
 
     gate = Gate(desk)
 
@@ -92,19 +108,56 @@ def make_beside(holder: Holder, desk: Desk, more: Sequence[Route] = ()) -> Starl
         kept = count(report, Reporter(headers, grant), active, desk, now_ms // 1000)
         return Response(status_code=204, headers={"set-cookie": kept.decode()} if kept else None)
 
-    async def script(_request: HttpRequest) -> Response:
-        return Response(
-            _SCRIPT, media_type="text/javascript", headers={"cache-control": "public, max-age=3600"}
-        )
-
     return Starlette(
         routes=[
             Route("/_nearside/decide", decide, methods=["POST"]),
             Route("/_nearside/events", events, methods=["POST"]),
-            Route("/_nearside/n.js", script),
+            *[_script(name) for name in SCRIPTS],
             *more,
-        ]
+        ],
+        middleware=[_sharing(origins)] if origins else [],
     )
+
+
+def _script(name: str) -> Route:
+    body = (Path(__file__).parent / name).read_bytes()
+
+    async def script(_request: HttpRequest) -> Response:
+        return Response(body, media_type="text/javascript", headers={"cache-control": "public, max-age=3600"})
+
+    return Route(f"/_nearside/{name}", script)
+
+
+def _sharing(origins: Sequence[str]) -> Middleware:
+    """Lets scripts of these origins read our answers, without their cookies."""
+    return Middleware(
+        CORSMiddleware,
+        allow_origins=origins,
+        allow_methods=["GET", "POST"],
+        allow_headers=["content-type", "if-none-match"],
+        expose_headers=["etag"],
+        max_age=MAX_PREFLIGHT_AGE_S,
+    )
+
+
+def _of_page(
+    ask: Ask, page: Page, request: HttpRequest, active: Active, origins: Sequence[str]
+) -> tuple[Context, str]:
+    """The context of a page from elsewhere, and its item.
+
+    Raises
+    ------
+    GivenError
+        ``foreign``: it is not of an origin that may ask; ``page`` or ``too-large``: what can't be.
+    """
+    origin = request.headers.get("origin", "")
+    if origin not in origins:
+        raise GivenError("foreign", f"{origin or 'nobody'!r} is not among --allow-origins")
+    if ask.attributes or ask.body or ask.purposes is not None:
+        raise GivenError("page", "a page's context is read from its request: state nothing else")
+    _check_size(ask)
+    asked = Asked(headers_of(request.headers.raw), request.client.host if request.client else "")
+    return page_context(page, ask.placements, ask.history, asked, active)
 
 
 async def read_json(request: HttpRequest, type_: type[T], limit: int) -> T:

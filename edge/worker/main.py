@@ -17,7 +17,7 @@ from edge.events.token import TokenBox
 from edge.keys import EdgeKeys, Key, load_keys
 from edge.lifeline import Inherited, watch
 from edge.proxy.store import Store
-from edge.settings import Settings, read_networks
+from edge.settings import Settings, read_networks, read_origins
 from edge.visitor.cookie import CookieBox
 from edge.worker.active import Holder
 from edge.worker.app import App, PageApp
@@ -59,7 +59,7 @@ async def _serve(settings: Settings, keys: EdgeKeys, inherited: Inherited) -> No
     cache = make_cache(settings)
     activator = Activator(state_dir, keys.site, holder, make_locator(settings, keys, counters))
     await activator.activate()
-    beside = make_beside(holder, desk, ofrep_routes(holder, desk))
+    beside = make_beside(holder, desk, ofrep_routes(holder, desk), read_origins(settings.allow_origins))
     app = PageApp(upstream, cache, Turn(holder, desk), beside, settings.max_page_bytes)
     server = make_server(app)
     watch(inherited.alive_fd, server.drain)

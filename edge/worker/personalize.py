@@ -204,7 +204,7 @@ def _draft(view_: PageView, active: Active, desk: Desk, random: bytes) -> _Draft
     request, engine = view_.request, active.engine
     keep = request.tier in ("session", "full")
     kept = active.keeping.under(request.granted)
-    item = _item_of(request.path, active) if kept.items else ""
+    item = item_of(request.path, active) if kept.items else ""
     read_only = False
     if keep:
         opened, read_only = _open_state(request, desk)
@@ -348,7 +348,7 @@ def open_events(headers: Headers, state: VisitorState, desk: Desk) -> EventState
     return events if belongs(events, state.visitor) else NOTHING
 
 
-def _item_of(path: str, active: Active) -> str:
+def item_of(path: str, active: Active) -> str:
     """The catalog item whose page this is, or empty."""
     before, hole, after = active.engine.schema.item_path.partition("{item}")
     if not hole or not path.startswith(before) or not path.endswith(after):
