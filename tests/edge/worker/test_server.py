@@ -9,7 +9,7 @@ import pytest
 
 from edge.worker.app import PageApp
 from edge.worker.beside import make_beside
-from edge.worker.main import make_server
+from edge.worker.main import make_server, new_loop
 from edge.worker.turn import Turn
 from edge.worker.upstream import Upstream
 from tests.edge.worker.conftest import PAGE, Worker
@@ -42,7 +42,9 @@ def talk(
                 await task
                 await upstream.close()
 
-    return asyncio.run(main())
+    # The loop that workers run on: its transports are not those of asyncio.
+    with asyncio.Runner(loop_factory=new_loop) as runner:
+        return runner.run(main())
 
 
 async def exchange(port: int, requests: tuple[bytes, ...], read: Enough | None) -> bytes:
