@@ -32,7 +32,7 @@ OWN_PATHS: Final = ("/_nearside/", "/ofrep/v1/evaluate/")
 # No body, so the length that some sites state is that of another answer.
 _WITHOUT_BODY: Final = (204, 304)
 _MAX_STATUS: Final = 599
-_REFUSED: Final = {"host": 400, "method": 405, "circle": 508}
+_REFUSED: Final = {"host": 400, "headers": 431, "method": 405, "circle": 508}
 _FAILED: Final = {
     "target": (400, b"Ask for a path.\n"),
     "client": (400, b"The request ended too early.\n"),

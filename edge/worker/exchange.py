@@ -18,7 +18,7 @@ App = Callable[[Scope, Receive, Send], Awaitable[None]]
 Interim = Callable[[int, Fields], None]
 
 INTERIM: Final = "nearside.interim"
-"""The name under which the server offers, among the scope's extensions, to send 1xx responses."""
+"""The name under which the server offers, in the scope's state, to send 1xx responses."""
 
 _OF_ONE: Final = frozenset(
     (b"cookie", b"authorization", b"range", b"if-range", b"if-none-match", b"if-modified-since", b"if-match",
@@ -96,13 +96,13 @@ class Exchange:
     @property
     def interim(self) -> Interim | None:
         """Where a 1xx response of the site may be sent, if the server takes one."""
-        found: Interim | None = (self.scope.get("extensions") or {}).get(INTERIM)
+        found: Interim | None = (self.scope.get("state") or {}).get(INTERIM)
         return found
 
     def as_nobody(self) -> "Exchange":
         """A plain read of the same by nobody in particular, whose answer is for the cache alone."""
         fields = [(name, value) for name, value in self.scope["headers"] if name not in _OF_ONE]
-        scope = {**self.scope, "method": "GET", "headers": fields, "extensions": {}}
+        scope = {**self.scope, "method": "GET", "headers": fields, "state": {}}
         nobody = Exchange(scope, _says_nothing, _hears_nothing)
         nobody.shareable = True
         return nobody

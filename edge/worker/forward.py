@@ -12,6 +12,7 @@ from edge.worker.exchange import Exchange, Receive
 from edge.worker.upstream import end_to_end
 
 PSEUDONYM: Final = b"nearside"
+MAX_FIELDS: Final = 100
 MAX_PASSES: Final = 4
 """How often one request may come through edges before it goes in a circle."""
 
@@ -88,7 +89,7 @@ def check(exchange: Exchange) -> None:
     Raises
     ------
     GivenError
-        ``host``: it names none, or no host; ``method``: one that shows secrets;
+        ``host``: it names none, or no host; ``headers``: too many; ``method``: one that shows secrets;
         ``circle``: it came through so many edges that the site must be one of them.
     """
     host = exchange.headers.get(b"host")
@@ -96,6 +97,8 @@ def check(exchange: Exchange) -> None:
         raise GivenError("host", "name a host")
     if host is not None and _HOST.fullmatch(host) is None:
         raise GivenError("host", "name one host")
+    if len(exchange.headers) > MAX_FIELDS:
+        raise GivenError("headers", f"more than {MAX_FIELDS} header fields")
     if exchange.method == "TRACE":
         # The answer would show a page's scripts the cookies that they must not read.
         raise GivenError("method", "not this way")

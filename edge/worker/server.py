@@ -15,7 +15,6 @@ from edge.worker.upstream import end_to_end
 DRAIN_S: Final = 10
 MAX_HEAD_BYTES: Final = 32 << 10
 """Of a request's target and fields together; cookies take at most 4 kB each."""
-MAX_FIELDS: Final = 100
 TICK_S: Final = 1.0
 HEAD_S: Final = 10.0
 """For how long a request's head may take, and a new connection may say nothing."""
@@ -72,36 +71,36 @@ class CorkedProtocol(HttpToolsProtocol):
     _head_bytes = 0  # since a head was whole or a body went on: also of trailers and chunks' extensions
     _slow_ticks = 0
     _is_over = False
-    _refusal: tuple[int, str] | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Put the cork between."""
         super().connection_made(Cork(transport))  # type: ignore[arg-type]
-        self._extensions = {INTERIM: self._send_interim}
+        # uvicorn gives each request a copy of it.
+        self.app_state = {INTERIM: self._send_interim}
 
     def data_received(self, data: bytes) -> None:
-        """Parse it, unless the head grows without end."""
-        if self._is_over:
-            return
+        """Parse it, unless a head grows without end."""
         self._head_bytes += len(data)
-        super().data_received(data)
         if self._head_bytes > MAX_HEAD_BYTES:
-            self._refuse(431, "Too many headers.")
+            self._receive_much(data)
+            return
+        cycle = self.cycle
+        super().data_received(data)
+        if self.cycle is not cycle:  # a head was whole
+            self._head_bytes = self._slow_ticks = 0
 
-    def on_headers_complete(self) -> None:
-        """The head is whole: hand the request over if it may be."""
-        if self._head_bytes > MAX_HEAD_BYTES or len(self.headers) > MAX_FIELDS:
-            self._see_that_it_fits()
-        self._head_bytes = self._slow_ticks = 0
-        self.scope["extensions"] = self._extensions  # type: ignore[typeddict-item]  # a callable of our own
-        super().on_headers_complete()
-
-    def _see_that_it_fits(self) -> None:
-        # What was counted may have a body's beginning in it.
-        size = len(self.url) + sum(len(name) + len(value) for name, value in self.headers)
-        if size > MAX_HEAD_BYTES or len(self.headers) > MAX_FIELDS:
-            self._refusal = 431, "Too many headers."
-            raise ValueError("too many headers")
+    def _receive_much(self, data: bytes) -> None:
+        """Parse what may end the head within its bound; then, if it did, the rest."""
+        while data and not self._is_over:
+            cycle, room = self.cycle, MAX_HEAD_BYTES - (self._head_bytes - len(data))
+            super().data_received(data[:room])
+            if self.cycle is cycle and self._head_bytes > MAX_HEAD_BYTES:
+                self._refuse(431, "Too many headers.")
+                return
+            data = data[room:]
+            self._head_bytes = len(data)
+        if not self._is_over:
+            self._head_bytes = self._slow_ticks = 0
 
     def _unsupported_upgrade_warning(self) -> None:
         # The parser is at its end after an upgrade, so the connection is: the answer says so.
@@ -109,14 +108,14 @@ class CorkedProtocol(HttpToolsProtocol):
             self.cycle.keep_alive = False
 
     def send_400_response(self, msg: str) -> None:
-        """Refuse what is no request, or too much of one."""
-        self._refuse(*(self._refusal or (400, msg)))
+        """Refuse what is no request."""
+        self._refuse(400, msg)
 
     def _refuse(self, status: int, text: str) -> None:
         """Say why, and close; after a whole request, once that has its answer."""
-        cycle = self.cycle
+        self._is_over, cycle = True, self.cycle
         if cycle is not None and not (cycle.response_complete or cycle.more_body):
-            cycle.keep_alive, self._is_over = False, True
+            cycle.keep_alive = False
             return
         if not self.transport.is_closing():
             if cycle is None or cycle.response_complete or not cycle.response_started:

@@ -205,7 +205,7 @@ class Worker:
             "client": ("192.0.2.1", 4711),
         }
         answer, left = Answer(), asyncio.Event()
-        scope["extensions"] = {INTERIM: lambda status, fields: answer.interim.append((status, fields))}
+        scope["state"] = {INTERIM: lambda status, fields: answer.interim.append((status, fields))}
         messages = [{"type": "http.request", "body": part, "more_body": True} for part in body]
         if leaves_after != 0 or not body:
             messages.append({"type": "http.request", "body": b"", "more_body": False})
