@@ -2,9 +2,9 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
-from compiler.conditions import Condition, ConditionError, parse
+from compiler.conditions import MAX_PARTS, Condition, ConditionError, parse
 from compiler.fields import Fields, check_id
 from compiler.groups import Groups
 from compiler.lint_conditions import note_doubts
@@ -13,6 +13,11 @@ from compiler.problems import Problems, nearest
 from compiler.site import PATH as SITE_PATH
 from compiler.types import Audience, Site
 from compiler.yaml_lines import Node
+
+REFERENCE: Final = "$audience"
+"""In a condition: what an audience of that name asks must hold, too."""
+
+_JOINS: Final = ("$and", "$or", "$nor")
 
 
 @dataclass
@@ -23,12 +28,12 @@ class Gaps:
 
 
 class AudienceReader:
-    """The audiences of all files so far.
+    """The audiences of all files: taken first, and read once all are there, for one may name another.
 
     Attributes
     ----------
     known : dict[str, Audience]
-        By name.
+        Those that were read, by name.
     types : dict[str, str]
         Of the site's attributes.
     """
@@ -36,6 +41,8 @@ class AudienceReader:
     def __init__(self, site: Site, groups: Groups, gaps: Gaps, problems: Problems) -> None:
         self.known: dict[str, Audience] = audiences_of(site.lists)
         self.types = {attribute.name: attribute.type for attribute in site.attributes}
+        self._taken: dict[str, tuple[Node, str]] = {}
+        self._open: list[str] = []
         self._broken: set[str] = set()
         self._named: set[str] = set()
         self.groups, self._gaps = groups, gaps
@@ -51,16 +58,38 @@ class AudienceReader:
         assert isinstance(node.value, dict)
         for name, entry in node.value.items():
             place = (fields.path, entry.line)
-            known = self.known.get(name)
-            if known is not None:
-                message = f"audience {name!r} is also on {known.path}:{known.line}"
+            known = self._place(name)
+            if known:
+                message = f"audience {name!r} is also on {known}"
                 self.problems.error(*place, "duplicate-id", message, "keep one of them")
-                continue
-            condition = self._condition(entry, fields.path, f"audience {name!r}")
-            if not check_id(name, "an audience", place, self.problems) or condition is None:
+            elif not check_id(name, "an audience", place, self.problems):
                 self._broken.add(name)
-                continue
-            self.known[name] = Audience(name, condition, entry.plain(), *place)
+            else:
+                self._taken[name] = (entry, fields.path)
+
+    def read(self) -> None:
+        """Read what was taken."""
+        for name in self._taken:
+            self._read(name)
+
+    def _place(self, name: str) -> str:
+        """Where an audience of this name stands, or empty."""
+        if name in self._taken:
+            node, path = self._taken[name]
+            return f"{path}:{node.line}"
+        return f"{self.known[name].path}:{self.known[name].line}" if name in self.known else ""
+
+    def _read(self, name: str) -> None:
+        if name in self.known or name in self._broken:
+            return
+        node, path = self._taken[name]
+        self._open.append(name)
+        written, condition = self._condition(node, path, f"audience {name!r}")
+        self._open.pop()
+        if condition is None:
+            self._broken.add(name)
+        else:
+            self.known[name] = Audience(name, condition, written, path, node.line)
 
     def note_unused(self) -> None:
         """Warn of audiences that no campaign names: a condition that someone wrote in vain."""
@@ -80,30 +109,98 @@ class AudienceReader:
         if node is None:
             return everyone
         if isinstance(node.value, dict):
-            condition = self._condition(node, fields.path, fields.where)
-            return everyone if condition is None else ("", node.plain(), condition)
+            written, condition = self._condition(node, fields.path, fields.where)
+            return everyone if condition is None else ("", written, condition)
         name = fields.text("audience")
-        self._named.add(name or "")
-        audience = self.known.get(name or "")
-        if audience is not None:
-            return audience.name, audience.written, audience.condition
-        if name is not None and name not in self._broken and not self._gaps.partial:
-            hint = nearest(name, {*self.known, *self._broken})
-            fields.error(node.line, "unknown-name", f"has an unknown audience {name!r}", hint)
-        return everyone
+        audience = None if name is None else self._named_one(name, node.line, (fields.path, fields.where))
+        return everyone if audience is None else (audience.name, audience.written, audience.condition)
 
-    def _condition(self, node: Node, path: str, where: str) -> Condition | None:
+    def _named_one(self, name: str, line: int, place: tuple[str, str]) -> Audience | None:
+        """The audience of that name; None where a problem was noted, now or before."""
+        path, where = place
+        self._named.add(name)
+        if name in self._open:
+            around = " -> ".join([*self._open[self._open.index(name) :], name])
+            message = f"{where} asks for itself: {around}"
+            self.problems.error(path, line, "circle", message, "let one of them ask for something else")
+            return None
+        if name in self._taken:
+            self._read(name)
+        known = self.known.get(name)
+        if known is None and name not in self._broken and not self._gaps.partial:
+            hint = nearest(name, {*self.known, *self._taken})
+            self.problems.error(path, line, "unknown-name", f"{where} has an unknown audience {name!r}", hint)
+        return known
+
+    def _condition(self, node: Node, path: str, where: str) -> tuple[Mapping[str, Any], Condition | None]:
+        """A condition as written, the audiences that it names put in their places, and as read."""
         self.groups.ask(node)
+        written = self._expanded(node, (path, where))
+        if written is None:
+            return {}, None
         try:
-            condition = parse(node.plain(), self.types, self.groups.values)
+            condition = parse(written, self.types, self.groups.values)
             note_doubts(condition, node, (path, where), self._values, self.problems)
-            return condition
+            return written, condition
         except ConditionError as error:
             for problem in error.problems:
                 line = _line_at(node, problem.path)
                 code, message = f"condition/{problem.code}", f"{where}: {problem.message}"
                 self.problems.error(path, line, code, message, problem.hint)
+            return {}, None
+
+    def _expanded(self, node: Node, place: tuple[str, str]) -> Any:
+        """The condition without references; None where one leads nowhere, which is noted.
+
+        What they stand for goes to the end of ``$and``, so that all else keeps its place.
+        """
+        plain = node.plain()
+        return plain if not isinstance(plain, dict) else self._with_references(node, plain, place)
+
+    def _with_references(self, node: Node, plain: dict[str, Any], place: tuple[str, str]) -> Any:
+        assert isinstance(node.value, dict)
+        for join in _JOINS:
+            inner = node.value.get(join)
+            for position, part in enumerate(inner.value if inner and isinstance(inner.value, list) else ()):
+                if isinstance(part.value, dict):
+                    plain[join][position] = self._with_references(part, plain[join][position], place)
+        inner = node.value.get("$not")
+        if inner is not None and isinstance(inner.value, dict):
+            plain["$not"] = self._with_references(inner, plain["$not"], place)
+        if None in (plain.get("$not", 0), *(part for join in _JOINS for part in _parts(plain.get(join)))):
             return None
+        if REFERENCE not in plain:
+            return plain
+        return self._joined(node.value[REFERENCE], plain, place)
+
+    def _joined(self, reference: Node, plain: dict[str, Any], place: tuple[str, str]) -> Any:
+        del plain[REFERENCE]
+        path, where = place
+        if not isinstance(reference.value, str):
+            message = f"{where}: {REFERENCE} takes the name of an audience, not {reference.kind()}"
+            self.problems.error(path, reference.line, "bad-value", message, "name one; join several by $and")
+            return None
+        found = self._named_one(reference.value, reference.line, place)
+        if found is None:
+            return None
+        if not isinstance(plain.get("$and", []), list):
+            return plain  # told when it is read
+        joined = {**plain, "$and": [*plain.get("$and", []), found.written]}
+        if _count(joined) > 2 * MAX_PARTS:
+            message = f"{where} has more than {MAX_PARTS} parts with the audiences that it names"
+            self.problems.error(path, reference.line, "condition/size", message, "split it")
+            return None
+        return joined
+
+
+def _parts(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []
+
+
+def _count(value: Any) -> int:
+    """How many values are inside a document; no more is looked at than matters."""
+    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return 1 + sum(map(_count, inner))
 
 
 def _line_at(node: Node, path: tuple[str | int, ...]) -> int:

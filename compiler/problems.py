@@ -29,6 +29,7 @@ CODES: Final[dict[str, str]] = {
     "csv": "A catalog is not valid CSV.",
     "template": "A card's template is not valid, or fails for an item.",
     "hole": "A hole of a content can't be read, or stands where it must not.",
+    "circle": "Audiences ask for one another in a circle.",
     "condition": "A condition can't be read; a code after the slash says why.",
     "impossible": "No visitor can ever meet a condition (warning).",
     "unknown-value": "A condition names a value that its attribute never has (warning).",

@@ -55,6 +55,7 @@ def read_rules(folder: Path, site: Site, names: Names, problems: Problems) -> Ru
     for fields in files:
         audiences.take(fields)
         tested.take(fields)
+    audiences.read()
     for fields in files:
         campaigns.take(fields)
         holdouts += read_holdouts(fields, problems)

@@ -1,8 +1,9 @@
 """Conditions as JSON Schema, for editors: the reader is asked what it takes."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable
 from typing import Any, Final
 
+from compiler.audiences import REFERENCE
 from compiler.conditions import ConditionError, parse
 from compiler.operators import LISTS, OPERATORS
 from compiler.site import BUILT_IN, TYPES
@@ -32,6 +33,8 @@ _JOINS: Final = {
 }
 """Joins conditions, and how each of them takes them; those that the reader knows are offered."""
 
+_REFERENCE: Final = {"type": "string", "description": "The name of an audience: what it asks must hold, too."}
+
 _NESTED: Final = {
     "$not": {"$gt": 1},
     "$size": {"$gt": 1},
@@ -52,13 +55,13 @@ def _condition() -> Schema:
     return {
         "description": "All lines must hold: `attribute: value`, or `attribute: {$operator: value}`.",
         "type": "object",
-        "properties": {**properties, **joins},
-        "patternProperties": {rf"^(?!\$({_names(joins)})$)\$": False},
+        "properties": {**properties, **joins, REFERENCE: _REFERENCE},
+        "patternProperties": {rf"^(?!\$({_names([*joins, REFERENCE])})$)\$": False},
         "additionalProperties": {"$ref": "#/definitions/attribute"},
     }
 
 
-def _names(operators: Mapping[str, object]) -> str:
+def _names(operators: Iterable[str]) -> str:
     return "|".join(name.removeprefix("$") for name in operators)
 
 
