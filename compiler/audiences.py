@@ -27,6 +27,10 @@ class Gaps:
     partial: bool = False
 
 
+class _NotedError(Exception):
+    """A condition can't be read, and why has been told."""
+
+
 class AudienceReader:
     """The audiences of all files: taken first, and read once all are there, for one may name another.
 
@@ -135,66 +139,58 @@ class AudienceReader:
     def _condition(self, node: Node, path: str, where: str) -> tuple[Mapping[str, Any], Condition | None]:
         """A condition as written, the audiences that it names put in their places, and as read."""
         self.groups.ask(node)
-        written = self._expanded(node, (path, where))
-        if written is None:
-            return {}, None
         try:
+            written = self._expanded(node, (path, where))
             condition = parse(written, self.types, self.groups.values)
-            note_doubts(condition, node, (path, where), self._values, self.problems)
-            return written, condition
+        except _NotedError:
+            return {}, None
         except ConditionError as error:
             for problem in error.problems:
                 line = _line_at(node, problem.path)
                 code, message = f"condition/{problem.code}", f"{where}: {problem.message}"
                 self.problems.error(path, line, code, message, problem.hint)
             return {}, None
+        note_doubts(condition, node, (path, where), self._values, self.problems)
+        return written, condition
 
     def _expanded(self, node: Node, place: tuple[str, str]) -> Any:
-        """The condition without references; None where one leads nowhere, which is noted.
+        """The condition without references; raises where one leads nowhere.
 
         What they stand for goes to the end of ``$and``, so that all else keeps its place.
         """
         plain = node.plain()
-        return plain if not isinstance(plain, dict) else self._with_references(node, plain, place)
-
-    def _with_references(self, node: Node, plain: dict[str, Any], place: tuple[str, str]) -> Any:
-        assert isinstance(node.value, dict)
+        if not isinstance(node.value, dict):
+            return plain
         for join in _JOINS:
             inner = node.value.get(join)
-            for position, part in enumerate(inner.value if inner and isinstance(inner.value, list) else ()):
-                if isinstance(part.value, dict):
-                    plain[join][position] = self._with_references(part, plain[join][position], place)
-        inner = node.value.get("$not")
-        if inner is not None and isinstance(inner.value, dict):
-            plain["$not"] = self._with_references(inner, plain["$not"], place)
-        if None in (plain.get("$not", 0), *(part for join in _JOINS for part in _parts(plain.get(join)))):
-            return None
+            if inner is not None and isinstance(inner.value, list):
+                plain[join] = [self._expanded(part, place) for part in inner.value]
+        if "$not" in node.value:
+            plain["$not"] = self._expanded(node.value["$not"], place)
         if REFERENCE not in plain:
             return plain
-        return self._joined(node.value[REFERENCE], plain, place)
-
-    def _joined(self, reference: Node, plain: dict[str, Any], place: tuple[str, str]) -> Any:
         del plain[REFERENCE]
+        found = self._referred(node.value[REFERENCE], place)
+        if not isinstance(plain.get("$and", []), list):
+            return plain  # is told when it is read
+        plain["$and"] = [*plain.get("$and", []), found.written]
+        if _count(plain) > 2 * MAX_PARTS:
+            path, where = place
+            message = f"{where} has more than {MAX_PARTS} parts with the audiences that it names"
+            self.problems.error(path, node.line, "condition/size", message, "split it")
+            raise _NotedError
+        return plain
+
+    def _referred(self, reference: Node, place: tuple[str, str]) -> Audience:
         path, where = place
         if not isinstance(reference.value, str):
             message = f"{where}: {REFERENCE} takes the name of an audience, not {reference.kind()}"
             self.problems.error(path, reference.line, "bad-value", message, "name one; join several by $and")
-            return None
+            raise _NotedError
         found = self._named_one(reference.value, reference.line, place)
         if found is None:
-            return None
-        if not isinstance(plain.get("$and", []), list):
-            return plain  # told when it is read
-        joined = {**plain, "$and": [*plain.get("$and", []), found.written]}
-        if _count(joined) > 2 * MAX_PARTS:
-            message = f"{where} has more than {MAX_PARTS} parts with the audiences that it names"
-            self.problems.error(path, reference.line, "condition/size", message, "split it")
-            return None
-        return joined
-
-
-def _parts(value: Any) -> list[Any]:
-    return value if isinstance(value, list) else []
+            raise _NotedError
+        return found
 
 
 def _count(value: Any) -> int:

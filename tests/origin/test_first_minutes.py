@@ -160,7 +160,8 @@ def test_a_misspelt_kill_is_done_and_doubted(
         return capsys.readouterr().err
 
     run("publish", bundle)
-    assert not run("rollout", "kill", "welcome")
+    # The origin, which runs in this process, may log there, too.
+    assert "no bundle in force" not in run("rollout", "kill", "welcome")
     assert "no bundle in force has a campaign 'welcom'; did you mean 'welcome'?" in run(
         "rollout", "kill", "welcom"
     )
