@@ -19,7 +19,7 @@ RESTART_FIRST_S: Final = 0.1
 RESTART_MOST_S: Final = 5.0
 STEADY_S: Final = 10.0
 STOP_TIMEOUT_S: Final = 10.0
-ROLL_PAUSE_S: Final = 1.0
+ROLL_PAUSE_S: Final = 3.0
 POLL_S: Final = 0.5
 
 

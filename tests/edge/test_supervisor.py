@@ -48,7 +48,7 @@ from edge.supervisor import Command, Supervisor
 
 child, log_file, stop_timeout_s, *names = sys.argv[1:]
 supervisor.STOP_TIMEOUT_S = float(stop_timeout_s)
-supervisor.ROLL_PAUSE_S = 0.2
+supervisor.ROLL_PAUSE_S = 1.5
 log.configure("error", "supervisor")
 commands = [
     Command(name, (sys.executable, child, name, log_file), stops_last=name == "agent") for name in names
