@@ -46,7 +46,8 @@ class EdgeKeys(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What an edge of a site holds; the same for all its PoPs.
 
     `trust` lists the public keys that may sign for each role of `SIGNING_ROLES`.
-    `front` are the keys of fronts that sign where a visitor is.
+    `front` are the keys of fronts that sign where a visitor is, `signal` those
+    by which the site knows that a request's signals are an edge's.
     `ingest_token` is empty where every PoP has a credential of its own.
     """
 
@@ -56,6 +57,7 @@ class EdgeKeys(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     ingest_token: str
     trust: dict[str, tuple[PublicKey, ...]]
     front: tuple[Key, ...] = ()
+    signal: tuple[Key, ...] = ()
 
 
 CREDENTIAL = "a PoP's credential"
@@ -95,8 +97,13 @@ def load_keys(path: Path) -> EdgeKeys:
         raise ConfigError("keys", f"{path}: {error.strerror}; make one with `nearside keys new`") from error
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise ConfigError("keys", not_wanted(path, "edge.json", error)) from error
-    for name, held in (("cookie", keys.cookie), ("event", keys.event), ("front", keys.front)):
-        if not held and name != "front":
+    for name, held in (
+        ("cookie", keys.cookie),
+        ("event", keys.event),
+        ("front", keys.front),
+        ("signal", keys.signal),
+    ):
+        if not held and name not in ("front", "signal"):
             raise ConfigError("keys", f"{path}: no {name} key")
         for key in held:
             if not 0 <= key.id <= 255:

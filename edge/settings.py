@@ -50,6 +50,7 @@ class Settings:
     max_page_bytes: int = _setting(2 << 20, "a larger page passes through as it is, in bytes")
     spool_bytes: int = _setting(512 << 20, "events kept on disk by each worker at most, in bytes")
     allow_origins: str = _setting("", "other sites whose pages may ask for decisions, https://NAME ...")
+    signals: str = _setting("", "placements that the site renders itself, NAME,NAME: it is told what to show")
     token_lifetime_s: int = _setting(7200, "how long a page may report events, in seconds")
     cookie_lifetime_s: int = _setting(180 * 86400, "how long the visitor cookie lives, in seconds")
     log_level: str = _setting("info", "least severe message to log: debug, info, warning, error")

@@ -134,7 +134,9 @@ def _documents(site: str, *, shared_token: bool) -> dict[str, msgspec.Struct]:
         "origin": OriginKeys(
             site, token_digest(publish), token_digest(ingest) if ingest else "", online, trust
         ),
-        "edge": EdgeKeys(site, (new_secret(1),), (new_secret(1),), ingest, trust, (new_secret(1),)),
+        "edge": EdgeKeys(
+            site, (new_secret(1),), (new_secret(1),), ingest, trust, (new_secret(1),), (new_secret(1),)
+        ),
     }
 
 

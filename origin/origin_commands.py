@@ -44,7 +44,9 @@ def keys_new(
 def keys_rotate(
     path: EdgeKeys,
     old: Annotated[bool, typer.Option("--drop-old", help="End a rotation: forget the old keys.")] = False,
-    kind: Annotated[list[str] | None, typer.Option(help="cookie or event; both when left out.")] = None,
+    kind: Annotated[
+        list[str] | None, typer.Option(help="cookie, event, front or signal; all when left out.")
+    ] = None,
 ) -> None:
     """Give all edges a new cookie key and a new event key; what the old ones sealed still opens."""
     from origin import history_shown

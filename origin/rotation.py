@@ -10,7 +10,7 @@ from edge.errors import ConfigError
 from edge.keys import EdgeKeys, Key, load_keys
 from origin.keys import new_secret, write_secret
 
-KINDS: Final = ("cookie", "event", "front")
+KINDS: Final = ("cookie", "event", "front", "signal")
 KEY_IDS: Final = 256
 
 

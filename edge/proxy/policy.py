@@ -34,7 +34,8 @@ _MUST_REVALIDATE: Final = frozenset((b"must-revalidate", b"proxy-revalidate"))
 _SHARES: Final = frozenset((b"public", b"s-maxage"))
 _OWN: Final = (frozenset[bytes](), frozenset((b"max-age",)))
 # What the edge makes up itself for each request can't select a kept response.
-_MADE_HERE: Final = frozenset((b"*", b"x-forwarded-for", b"forwarded", b"via"))
+_MADE_HERE: Final = frozenset((b"*", b"x-forwarded-for", b"forwarded", b"via",
+                                        b"nearside-signals", b"nearside-signature"))  # fmt: skip
 
 SITE_ERRORS: Final = frozenset((500, 502, 503, 504))
 """RFC 5861: answers that count as errors."""

@@ -16,11 +16,11 @@ from edge.worker.coding import accepts_gzip, recoded
 from edge.worker.exchange import App, Exchange, Receive, Scope, Send
 from edge.worker.facts import Request
 from edge.worker.forward import RequestBody, check, left, to_site
-from edge.worker.personalize import PageView
 from edge.worker.plain import Plans
 from edge.worker.told import Told
 from edge.worker.turn import Turn
 from edge.worker.upstream import Upstream
+from edge.worker.view import PageView
 from edge.worker.whole_page import Whole
 
 __all__ = ["App", "PageApp"]
@@ -65,8 +65,10 @@ class PageApp:
             await self._beside(scope, receive, send)
             return
         exchange = Exchange(scope, receive, send)
+        if self._turn.foresees and exchange.wants_page:
+            exchange.ahead, exchange.signals = self._turn.foresee(_request(exchange))
         kept = None
-        if self._cache.is_shareable(exchange):
+        if not exchange.signals and self._cache.is_shareable(exchange):
             kept = self._cache.find(exchange)
             if kept is not None and kept.fresh_until_s > self._clock():
                 if kept.page is not None and exchange.method == "GET":  # the one that has to be quick
@@ -140,7 +142,10 @@ class PageApp:
             aiter(body) if body else None,
             exchange.interim,
         )
-        return Told(response, asked_s, self._clock(), answers_us=bool(asking))
+        told = Told(response, asked_s, self._clock(), answers_us=bool(asking))
+        if exchange.signals:
+            told.keep_private()
+        return told
 
     async def _answer(
         self, exchange: Exchange, stale: Entry | None, flight: Flight, told: Told, *, watched: bool
@@ -203,11 +208,10 @@ class PageApp:
     async def _send_page(
         self, entry: Entry, exchange: Exchange, how: str, asked_s: float | None = None
     ) -> None:
-        scope, page, headers = exchange.scope, entry.page, exchange.headers
-        peer = scope["client"][0] if scope.get("client") else ""
-        request = Request(scope["path"], scope["query_string"], headers, peer)
-        gzip = page.squeezes and accepts_gzip(headers.get(b"accept-encoding", b""))
-        view = PageView(request, page.plan, page.body, gzip)
+        page = entry.page
+        gzip = page.squeezes and accepts_gzip(exchange.headers.get(b"accept-encoding", b""))
+        request = _request(exchange) if exchange.ahead is None else exchange.ahead.draft.view.request
+        view = PageView(request, page.plan, page.body, gzip, ahead=exchange.ahead)
         await self._turn.submit(view)
         if view.whole is not None and view.whole.location:
             await _lead(view, exchange)
@@ -232,10 +236,7 @@ class PageApp:
         """Answer a HEAD of a page as its GET would be, where that is led elsewhere; whether it was."""
         if not self._turn.leads:
             return False
-        scope = exchange.scope
-        peer = scope["client"][0] if scope.get("client") else ""
-        request = Request(scope["path"], scope["query_string"], exchange.headers, peer)
-        view = PageView(request, NO_PAGE, b"", whole=Whole(peek=True))
+        view = PageView(_request(exchange), NO_PAGE, b"", whole=Whole(peek=True))
         await self._turn.submit(view)
         if view.location:
             await _lead(view, exchange)
@@ -338,6 +339,12 @@ class PageApp:
             self._cache.forget(exchange, stale)
         else:
             self._cache.keep(exchange, flight, self._entry(exchange, told, body, found, is_page=is_page))
+
+
+def _request(exchange: Exchange) -> Request:
+    scope = exchange.scope
+    peer = scope["client"][0] if scope.get("client") else ""
+    return Request(scope["path"], scope["query_string"], exchange.headers, peer)
 
 
 async def _lead(view: PageView, exchange: Exchange) -> None:

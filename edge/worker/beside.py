@@ -25,8 +25,9 @@ from edge.errors import GivenError, TokenError
 from edge.worker.active import Active, Holder
 from edge.worker.body import attributes_of_body
 from edge.worker.client_page import Asked, Page, page_context
-from edge.worker.personalize import SEED_MASK, Desk, commit
+from edge.worker.personalize import SEED_MASK, commit
 from edge.worker.reports import Beacon, Gate, Reporter, count, headers_of, permitted
+from edge.worker.view import Desk
 
 MAX_DECIDE_BYTES: Final = 64 << 10
 MAX_BEACON_BYTES: Final = 16 << 10

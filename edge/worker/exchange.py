@@ -8,6 +8,7 @@ from edge.proxy.store import Key
 from edge.visitor import cookie
 from edge.worker.coding import accepts_gzip
 from edge.worker.request import Headers
+from edge.worker.view import Ahead
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -40,15 +41,32 @@ class Exchange:
         What names the resource to the site: the target, and what it is told of scheme and host.
     shareable : bool
         Whether it was found that the answer may be another's, too.
+    ahead : Ahead or None
+        What was decided before the site is asked.
+    signals : list
+        What the site is told of that; the answer is for this visitor alone then.
     """
 
-    __slots__ = ("headers", "key", "method", "receive", "scope", "send", "shareable", "target")
+    __slots__ = (
+        "ahead",
+        "headers",
+        "key",
+        "method",
+        "receive",
+        "scope",
+        "send",
+        "shareable",
+        "signals",
+        "target",
+    )
 
     def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
         self.scope = scope
         self.receive = receive
         self.send = send
         self.shareable = False
+        self.ahead: Ahead | None = None
+        self.signals: Fields = []
         self.method: str = scope["method"]
         fields = scope["headers"]
         headers: Headers = dict(fields)

@@ -9,6 +9,7 @@ from edge.errors import GivenError, UpstreamError
 from edge.proxy.fields import Fields, members, values
 from edge.visitor import cookie
 from edge.worker.exchange import Exchange, Receive
+from edge.worker.signals import SIGNALS, SIGNATURE
 from edge.worker.upstream import end_to_end
 
 PSEUDONYM: Final = b"nearside"
@@ -21,7 +22,7 @@ _HOST: Final = re.compile(rb"(?:[A-Za-z0-9._~!$&'()*+;=%-]{1,255}|\[[0-9A-Fa-f:.
 CONDITIONS: Final = frozenset((b"if-none-match", b"if-modified-since", b"if-range", b"range"))
 _DROPPED: Final = frozenset(
     (b"host", b"accept-encoding", b"cookie", b"expect", b"forwarded", b"via", b"x-forwarded-for",
-     b"x-forwarded-host", b"max-forwards")
+     b"x-forwarded-host", b"max-forwards", SIGNALS, SIGNATURE)
 )  # fmt: skip
 # Sites make another page of them than the URL names; a kept one would be shown to all who ask for the URL.
 _REWRITES: Final = frozenset(
@@ -48,7 +49,7 @@ def to_site(exchange: Exchange, validation: Fields) -> Fields:
     fields.append((b"accept-encoding", exchange.codings))
     if theirs := cookie.without(headers.get(b"cookie", b"")):
         fields.append((b"cookie", theirs))
-    return fields + validation + _came_by(exchange)
+    return fields + validation + exchange.signals + _came_by(exchange)
 
 
 def _came_by(exchange: Exchange) -> Fields:

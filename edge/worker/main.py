@@ -11,6 +11,7 @@ from pathlib import Path
 import uvicorn
 
 from edge.bundle.active import spool_root
+from edge.errors import ConfigError
 from edge.events.forced import ForcedBox
 from edge.events.spool import SpoolWriter
 from edge.events.token import TokenBox
@@ -28,10 +29,11 @@ from edge.worker.counters import Counters
 from edge.worker.geofile import GeoFile
 from edge.worker.locator import Locator
 from edge.worker.ofrep import ofrep_routes
-from edge.worker.personalize import Desk
 from edge.worker.server import DRAIN_S, CorkedProtocol, Server
+from edge.worker.signals import Signals
 from edge.worker.turn import Turn
 from edge.worker.upstream import Upstream
+from edge.worker.view import Desk
 
 
 def main(settings: Settings, inherited: Inherited) -> None:
@@ -60,7 +62,9 @@ async def _serve(settings: Settings, keys: EdgeKeys, inherited: Inherited) -> No
     activator = Activator(state_dir, keys.site, holder, make_locator(settings, keys, counters))
     await activator.activate()
     beside = make_beside(holder, desk, ofrep_routes(holder, desk), read_origins(settings.allow_origins))
-    app = PageApp(upstream, cache, Turn(holder, desk), beside, settings.max_page_bytes)
+    app = PageApp(
+        upstream, cache, Turn(holder, desk, make_signals(settings, keys)), beside, settings.max_page_bytes
+    )
     server = make_server(app)
     watch(inherited.alive_fd, server.drain)
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -105,6 +109,21 @@ def make_locator(settings: Settings, keys: EdgeKeys, counters: Counters) -> Loca
 
 def _raw(held: tuple[Key, ...]) -> list[tuple[int, bytes]]:
     return [(key.id, key.raw()) for key in held]
+
+
+def make_signals(settings: Settings, keys: EdgeKeys) -> Signals:
+    """What the site is told, where it renders placements itself.
+
+    Raises
+    ------
+    ConfigError
+        ``keys``: there is no key by which it could believe that.
+    """
+    placements = settings.signals.replace(",", " ").split()
+    if placements and not keys.signal:
+        hint = "`nearside keys rotate --kind signal` makes one"
+        raise ConfigError("keys", f"{settings.keys}: --signals needs a signal key, and there is none; {hint}")
+    return Signals(placements, keys.site, _raw(keys.signal)[0] if keys.signal else None)
 
 
 def make_desk(settings: Settings, keys: EdgeKeys, spool: SpoolWriter, counters: Counters) -> Desk:

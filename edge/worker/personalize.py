@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from typing import Final
 
 from msgspec.structs import replace
@@ -12,112 +11,24 @@ from edge.decide.page import is_whole_page, redirect_of
 from edge.decide.types import Context, Decision, DecisionRecord, Event, Record, Slot
 from edge.errors import TokenError
 from edge.events.forced import PARAMETER as FORCED_PARAMETER
-from edge.events.forced import ForcedBox
-from edge.events.spool import SpoolFullError, SpoolWriter
-from edge.events.token import TokenBox
-from edge.pages.packing import Fragments
+from edge.events.spool import SpoolFullError
 from edge.pages.plan import PagePlan
 from edge.visitor import cookie
 from edge.visitor.buckets import feed
-from edge.visitor.cookie import CookieBox
 from edge.visitor.events import NOTHING, EventState, belongs, capped
 from edge.visitor.state import NEW, VisitorState, arrive, assign, is_over, view
 from edge.worker import whole_page
 from edge.worker.active import Active
 from edge.worker.compose import Composition
-from edge.worker.counters import Counters
 from edge.worker.device import MAX_AGENT_BYTES, is_bot
 from edge.worker.facts import Headers, Request
 from edge.worker.kept import Kept
+from edge.worker.view import Desk, Draft, PageView
 from edge.worker.whole_page import Whole
 
 FORCED_BYTES: Final = FORCED_PARAMETER.encode()
 SEED_MASK: Final = (1 << 63) - 1
-_RANDOM_BYTES: Final = 16 + 8 + 16 + cookie.NONCE_BYTES
-
-
-@dataclass(slots=True)
-class PageView:
-    """A page on its way to one visitor: what is asked, then what is answered.
-
-    Attributes
-    ----------
-    body : bytes
-        The page to send; the plain one until it is personalized.
-    gzip : bool
-        Whether the page may leave compressed.
-    coded : bool
-        Whether the body is a gzip stream.
-    set_cookie : bytes
-        Our Set-Cookie header's value, or empty.
-    private : bool
-        Whether the answer is this visitor's alone.
-    forgets_events : bool
-        Whether the event cookie is to be erased.
-    decided_ms : float
-        How long the turn took that decided it.
-    whole : Whole or None
-        What is done to the page as a whole, where anything is.
-    """
-
-    request: Request
-    plan: PagePlan
-    body: bytes
-    gzip: bool = False
-    coded: bool = False
-    set_cookie: bytes = b""
-    private: bool = False
-    forgets_events: bool = False
-    decided_ms: float = 0.0
-    whole: Whole | None = None
-
-    @property
-    def location(self) -> bytes:
-        """Where the visitor is led instead of seeing the page, or empty."""
-        return b"" if self.whole is None else self.whole.location
-
-    @property
-    def cookie_fields(self) -> list[tuple[bytes, bytes]]:
-        """The answer's headers about our cookies."""
-        erased = cookie.EVENTS_NAME + cookie.ERASED if self.forgets_events else b""
-        led = b"" if self.whole is None else self.whole.cookie
-        return [(b"set-cookie", value) for value in (self.set_cookie, erased, led) if value]
-
-    def reset(self) -> None:
-        """Back to the plain page."""
-        self.body, self.coded, self.set_cookie, self.private = self.plan.page, False, b"", False
-        self.whole = None if self.whole is None else Whole(self.whole.peek)
-        self.forgets_events = False
-
-
-@dataclass(frozen=True)
-class Desk:
-    """What personalizing needs beside the bundle; one per worker."""
-
-    site: str
-    pop: str
-    cookies: CookieBox
-    tokens: TokenBox
-    spool: SpoolWriter
-    counters: Counters
-    forced: ForcedBox
-    token_lifetime_s: int
-    cookie_lifetime_s: int
-    fragments: Fragments = field(default_factory=Fragments)
-
-
-@dataclass(slots=True)
-class _Draft:
-    """A page view between the loops."""
-
-    view: PageView
-    id: str
-    context: Context
-    state: VisitorState
-    nonce: bytes
-    item: str
-    keep: bool
-    read_only: bool
+RANDOM_BYTES: Final = 16 + 8 + 16 + cookie.NONCE_BYTES
 
 
 def personalize(views: list[PageView], active: Active, desk: Desk, now_ms: int) -> None:
@@ -138,7 +49,9 @@ def personalize(views: list[PageView], active: Active, desk: Desk, now_ms: int) 
     acts = engine.page.asks
     if acts:
         decisions = _as_wholes(drafts, asking, decisions, active)
-    for draft, decision in zip(asking, decisions, strict=True):
+    for draft, decided in zip(asking, decisions, strict=True):
+        ahead = draft.view.ahead
+        decision = decided if ahead is None else ahead.kept(draft, decided)
         slots = [slot for slot in decision.slots if slot.content or slot.items]
         if decision.assigned:
             draft.state = assign(draft.state, decision.assigned)
@@ -178,11 +91,14 @@ def commit(records: list[Record], desk: Desk) -> bool:
     return True
 
 
-def _draft_all(views: list[PageView], active: Active, desk: Desk, now_ms: int) -> list[_Draft]:
-    random = os.urandom(_RANDOM_BYTES * len(views))
+def _draft_all(views: list[PageView], active: Active, desk: Desk, now_ms: int) -> list[Draft]:
+    random = os.urandom(RANDOM_BYTES * len(views))
     drafts = []
     for number, view_ in enumerate(views):
         request = view_.request
+        if view_.ahead is not None:
+            drafts.append(view_.ahead.resumed(view_, _asked(view_, active)))
+            continue
         request.now_ms = now_ms
         if is_bot(request.headers.get(b"user-agent", b"")[:MAX_AGENT_BYTES]):
             desk.counters.add('nearside_pages_total{kind="bot"}')
@@ -195,12 +111,13 @@ def _draft_all(views: list[PageView], active: Active, desk: Desk, now_ms: int) -
             desk.counters.add('nearside_pages_total{kind="no-consent"}', not _peeks(view_))
             _forget(view_)
             continue
-        start = number * _RANDOM_BYTES
-        drafts.append(_draft(view_, active, desk, random[start : start + _RANDOM_BYTES]))
+        start = number * RANDOM_BYTES
+        drafts.append(draft_of(view_, active, desk, random[start : start + RANDOM_BYTES]))
     return drafts
 
 
-def _draft(view_: PageView, active: Active, desk: Desk, random: bytes) -> _Draft:
+def draft_of(view_: PageView, active: Active, desk: Desk, random: bytes) -> Draft:
+    """A view with all that its decision may depend on; who asked was granted a tier above ``none``."""
     request, engine = view_.request, active.engine
     keep = request.tier in ("session", "full")
     kept = active.keeping.under(request.granted)
@@ -225,12 +142,9 @@ def _draft(view_: PageView, active: Active, desk: Desk, random: bytes) -> _Draft
     if request.events.caps:
         now_s = request.now_ms // 1000
         attributes |= capped(request.events.caps, engine.caps, now_s, request.state.visits)
-    masks = engine.schema.placements
-    placements = tuple([name for name in view_.plan.placements if name in masks])
-    if engine.page.asks:
-        placements += whole_page.asked(engine.page, view_.plan, request)
-        if _peeks(view_):
-            item, keep = "", False
+    placements = _asked(view_, active)
+    if _peeks(view_):
+        item, keep = "", False
     context = Context(
         request.now_ms,
         int.from_bytes(random[16:24], "little") & SEED_MASK,
@@ -243,11 +157,21 @@ def _draft(view_: PageView, active: Active, desk: Desk, random: bytes) -> _Draft
         context = replace(context, granted=active.reader.consent.names_of(request.granted))
     if engine.divides:
         context = _divided(context, request, desk, read_only=read_only)
-    return _Draft(view_, random[:16].hex(), context, request.state, random[40:], item, keep, read_only)
+    return Draft(view_, random[:16].hex(), context, request.state, random[40:], item, keep, read_only)
+
+
+def _asked(view_: PageView, active: Active) -> tuple[str, ...]:
+    """What there is to decide of a page: its placements, and the page as a whole."""
+    engine = active.engine
+    masks = engine.schema.placements
+    placements = tuple([name for name in view_.plan.placements if name in masks])
+    if engine.page.asks:
+        placements += whole_page.asked(engine.page, view_.plan, view_.request)
+    return placements
 
 
 def _as_wholes(
-    drafts: list[_Draft], asking: list[_Draft], decisions: list[Decision], active: Active
+    drafts: list[Draft], asking: list[Draft], decisions: list[Decision], active: Active
 ) -> list[Decision]:
     """Lay pages out or lead their visitors elsewhere; the decisions that are then in force."""
     for draft in drafts:
@@ -269,7 +193,7 @@ def _as_wholes(
     return found
 
 
-def _lead(draft: _Draft, url: str) -> None:
+def _lead(draft: Draft, url: str) -> None:
     """Answer with the way to another page; the one that was asked for was not viewed."""
     request = draft.view.request
     to = whole_page.location(url, request.query_string)
@@ -284,7 +208,7 @@ def _peeks(view_: PageView) -> bool:
     return view_.whole is not None and view_.whole.peek
 
 
-def _pages(drafts: list[_Draft], desk: Desk) -> int:
+def _pages(drafts: list[Draft], desk: Desk) -> int:
     """How many pages there are, where some visitors are led elsewhere; these are counted apart."""
     seen = [draft for draft in drafts if not _peeks(draft.view)]
     led = sum(bool(draft.view.location) for draft in seen)
@@ -292,7 +216,7 @@ def _pages(drafts: list[_Draft], desk: Desk) -> int:
     return len(seen) - led
 
 
-def _is_secure(draft: _Draft) -> bool:
+def _is_secure(draft: Draft) -> bool:
     return draft.view.request.headers.get(b"x-forwarded-proto") == b"https"
 
 
@@ -369,14 +293,17 @@ def _forget(view_: PageView) -> None:
         view_.forgets_events = view_.private = True
 
 
-def _compose(draft: _Draft, slots: Sequence[Slot], engine: Engine, desk: Desk, token: bytes) -> None:
+def _compose(draft: Draft, slots: list[Slot], engine: Engine, desk: Desk, token: bytes) -> None:
     view_, plan, placements = draft.view, draft.view.plan, draft.context.placements
     if engine.page.asks:
         slots = [slot for slot in slots if not is_whole_page(slot)]
         plan = view_.whole.plan if view_.whole is not None and view_.whole.plan is not None else plan
+    told = view_.ahead
+    if told is not None:
+        slots = told.left(slots)
     shown = {slot.placement for slot in slots}
     carrier = next((name for name in placements if name in shown), "")
-    if not carrier and engine.marks_all:
+    if not carrier and (engine.marks_all or told is not None):
         carrier = _bare(plan, placements)
     if not carrier and plan is view_.plan:
         return
@@ -392,7 +319,7 @@ def _bare(plan: PagePlan, placements: Sequence[str]) -> str:
     return next((name for name in placements if plan.placements.count(name) == 1), "")
 
 
-def _record(draft: _Draft, decision: Decision, active: Active, desk: Desk) -> DecisionRecord:
+def _record(draft: Draft, decision: Decision, active: Active, desk: Desk) -> DecisionRecord:
     return DecisionRecord(
         draft.id,
         desk.site,
@@ -409,11 +336,11 @@ def _record(draft: _Draft, decision: Decision, active: Active, desk: Desk) -> De
     )
 
 
-def _view_event(draft: _Draft) -> Event:
+def _view_event(draft: Draft) -> Event:
     return Event(draft.id, "view", draft.item, 0, "", draft.state.visitor.hex(), draft.context.now_ms)
 
 
-def _set_cookie(desk: Desk, draft: _Draft) -> bytes:
+def _set_cookie(desk: Desk, draft: Draft) -> bytes:
     value = desk.cookies.seal(draft.state, draft.nonce)
     lifetime_s = desk.cookie_lifetime_s if draft.context.tier == "full" else 0
     return cookie.set_cookie(cookie.NAME, value, lifetime_s, secure=_is_secure(draft))

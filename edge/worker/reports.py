@@ -18,8 +18,9 @@ from edge.visitor.buckets import feed
 from edge.visitor.events import OF_BYTES, VERSION, EventState, Reported, feed_caps
 from edge.visitor.state import VisitorState
 from edge.worker.active import Active
-from edge.worker.personalize import Desk, open_events
+from edge.worker.personalize import open_events
 from edge.worker.request import Headers
+from edge.worker.view import Desk
 
 MAX_EVENTS: Final = 32
 """Of one request."""

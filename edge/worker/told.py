@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from email.utils import formatdate
 from typing import Final
 
@@ -18,6 +19,13 @@ MAX_READ_BYTES: Final = 1 << 20
 _LENGTH: Final = re.compile(rb"[0-9]{1,12}")
 # No body, so the length that some sites state is that of another answer.
 _WITHOUT_BODY: Final = (204, 304)
+
+
+_OF_KEEPING: Final = frozenset(
+    (b"cache-control", b"expires", b"pragma", b"etag", b"last-modified", b"age", b"cdn-cache-control",
+     b"cloudflare-cdn-cache-control", b"akamai-cache-control", b"edge-control", b"surrogate-control",
+     b"surrogate-key", b"cache-tag", b"x-accel-expires")
+)  # fmt: skip
 
 
 class Told:
@@ -40,6 +48,12 @@ class Told:
             fields.append((b"date", formatdate(at_s, usegmt=True).encode()))
         self.received = Received(response.status_code, fields, asked_s, at_s)
         self.answers_us = answers_us
+
+    def keep_private(self) -> None:
+        """It was made for one visitor, whatever the site says of keeping it."""
+        fields = [(name, value) for name, value in self.received.fields if name not in _OF_KEEPING]
+        fields.append((b"cache-control", b"private, no-store"))
+        self.received = replace(self.received, fields=fields)
 
     @property
     def status(self) -> int:

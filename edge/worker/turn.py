@@ -4,11 +4,16 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Final
 
-from edge.worker.active import Holder
+from edge.proxy.fields import Fields
+from edge.worker.active import Active, Holder
 from edge.worker.counters import Counters
-from edge.worker.personalize import Desk, PageView, personalize
+from edge.worker.facts import Request
+from edge.worker.personalize import personalize
+from edge.worker.signals import NO_SIGNALS, Signals
+from edge.worker.view import Ahead, Desk, PageView
 
 log = logging.getLogger(__name__)
 
@@ -26,8 +31,9 @@ class Turn:
     short loops over all views: interleaved, each step costs several times as much.
     """
 
-    def __init__(self, holder: Holder, desk: Desk) -> None:
+    def __init__(self, holder: Holder, desk: Desk, signals: Signals = NO_SIGNALS) -> None:
         self._holder = holder
+        self._signals = signals
         self._desk = desk
         self.counters = desk.counters
         self._loop = asyncio.get_running_loop()
@@ -43,6 +49,17 @@ class Turn:
     def leads(self) -> bool:
         """Whether a page may lead elsewhere."""
         return bool(self._holder.active.engine.page.redirects)
+
+    @property
+    def foresees(self) -> bool:
+        """Whether the site renders placements itself, and is told of them when it is asked for a page."""
+        return bool(self._signals)
+
+    def foresee(self, request: Request) -> tuple[Ahead | None, Fields]:
+        """What is decided before the site is asked, and the headers that tell it: both or neither."""
+        ahead = self._signals.foresee(request, self._holder.active, self._desk)
+        fields = [] if ahead is None else self._signals.fields(ahead, self._desk)
+        return (ahead, fields) if fields else (None, [])
 
     def submit(self, view: PageView) -> asyncio.Future[None]:
         """Answer this view with the others of its turn; the future is done when it is filled in."""
@@ -78,15 +95,15 @@ def answer(views: list[PageView], holder: Holder, desk: Desk) -> None:
     This is the boundary of decide(): an error of one view must not fail the
     others, and none becomes an HTTP error. Such a view stays plain, counted.
     """
+    active = holder.active
     now_ms = time.time_ns() // 1_000_000
     start = time.perf_counter()
-    if _tried(views, lambda: personalize(views, holder.active, desk, now_ms), desk.counters):
+    # One that was begun on another revision ends on that.
+    begun = any(view.ahead is not None and view.ahead.active is not active for view in views)
+    if not begun and _tried(views, lambda: personalize(views, active, desk, now_ms), desk.counters):
         pages = len(views)
     else:
-        alone = [
-            _tried([view], lambda view=view: personalize([view], holder.active, desk, now_ms), desk.counters)  # type: ignore[misc]
-            for view in views
-        ]
+        alone = [_tried([view], partial(_alone, view, active, desk, now_ms), desk.counters) for view in views]
         pages = sum(alone)
         desk.counters.add('nearside_pages_total{kind="failed"}', len(views) - pages)
     spent_s = time.perf_counter() - start
@@ -95,6 +112,10 @@ def answer(views: list[PageView], holder: Holder, desk: Desk) -> None:
     desk.counters.add("nearside_decision_seconds_sum", spent_s)
     desk.counters.add("nearside_decision_seconds_count", len(views))
     desk.counters.add("nearside_turns_total")
+
+
+def _alone(view: PageView, active: Active, desk: Desk, now_ms: int) -> None:
+    personalize([view], active if view.ahead is None else view.ahead.active, desk, now_ms)
 
 
 def _tried(views: list[PageView], work: Callable[[], None], counters: Counters) -> bool:

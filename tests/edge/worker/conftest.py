@@ -31,8 +31,8 @@ from edge.worker.counters import Counters
 from edge.worker.exchange import INTERIM
 from edge.worker.locator import Locator
 from edge.worker.ofrep import ofrep_routes
-from edge.worker.personalize import Desk
 from edge.worker.turn import Turn
+from edge.worker.view import Desk
 from tests.workspaces.make import SITE, make_bundle
 
 PAGE = (

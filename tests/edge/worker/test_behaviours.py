@@ -10,7 +10,8 @@ from edge.decide.types import DecisionRecord
 from edge.pages.plan import scan
 from edge.visitor.cookie import MAX_COOKIE_BYTES
 from edge.worker.facts import Request
-from edge.worker.personalize import PageView, personalize
+from edge.worker.personalize import personalize
+from edge.worker.view import PageView
 from tests.edge.worker.conftest import PAGE, Worker
 from tests.workspaces.make import FILES, SITE, make_bundle
 

@@ -1,0 +1,114 @@
+"""Tells sites that render for each visitor themselves what was decided: signed headers on their requests."""
+
+import base64
+import hmac
+import json
+import logging
+import os
+import time
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from msgspec import structs
+
+from edge.decide.engine import EmptyEngine
+from edge.decide.types import Slot
+from edge.pages.plan import PagePlan
+from edge.proxy.fields import Fields
+from edge.worker.active import Active
+from edge.worker.device import MAX_AGENT_BYTES, is_bot
+from edge.worker.facts import Request
+from edge.worker.personalize import RANDOM_BYTES, draft_of
+from edge.worker.view import Ahead, Desk, PageView
+
+log = logging.getLogger(__name__)
+
+SIGNALS: Final = b"nearside-signals"
+SIGNATURE: Final = b"nearside-signature"
+MAX_SIGNALS_BYTES: Final = 4096
+"""Sites bound a request's headers; a longer one is not sent."""
+
+_NO_PAGE: Final = PagePlan((b"",), (), ())
+_DETAILS: Final = ("content", "experiment", "variation")
+
+
+class Signals:
+    """Decides the placements that the site renders, before it is asked for a page.
+
+    Parameters
+    ----------
+    placements
+        Those; none where the site renders nothing itself.
+    key
+        ``(id, 32 bytes)``, which the site holds, too.
+    """
+
+    def __init__(self, placements: Sequence[str], site: str, key: tuple[int, bytes] | None) -> None:
+        self._placements = tuple(placements) if key else ()
+        self._prefix = b"nearside:signals\0" + site.encode() + b"\0"
+        self._key = key or (0, b"")
+
+    def __bool__(self) -> bool:
+        return bool(self._placements)
+
+    def foresee(self, request: Request, active: Active, desk: Desk) -> Ahead | None:
+        """What is decided ahead of the page; None where nobody may be told anything.
+
+        A boundary of decide(), as of pages: what goes wrong is counted, and the site is asked without.
+        """
+        try:
+            return self._foresee(request, active, desk)
+        except Exception as error:
+            desk.counters.add(f'nearside_decision_errors_total{{error="{type(error).__name__}"}}')
+            log.exception("a decision ahead of a page failed")
+            return None
+
+    def _foresee(self, request: Request, active: Active, desk: Desk) -> Ahead | None:
+        engine = active.engine
+        names = tuple(name for name in self._placements if name in engine.schema.placements)
+        if isinstance(engine, EmptyEngine) or not names:
+            return None
+        if is_bot(request.headers.get(b"user-agent", b"")[:MAX_AGENT_BYTES]):
+            return None
+        grant = active.reader.consent.of(request.headers)
+        if grant.tier == "none":
+            return None
+        request.now_ms = time.time_ns() // 1_000_000
+        request.tier, request.granted = grant.tier, grant.purposes
+        for counter in grant.counters:
+            desk.counters.add(counter)
+        draft = draft_of(PageView(request, _NO_PAGE, b""), active, desk, os.urandom(RANDOM_BYTES))
+        draft.context = structs.replace(draft.context, placements=names)
+        return Ahead(active, draft, engine.decide(draft.context, active.killed, active.weights))
+
+    def fields(self, ahead: Ahead, desk: Desk) -> Fields:
+        """The headers that tell of it; none where they would be too long."""
+        context = ahead.draft.context
+        told = {
+            "decision": ahead.draft.id,
+            "tier": context.tier,
+            "slots": {slot.placement: _told(slot) for slot in ahead.decision.slots},
+        }
+        signals = json.dumps(told, separators=(",", ":")).encode()  # ASCII
+        if len(signals) > MAX_SIGNALS_BYTES:
+            desk.counters.add('nearside_signals_total{outcome="too-long"}')
+            return []
+        desk.counters.add('nearside_signals_total{outcome="sent"}')
+        return [(SIGNALS, signals), (SIGNATURE, self.sign(signals, context.now_ms // 1000))]
+
+    def sign(self, signals: bytes, now_s: int) -> bytes:
+        """``ID.SECONDS.MAC`` of a header's value."""
+        key_id, key = self._key
+        mac = hmac.digest(key, self._prefix + b"%d\0" % now_s + signals, "sha256")
+        return b"%d.%d.%s" % (key_id, now_s, base64.urlsafe_b64encode(mac).rstrip(b"="))
+
+
+def _told(slot: Slot) -> Mapping[str, object]:
+    found: dict[str, object] = {"campaign": slot.policy}
+    found |= {name: value for name in _DETAILS if (value := getattr(slot, name))}
+    if slot.items:
+        found |= {"recommender": slot.candidates, "items": slot.items}
+    return found
+
+
+NO_SIGNALS: Final = Signals((), "", None)

@@ -1,0 +1,151 @@
+"""A page on its way to one visitor: what is asked, what is decided, what is answered."""
+
+from dataclasses import dataclass, field, replace
+
+from msgspec import structs
+
+from edge.decide.types import Context, Decision, Slot
+from edge.events.forced import ForcedBox
+from edge.events.spool import SpoolWriter
+from edge.events.token import TokenBox
+from edge.pages.packing import Fragments
+from edge.pages.plan import PagePlan
+from edge.visitor import cookie
+from edge.visitor.cookie import CookieBox
+from edge.visitor.state import VisitorState
+from edge.worker.active import Active
+from edge.worker.counters import Counters
+from edge.worker.facts import Request
+from edge.worker.whole_page import Whole
+
+
+@dataclass(slots=True)
+class PageView:
+    """A page on its way to one visitor: what is asked, then what is answered.
+
+    Attributes
+    ----------
+    body : bytes
+        The page to send; the plain one until it is personalized.
+    gzip : bool
+        Whether the page may leave compressed.
+    coded : bool
+        Whether the body is a gzip stream.
+    set_cookie : bytes
+        Our Set-Cookie header's value, or empty.
+    private : bool
+        Whether the answer is this visitor's alone.
+    forgets_events : bool
+        Whether the event cookie is to be erased.
+    decided_ms : float
+        How long the turn took that decided it.
+    whole : Whole or None
+        What is done to the page as a whole, where anything is.
+    ahead : Ahead or None
+        What was decided, and told to the site, before it was asked for the page.
+    """
+
+    request: Request
+    plan: PagePlan
+    body: bytes
+    gzip: bool = False
+    coded: bool = False
+    set_cookie: bytes = b""
+    private: bool = False
+    forgets_events: bool = False
+    decided_ms: float = 0.0
+    whole: Whole | None = None
+    ahead: "Ahead | None" = None
+
+    @property
+    def location(self) -> bytes:
+        """Where the visitor is led instead of seeing the page, or empty."""
+        return b"" if self.whole is None else self.whole.location
+
+    @property
+    def cookie_fields(self) -> list[tuple[bytes, bytes]]:
+        """The answer's headers about our cookies."""
+        erased = cookie.EVENTS_NAME + cookie.ERASED if self.forgets_events else b""
+        led = b"" if self.whole is None else self.whole.cookie
+        return [(b"set-cookie", value) for value in (self.set_cookie, erased, led) if value]
+
+    def reset(self) -> None:
+        """Back to the plain page."""
+        self.body, self.coded, self.set_cookie, self.private = self.plan.page, False, b"", False
+        self.whole = None if self.whole is None else Whole(self.whole.peek)
+        self.forgets_events = False
+
+
+@dataclass(frozen=True)
+class Desk:
+    """What personalizing needs beside the bundle; one per worker."""
+
+    site: str
+    pop: str
+    cookies: CookieBox
+    tokens: TokenBox
+    spool: SpoolWriter
+    counters: Counters
+    forced: ForcedBox
+    token_lifetime_s: int
+    cookie_lifetime_s: int
+    fragments: Fragments = field(default_factory=Fragments)
+
+
+@dataclass(slots=True)
+class Draft:
+    """A page view between the loops."""
+
+    view: PageView
+    id: str
+    context: Context
+    state: VisitorState
+    nonce: bytes
+    item: str
+    keep: bool
+    read_only: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Ahead:
+    """A decision that the site was told of before it made the page; the page's own continues it.
+
+    Attributes
+    ----------
+    active : Active
+        By what it was decided: the page is, too, whatever was activated meanwhile.
+    draft : Draft
+        With the context and the decision's id.
+    """
+
+    active: Active
+    draft: Draft
+    decision: Decision
+
+    @property
+    def placements(self) -> tuple[str, ...]:
+        """Those that the site fills itself."""
+        return self.draft.context.placements
+
+    def resumed(self, view: PageView, more: tuple[str, ...]) -> Draft:
+        """The draft for the page that came: its other placements are decided together with the first ones."""
+        before = self.draft.view
+        view.set_cookie, view.private, view.forgets_events = before.set_cookie, True, before.forgets_events
+        placements = self.placements + tuple(name for name in more if name not in self.placements)
+        context = structs.replace(self.draft.context, placements=placements)
+        return replace(self.draft, view=view, context=context)
+
+    def kept(self, draft: Draft, decision: Decision) -> Decision:
+        """The decision for the page, unless it takes back what the site was told: that stands alone then.
+
+        Where campaigns exclude each other, or a layout hides a placement, more of them may change the first.
+        """
+        told = tuple(slot for slot in decision.slots if slot.placement in self.placements)
+        if told == self.decision.slots or draft.view.location:
+            return decision
+        draft.context, draft.view.whole = self.draft.context, None
+        return self.decision
+
+    def left(self, slots: list[Slot]) -> list[Slot]:
+        """The slots that are for the edge to fill."""
+        return [slot for slot in slots if slot.placement not in self.placements]
