@@ -4,12 +4,12 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Final
 
 import numpy as np
-import onnxruntime as ort
 
 from edge.bundle import format as fmt
 from edge.bundle.arrays import Array, unpack
 from edge.bundle.format import Artifact, ModelsPlan
 from edge.bundle.reader import Bundle
+from edge.decide.inference import ort
 from edge.decide.operators import check_graph
 from edge.errors import BundleError
 

@@ -4,10 +4,10 @@ import json
 from pathlib import Path
 
 import numpy as np
-import onnxruntime as ort
 import pytest
 from numpy.typing import NDArray
 
+from edge.decide.inference import ort
 from edge.errors import GivenError
 from models import recipe
 from models.cooccurrence import use_matrix
