@@ -1,6 +1,7 @@
 """Pages that do not come through the edge ask for decisions: who may, what counts, and what is never used."""
 
 import asyncio
+import gzip
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import pytest
 from edge.bundle.reader import open_bundle
 from edge.decide.engine import Engine
 from edge.decide.types import DecisionRecord
+from edge.worker import beside
 from edge.worker.app import PageApp
 from edge.worker.beside import make_beside
 from edge.worker.turn import Turn
@@ -165,3 +167,8 @@ def test_what_such_a_page_showed_is_reported_as_from_pages(client: Client) -> No
     assert (answer.status, answer.value("set-cookie")) == (204, "")
     assert answer.value("access-control-allow-origin") == SITE_URL
     assert [(event.kind, event.item) for event in client.events()] == [("impression", "welcome")]
+
+
+def test_the_script_is_small() -> None:
+    script = (Path(beside.__file__).parent / "client.js").read_bytes()
+    assert len(gzip.compress(script, 9)) < 1_400
