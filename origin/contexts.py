@@ -7,12 +7,14 @@ from typing import Final
 
 import msgspec
 
-from edge.bundle import format as fmt
+from compiler.problems import nearest
 from edge.consent.policy import Policy
 from edge.decide.types import CONSENT_TIERS, Assigned, Context, Value
 from edge.errors import ConfigError
 from edge.worker.clock import local_time
 from edge.worker.facts import TIMEZONE, needed, permitted
+from origin.members import Members
+from origin.rules_view import View
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -58,7 +60,7 @@ class ContextFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return found
 
 
-def read_context(path: Path, schema: fmt.RulesSchema) -> Context:
+def read_context(path: Path, view: View) -> Context:
     """Read a context and check it against what the bundle knows.
 
     Raises
@@ -66,10 +68,10 @@ def read_context(path: Path, schema: fmt.RulesSchema) -> Context:
     ConfigError
         ``context``: the file can't be read, or is no context of this bundle.
     """
-    return _context(_decoded(_bytes(path), str(path)), str(path), schema)
+    return _Reader(view).context(_decoded(_bytes(path), str(path)), str(path))
 
 
-def read_contexts(path: Path, schema: fmt.RulesSchema) -> Iterator[Context]:
+def read_contexts(path: Path, view: View) -> Iterator[Context]:
     """Many contexts: a folder of files, a file with a list of them, or (``.jsonl``) with one in each line.
 
     Raises
@@ -80,9 +82,10 @@ def read_contexts(path: Path, schema: fmt.RulesSchema) -> Iterator[Context]:
     files = sorted(path.glob("*.json")) if path.is_dir() else [path]
     if not files:
         raise ConfigError("context", f"{path} holds no file *.json")
+    reader = _Reader(view)
     for file in files:
         for where, text in _parts(file):
-            yield _context(_decoded(text, where), where, schema)
+            yield reader.context(_decoded(text, where), where)
 
 
 def _parts(file: Path) -> Iterator[tuple[str, bytes | msgspec.Raw]]:
@@ -116,44 +119,58 @@ def _decoded(text: bytes | msgspec.Raw, where: str) -> ContextFile:
         raise ConfigError("context", f"{where}: {error}") from error
 
 
-def _context(given: ContextFile, where: str, schema: fmt.RulesSchema) -> Context:
-    if given.tier not in CONSENT_TIERS:
-        raise ConfigError("context", f"{where}: tier is one of {', '.join(CONSENT_TIERS)}")
-    types = {attribute.name: attribute.type for attribute in schema.attributes}
-    for name, value in given.attributes.items():
-        _check(where, types, name, value)
-    unknown = [name for name in given.placements if name not in schema.placements]
-    if unknown:
-        raise ConfigError("context", f"{where}: no placement {unknown[0]!r}; {', '.join(schema.placements)}")
-    if given.now is not None and given.now.tzinfo is None:
-        raise ConfigError("context", f"{where}: now has no zone; write it like 2026-05-01T09:00:00+02:00")
-    if given.unit and given.tier != "full":
-        raise ConfigError("context", f"{where}: in the tier {given.tier!r} there is no unit; use full")
-    consent = Policy(schema)
-    granted = _granted(given, where, consent)
-    attributes = {**given.implied(), **consent.asked(granted), **given.attributes}
-    attributes = permitted(attributes, needed(consent, schema.attributes), granted)
-    placements = given.placements or schema.placements
-    divided = (given.unit, given.assigned, tuple(given.forced.items()))
-    return Context(
-        given.instant_ms, given.seed, given.tier, attributes, given.history, placements, *divided,
-        granted=consent.names_of(granted),
-    )  # fmt: skip
+class _Reader:
+    """What contexts are checked against, and what follows from them, by one bundle."""
+
+    def __init__(self, view: View) -> None:
+        self._schema = view.schema
+        self._types = {attribute.name: attribute.type for attribute in view.schema.attributes}
+        self._consent = Policy(view.schema)
+        self._needs = needed(self._consent, view.schema.attributes)
+        self._members = Members(view.schema, view.bundle)
+
+    def context(self, given: ContextFile, where: str) -> Context:
+        """The context as an edge would have it."""
+        self._check(given, where)
+        granted = self._granted(given, where)
+        attributes = {**given.implied(), **self._consent.asked(granted), **given.attributes}
+        attributes = {**self._members.of(given.unit, attributes), **attributes}
+        attributes = permitted(attributes, self._needs, granted)
+        placements = given.placements or self._schema.placements
+        divided = (given.unit, given.assigned, tuple(given.forced.items()))
+        return Context(
+            given.instant_ms, given.seed, given.tier, attributes, given.history, placements, *divided,
+            granted=self._consent.names_of(granted),
+        )  # fmt: skip
+
+    def _check(self, given: ContextFile, where: str) -> None:
+        if given.tier not in CONSENT_TIERS:
+            raise ConfigError("context", f"{where}: tier is one of {', '.join(CONSENT_TIERS)}")
+        for name, value in given.attributes.items():
+            _check_attribute(where, self._types, name, value)
+        for name in given.placements:
+            if name not in self._schema.placements:
+                hint = nearest(name, self._schema.placements)
+                raise ConfigError("context", f"{where}: no placement {name!r}; {hint}")
+        if given.now is not None and given.now.tzinfo is None:
+            raise ConfigError("context", f"{where}: now has no zone; write it like 2026-05-01T09:00:00+02:00")
+        if given.unit and given.tier != "full":
+            raise ConfigError("context", f"{where}: in the tier {given.tier!r} there is no unit; use full")
+
+    def _granted(self, given: ContextFile, where: str) -> int:
+        consent = self._consent
+        if given.purposes is None:
+            return consent.at(given.tier).purposes
+        for name in given.purposes:
+            if name not in consent.names:
+                raise ConfigError("context", f"{where}: no purpose {name!r}; {nearest(name, consent.names)}")
+        return consent.bits(given.purposes)
 
 
-def _granted(given: ContextFile, where: str, consent: Policy) -> int:
-    if given.purposes is None:
-        return consent.at(given.tier).purposes
-    unknown = [name for name in given.purposes if name not in consent.names]
-    if unknown:
-        raise ConfigError("context", f"{where}: no purpose {unknown[0]!r}; {', '.join(consent.names)}")
-    return consent.bits(given.purposes)
-
-
-def _check(where: str, types: Mapping[str, str], name: str, value: Value) -> None:
+def _check_attribute(where: str, types: Mapping[str, str], name: str, value: Value) -> None:
     if name not in types:
-        known = ", ".join(sorted(types))
-        raise ConfigError("context", f"{where}: no attribute {name!r}; this bundle knows {known}")
+        hint = nearest(name, types)
+        raise ConfigError("context", f"{where}: no attribute {name!r} in this bundle; {hint}")
     found = {bool: "boolean", str: "string", list: "strings"}.get(type(value), "number")
     if isinstance(value, list) and not all(isinstance(element, str) for element in value):
         raise ConfigError("context", f"{where}: {name} is a list of {value!r}, and lists are of texts")

@@ -61,12 +61,12 @@ def decide_file(folder: Path, context: Path, killed: tuple[str, ...] = (), *, ex
         ``campaign``: one that is killed is not in the bundle.
     """
     bundle = open_bundle(folder, read_site(folder))
-    engine = Engine.load(bundle)
-    asked = read_context(context, engine.schema)
+    engine, view = Engine.load(bundle), View(bundle)
+    asked = read_context(context, view)
     _check_killed(killed, engine)
     decision = engine.decide(asked, killed)
     if explained:
-        return "\n".join(explain(View(bundle), asked, decision, killed))
+        return "\n".join(explain(view, asked, decision, killed))
     document: dict[str, Any] = {"bundle": engine.id}
     document["slots"] = [slot_document(slot) for slot in decision.slots]
     if decision.excluded:

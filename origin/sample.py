@@ -4,22 +4,19 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
 from msgspec.structs import replace
 
 from edge.decide.campaigns import WHOLE_PAGE
-from edge.decide.choice import VISITOR_ID
-from edge.decide.fuse import load_lists
 from edge.decide.types import Context, DecisionRecord, Value
 from edge.worker.clock import local_time
 from edge.worker.facts import TIMEZONE
 from edge.worker.place import NO_FRONT
 from origin.contexts import read_contexts
+from origin.members import Members
 from origin.replay import load_engines, read_log
 from origin.rules_view import View
-
-_LIST: Final = "list"
 
 
 class Request(NamedTuple):
@@ -80,21 +77,15 @@ class _Derived:
 
     def __init__(self, view: View) -> None:
         sources = {attribute.name: attribute.source for attribute in view.schema.attributes}
-        lists = load_lists(view.bundle)
         self._in_utc = sources.get(TIMEZONE) in (None, f"front:{NO_FRONT}")
-        self._lists = {
-            name: (source.removeprefix(f"{_LIST}:"), lists[name.removeprefix("audience.")])
-            for name, source in sources.items()
-            if source.startswith(f"{_LIST}:")
-        }
+        self._members = Members(view.schema, view.bundle)
 
     def known(self, held: frozenset[str]) -> frozenset[str]:
         """What is known, of a log with these attributes."""
         more = {"consent.tier", "time.now", "visitor.items"}
         if self._in_utc or TIMEZONE in held:
             more |= {"time.hour", "time.weekday", "time.date"}
-        more |= {name for name, (by, _) in self._lists.items() if by == VISITOR_ID or by in held}
-        return held | more
+        return held | more | self._members.known(held)
 
     def __call__(self, record: DecisionRecord, known: frozenset[str]) -> dict[str, Value]:
         """The attributes of a decision, with those that follow."""
@@ -106,11 +97,8 @@ class _Derived:
             zone = None if self._in_utc else found.get(TIMEZONE)
             hour, weekday, date = local_time(context.now_ms, zone if isinstance(zone, str) else None)
             found |= {"time.hour": hour, "time.weekday": weekday, "time.date": date}
-        for name, (by, members) in self._lists.items():
-            if name in known:
-                id_ = record.visitor if by == VISITOR_ID else found.get(by)
-                found[name] = isinstance(id_, str) and id_ != "" and id_ in members
-        return found
+        members = self._members.of(record.visitor, found)
+        return found | {name: held for name, held in members.items() if name in known}
 
 
 @dataclass(frozen=True)
@@ -122,7 +110,7 @@ class Stated:
 
     def requests(self) -> Iterator[Request]:
         """All of them; the unit is the visitor."""
-        for context in read_contexts(self.path, self.view.schema):
+        for context in read_contexts(self.path, self.view):
             yield Request(context, context.unit, None)
 
 

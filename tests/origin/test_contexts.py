@@ -5,16 +5,17 @@ from pathlib import Path
 
 import pytest
 
+from edge.bundle.reader import open_bundle
 from edge.errors import ConfigError
 from origin.contexts import read_context
-from origin.replay import load_engine
+from origin.rules_view import View
 from tests.workspaces.make import FILES, make_bundle
 
 
 def _read(bundle: Path, folder: Path, **given: object) -> dict[str, object]:
     file = folder / "context.json"
     file.write_text(json.dumps(given), encoding="utf-8")
-    context = read_context(file, load_engine(bundle).schema)
+    context = read_context(file, View(open_bundle(bundle, "films")))
     return {"now_ms": context.now_ms, **context.attributes}
 
 
@@ -55,6 +56,39 @@ def test_what_is_written_counts(bundle: Path, tmp_path: Path) -> None:
 def test_a_time_that_nobody_can_place_is_refused(bundle: Path, tmp_path: Path, now: str, said: str) -> None:
     with pytest.raises(ConfigError, match=said):
         _read(bundle, tmp_path, now=now)
+
+
+VIP = "0" * 31 + "1"
+LISTS = "audiences: {vip: {list: vip.csv, by: visitor.id}, firms: {list: firms.csv, by: utm.campaign}}\n"
+
+
+@pytest.mark.parametrize(
+    ("given", "vip", "firms"),
+    [
+        ({"unit": VIP}, True, False),
+        ({"unit": "0" * 32}, False, False),
+        ({}, False, False),
+        ({"tier": "contextual", "attributes": {"utm.campaign": "acme"}}, False, True),
+        ({"unit": VIP, "attributes": {"audience.vip": False}}, False, False),
+    ],
+)
+def test_lists_are_looked_up(given: dict[str, object], vip: bool, firms: bool, tmp_path: Path) -> None:
+    rules = FILES["rules/campaigns.yaml"].replace(
+        "id: welcome\n", "id: welcome\n    audience: {$or: [{audience.vip: true}, {audience.firms: true}]}\n"
+    )
+    files = {"site.yaml": FILES["site.yaml"] + LISTS, "rules/campaigns.yaml": rules}
+    bundle = make_bundle(tmp_path, files | {"vip.csv": f"{VIP}\n", "firms.csv": "acme\n"})
+    found = _read(bundle, tmp_path, **given)
+    assert (found["audience.vip"], found["audience.firms"]) == (vip, firms)
+
+
+def test_a_misspelt_name_is_told_with_the_nearest(bundle: Path, tmp_path: Path) -> None:
+    with pytest.raises(
+        ConfigError, match=r"no attribute 'geo.county' in this bundle; did you mean 'geo.country'"
+    ):
+        _read(bundle, tmp_path, attributes={"geo.county": "AT"})
+    with pytest.raises(ConfigError, match=r"no placement 'heros'; did you mean 'hero'"):
+        _read(bundle, tmp_path, placements=["heros"])
 
 
 CONSENT = "consent: {cookie: consent, purposes: {ads: {}, service: {tier: session}}}"
