@@ -7,7 +7,7 @@ from typing import Final
 
 from edge.bundle.written import Campaign
 from edge.errors import ConfigError
-from origin.condition_words import NOW
+from edge.rules.words import NOW
 from origin.estimate import independent, interval
 from origin.race import Race
 from origin.rules_view import View

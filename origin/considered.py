@@ -8,8 +8,8 @@ from edge.bundle.written import Campaign, Written
 from edge.consent.policy import ASKED
 from edge.decide.choice import NO_UNIT, OUTSIDE_COVERAGE, OUTSIDE_NAMESPACE
 from edge.decide.types import Value
+from edge.rules.words import NOW, failure
 from origin.cap_words import resting
-from origin.condition_words import NOW, failure
 from origin.race import CAMPAIGN, GROUP, HOLDOUT, LED, TEST, Lost, Race
 from origin.schedule_words import closed
 

@@ -4,8 +4,8 @@ import json
 from collections.abc import Iterator, Mapping
 
 from edge.bundle.written import Campaign, Written
+from edge.rules.words import words
 from origin.cap_words import cap_words
-from origin.condition_words import words
 from origin.rules_view import View
 from origin.schedule_words import schedule_words
 

@@ -11,7 +11,7 @@ from edge.bundle.arrays import pack, unpack
 from edge.bundle.written import Campaign
 from edge.decide.campaigns import EXPERIMENT, WHOLE_PAGE
 from edge.rules.index import Index
-from origin.condition_words import NOW
+from edge.rules.words import NOW
 from origin.race import bits
 from origin.rules_view import View
 

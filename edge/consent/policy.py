@@ -19,6 +19,9 @@ MAX_REMEMBERED: Final = 2_048
 
 MAX_REMEMBERED_BYTES: Final = 4_096
 
+OPTED_OUT: Final = b"nearside-off"
+"""A cookie by which visitors say themselves that they are not to be known: above all that a site asks."""
+
 _SEMICOLON: Final = ord(";")
 _STRONGEST: Final = len(CONSENT_TIERS) - 1
 
@@ -42,6 +45,10 @@ class Grant:
     tier: str
     purposes: int
     counters: tuple[str, ...] = ()
+
+
+OFF: Final = Grant("none", 0, ("nearside_opted_out_total",))
+"""What a visitor granted who opted out on their own page."""
 
 
 class Policy:
@@ -86,6 +93,8 @@ class Policy:
     def of(self, headers: Headers) -> Grant:
         """What the visitor of this request granted."""
         header = headers.get(b"cookie", b"")
+        if OPTED_OUT in header and find(header, OPTED_OUT, OPTED_OUT + b"=") is not None:
+            return OFF
         limit = _STRONGEST
         if self._only is not None:
             said = self._only.ask(header, limit) if header else None
@@ -97,6 +106,16 @@ class Policy:
             elif header and (said := source.ask(header, limit)) is not None:
                 return said
         return self._defaults[limit]
+
+    def source(self, headers: Headers) -> str:
+        """Who said what this visitor granted: a kind of source, ``opted-out``, or ``default`` for nobody."""
+        header = headers.get(b"cookie", b"")
+        if self.of(headers) is OFF:
+            return "opted-out"
+        for source in self._sources:
+            if not source.is_limit and header and source.ask(header, _STRONGEST) is not None:
+                return source.kind
+        return "default"
 
     def at(self, tier: str) -> Grant:
         """What goes with a tier that is stated without more."""
@@ -144,7 +163,7 @@ class _Source:
         self.limit = place(source.opted_out) if self.is_limit else _STRONGEST
         self.cookie = source.cookie.encode()
         self._wanted = self.cookie + b"="
-        self._name = source.kind
+        self._name = self.kind = source.kind
         self._counts = counts
         self._by_tier = by_tier
         self._read = reader(source, policy, by_tier)

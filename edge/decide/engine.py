@@ -48,6 +48,8 @@ class Engine:
     ----------
     id : str
         The bundle's id.
+    bundle : Bundle
+        What it was loaded from, for what no decision reads.
     schema : RulesSchema
         What the bundle knows of the site.
     reads : tuple[str, ...]
@@ -70,6 +72,7 @@ class Engine:
         self._held: dict[str, object] = {}
         self._previous = previous._held if previous else {}
         self.id = bundle.id
+        self.bundle = bundle
         self.site = bundle.site
         self.schema = fmt.decode(bundle.read(bundle.one("rules", "schema")), RulesSchema)
         self._index = self._load_index(bundle)

@@ -1,4 +1,4 @@
-"""The visitor's two cookies: states, encrypted so that they can be neither read nor made up."""
+"""The visitor's cookies: what they carry is encrypted, so that it can be neither read nor made up."""
 
 import base64
 import binascii
@@ -10,10 +10,12 @@ import msgspec
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
+from edge.consent.policy import OPTED_OUT
 from edge.errors import TokenError
-from edge.visitor import events
+from edge.visitor import events, wishes
 from edge.visitor.events import EventState
 from edge.visitor.state import VERSION, VisitorState
+from edge.visitor.wishes import Wishes
 
 NAME: Final = b"nearside"
 """Written by the answers to page views alone."""
@@ -21,8 +23,17 @@ NAME: Final = b"nearside"
 EVENTS_NAME: Final = b"nearside-e"
 """Written by the answers to reported events alone: so a page view and a click at once lose nothing."""
 
+WISHES_NAME: Final = b"nearside-me"
+"""Written by the answers of the visitor's own page alone: no page view can undo a wish."""
+
 LED: Final = b"nearside-led"
 """A cookie that says of its visitor that a redirect led them here a moment ago, and nothing else."""
+
+OF_VISITOR: Final = (NAME, EVENTS_NAME, WISHES_NAME)
+"""What is kept of a visitor, who may take their consent back."""
+
+OWN: Final = (*OF_VISITOR, LED, OPTED_OUT)
+"""All that are ours, and no affair of the site's."""
 
 ERASED: Final = b"=; Path=/; Max-Age=0; HttpOnly; SameSite=Lax"
 MAX_COOKIE_BYTES: Final = 1500
@@ -34,6 +45,7 @@ MAX_PLAIN_BYTES: Final = MAX_COOKIE_BYTES * 3 // 4 - 1 - NONCE_BYTES - TAG_BYTES
 _encoder = msgspec.msgpack.Encoder()
 _decoder = msgspec.msgpack.Decoder(VisitorState)
 _events_decoder = msgspec.msgpack.Decoder(EventState)
+_wishes_decoder = msgspec.msgpack.Decoder(Wishes)
 
 
 class _AnyVersion(msgspec.Struct, array_like=True):
@@ -54,6 +66,7 @@ class CookieBox:
     def __init__(self, site: str, keys: Sequence[tuple[int, bytes]]) -> None:
         self._bound_to = site.encode()
         self._events_bound_to = site.encode() + b"\0events"
+        self._wishes_bound_to = site.encode() + b"\0wishes"
         self._ciphers = {number: AESGCM(key) for number, key in keys}
         self._first = keys[0][0]
         self._sealer = self._ciphers[self._first]
@@ -69,6 +82,10 @@ class CookieBox:
     def seal_events(self, state: EventState) -> bytes:
         """The event cookie's value; its parts are bounded so that it fits."""
         return self._sealed(_encoder.encode(state), os.urandom(NONCE_BYTES), self._events_bound_to)
+
+    def seal_wishes(self, held: Wishes) -> bytes:
+        """The value of the cookie of wishes; they are bounded so that it fits."""
+        return self._sealed(_encoder.encode(held), os.urandom(NONCE_BYTES), self._wishes_bound_to)
 
     def _sealed(self, plain: bytes, nonce: bytes, bound_to: bytes) -> bytes:
         sealed = self._sealer.encrypt(nonce, plain, bound_to)
@@ -101,6 +118,23 @@ class CookieBox:
         if state.version > events.VERSION:
             raise TokenError("cookie-newer", f"version {state.version}; this edge writes {events.VERSION}")
         return state
+
+    def open_wishes(self, value: bytes) -> Wishes:
+        """What is in a cookie of wishes.
+
+        Raises
+        ------
+        TokenError
+            As `open`.
+        """
+        plain = self._opened(value, self._wishes_bound_to)
+        try:
+            held = _wishes_decoder.decode(plain)
+        except (msgspec.DecodeError, ValueError) as error:
+            raise TokenError("cookie", f"holds no wishes: {error}") from error
+        if held.version > wishes.VERSION:
+            raise TokenError("cookie-newer", f"version {held.version}; this edge writes {wishes.VERSION}")
+        return held
 
     def _opened(self, value: bytes, bound_to: bytes) -> bytes:
         if len(value) > MAX_COOKIE_BYTES:
@@ -155,7 +189,7 @@ def find(header: bytes, name: bytes = NAME) -> bytes:
 
 def without(header: bytes, cookie: bytes = b"") -> bytes:
     """A Cookie header without one cookie, by default without ours: what the site may see."""
-    names = (cookie,) if cookie else (NAME, EVENTS_NAME, LED)
+    names = (cookie,) if cookie else OWN
     if names[0] not in header:  # the others of ours begin so, too
         return header
     parts = [part.strip() for part in header.split(b";")]

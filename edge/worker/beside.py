@@ -25,7 +25,8 @@ from edge.errors import GivenError, TokenError
 from edge.worker.active import Active, Holder
 from edge.worker.body import attributes_of_body
 from edge.worker.client_page import Asked, Page, page_context
-from edge.worker.personalize import SEED_MASK, commit
+from edge.worker.draft import SEED_MASK
+from edge.worker.personalize import commit
 from edge.worker.reports import Beacon, Gate, Reporter, count, headers_of, permitted
 from edge.worker.view import Desk
 

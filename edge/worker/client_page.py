@@ -13,8 +13,8 @@ from edge.errors import GivenError
 from edge.visitor import cookie
 from edge.worker.active import Active
 from edge.worker.device import MAX_AGENT_BYTES, is_bot
+from edge.worker.draft import SEED_MASK, item_of
 from edge.worker.facts import Headers, Request
-from edge.worker.personalize import SEED_MASK, item_of
 
 MAX_URL_CHARS: Final = 8_192
 MAX_COOKIES: Final = 16

@@ -12,6 +12,7 @@ from edge.decide.caps import SHOWN_KINDS
 from edge.visitor.buckets import pack, unpack
 from edge.visitor.events import EventState
 from edge.visitor.state import VisitorState
+from edge.visitor.wishes import Wishes
 from edge.worker.facts import BEHAVIOUR
 
 MAX_GRANTS: Final = 1_024
@@ -54,6 +55,10 @@ class Kept:
         if events.caps and not self.shown:
             events = replace(events, caps=b"")
         return events
+
+    def wishes(self, wishes: Wishes) -> Wishes:
+        """What the visitor wished; likes are a history, and what is muted is nobody's profit."""
+        return replace(wishes, liked=()) if wishes.liked and not self.items else wishes
 
     def _left(self, behaviours: bytes) -> bytes:
         bodies = unpack(behaviours)

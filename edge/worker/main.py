@@ -20,6 +20,7 @@ from edge.lifeline import Inherited, watch
 from edge.proxy.store import Store
 from edge.settings import Settings, read_networks, read_origins
 from edge.visitor.cookie import CookieBox
+from edge.visitor.form import FormBox
 from edge.worker.active import Holder
 from edge.worker.app import App, PageApp
 from edge.worker.beside import make_beside
@@ -28,6 +29,7 @@ from edge.worker.control import Activator, ControlLink
 from edge.worker.counters import Counters
 from edge.worker.geofile import GeoFile
 from edge.worker.locator import Locator
+from edge.worker.me import me_routes
 from edge.worker.ofrep import ofrep_routes
 from edge.worker.server import DRAIN_S, CorkedProtocol, Server
 from edge.worker.signals import Signals
@@ -55,13 +57,15 @@ async def _serve(settings: Settings, keys: EdgeKeys, inherited: Inherited) -> No
     holder, counters = Holder(), Counters()
     spool = SpoolWriter(spool_root(state_dir), settings.spool_bytes)
     desk = make_desk(settings, keys, spool, counters)
+    forms = FormBox(keys.site, _raw(keys.event))
     upstream = Upstream(
         settings.upstream, settings.upstream_timeout_s, settings.upstream_host, settings.upstream_connections
     )
     cache = make_cache(settings)
     activator = Activator(state_dir, keys.site, holder, make_locator(settings, keys, counters))
     await activator.activate()
-    beside = make_beside(holder, desk, ofrep_routes(holder, desk), read_origins(settings.allow_origins))
+    routes = [*ofrep_routes(holder, desk), *me_routes(holder, desk, forms)]
+    beside = make_beside(holder, desk, routes, read_origins(settings.allow_origins))
     app = PageApp(
         upstream, cache, Turn(holder, desk, make_signals(settings, keys)), beside, settings.max_page_bytes
     )

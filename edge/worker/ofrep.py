@@ -17,7 +17,8 @@ from edge.decide.types import DEFAULT, Context, Decision, Slot
 from edge.errors import GivenError
 from edge.worker.active import Active, Holder
 from edge.worker.beside import MAX_DECIDE_BYTES, Ask, api_record, asked_context, read_json, what_is_shown
-from edge.worker.personalize import SEED_MASK, commit
+from edge.worker.draft import SEED_MASK
+from edge.worker.personalize import commit
 from edge.worker.view import Desk
 
 PATH: Final = "/ofrep/v1/evaluate/flags"

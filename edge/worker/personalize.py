@@ -2,33 +2,21 @@
 
 import os
 from collections.abc import Sequence
-from typing import Final
-
-from msgspec.structs import replace
 
 from edge.decide.engine import EmptyEngine, Engine
 from edge.decide.page import is_whole_page, redirect_of
-from edge.decide.types import Context, Decision, DecisionRecord, Event, Record, Slot
-from edge.errors import TokenError
-from edge.events.forced import PARAMETER as FORCED_PARAMETER
+from edge.decide.types import Decision, DecisionRecord, Event, Record, Slot
 from edge.events.spool import SpoolFullError
 from edge.pages.plan import PagePlan
 from edge.visitor import cookie
-from edge.visitor.buckets import feed
-from edge.visitor.events import NOTHING, EventState, belongs, capped
-from edge.visitor.state import NEW, VisitorState, arrive, assign, is_over, view
+from edge.visitor.state import arrive, assign
 from edge.worker import whole_page
 from edge.worker.active import Active
 from edge.worker.compose import Composition
 from edge.worker.device import MAX_AGENT_BYTES, is_bot
-from edge.worker.facts import Headers, Request
-from edge.worker.kept import Kept
+from edge.worker.draft import RANDOM_BYTES, asked_of, draft_of, forget
 from edge.worker.view import Desk, Draft, PageView
 from edge.worker.whole_page import Whole
-
-FORCED_BYTES: Final = FORCED_PARAMETER.encode()
-SEED_MASK: Final = (1 << 63) - 1
-RANDOM_BYTES: Final = 16 + 8 + 16 + cookie.NONCE_BYTES
 
 
 def personalize(views: list[PageView], active: Active, desk: Desk, now_ms: int) -> None:
@@ -97,7 +85,7 @@ def _draft_all(views: list[PageView], active: Active, desk: Desk, now_ms: int) -
     for number, view_ in enumerate(views):
         request = view_.request
         if view_.ahead is not None:
-            drafts.append(view_.ahead.resumed(view_, _asked(view_, active)))
+            drafts.append(view_.ahead.resumed(view_, asked_of(view_, active)))
             continue
         request.now_ms = now_ms
         if is_bot(request.headers.get(b"user-agent", b"")[:MAX_AGENT_BYTES]):
@@ -108,66 +96,12 @@ def _draft_all(views: list[PageView], active: Active, desk: Desk, now_ms: int) -
         for counter in grant.counters:
             desk.counters.add(counter)
         if request.tier == "none":
-            desk.counters.add('nearside_pages_total{kind="no-consent"}', not _peeks(view_))
-            _forget(view_)
+            desk.counters.add('nearside_pages_total{kind="no-consent"}', not view_.peeks)
+            forget(view_)
             continue
         start = number * RANDOM_BYTES
         drafts.append(draft_of(view_, active, desk, random[start : start + RANDOM_BYTES]))
     return drafts
-
-
-def draft_of(view_: PageView, active: Active, desk: Desk, random: bytes) -> Draft:
-    """A view with all that its decision may depend on; who asked was granted a tier above ``none``."""
-    request, engine = view_.request, active.engine
-    keep = request.tier in ("session", "full")
-    kept = active.keeping.under(request.granted)
-    item = item_of(request.path, active) if kept.items else ""
-    read_only = False
-    if keep:
-        opened, read_only = _open_state(request, desk)
-        request.before = kept.state(opened)
-        if opened is NEW and cookie.find(request.headers.get(b"cookie", b""), cookie.EVENTS_NAME):
-            view_.forgets_events = True  # it is of somebody whom this visitor no longer is
-        state = arrive(
-            request.before, request.now_ms // 1000, random[24:40] if request.tier == "full" else b""
-        )
-        request.state = view(state, item) if item else state
-        if engine.behaviours:
-            request.state = _counted(request, item, engine, kept)
-        if engine.hears:
-            request.events = kept.events(open_events(request.headers, request.before, desk))
-    else:
-        _forget(view_)
-    attributes = active.reader.attributes(request)
-    if request.events.caps:
-        now_s = request.now_ms // 1000
-        attributes |= capped(request.events.caps, engine.caps, now_s, request.state.visits)
-    placements = _asked(view_, active)
-    if _peeks(view_):
-        item, keep = "", False
-    context = Context(
-        request.now_ms,
-        int.from_bytes(random[16:24], "little") & SEED_MASK,
-        request.tier,
-        attributes,
-        request.state.items,
-        placements,
-    )
-    if active.reader.consent.names:
-        context = replace(context, granted=active.reader.consent.names_of(request.granted))
-    if engine.divides:
-        context = _divided(context, request, desk, read_only=read_only)
-    return Draft(view_, random[:16].hex(), context, request.state, random[40:], item, keep, read_only)
-
-
-def _asked(view_: PageView, active: Active) -> tuple[str, ...]:
-    """What there is to decide of a page: its placements, and the page as a whole."""
-    engine = active.engine
-    masks = engine.schema.placements
-    placements = tuple([name for name in view_.plan.placements if name in masks])
-    if engine.page.asks:
-        placements += whole_page.asked(engine.page, view_.plan, view_.request)
-    return placements
 
 
 def _as_wholes(
@@ -177,7 +111,7 @@ def _as_wholes(
     for draft in drafts:
         if whole_page.was_led(draft.view.request):
             arrived = whole_page.led_cookie(secure=_is_secure(draft), lifetime_s=0)
-            draft.view.whole = Whole(_peeks(draft.view), cookie=arrived)
+            draft.view.whole = Whole(draft.view.peeks, cookie=arrived)
             draft.view.private = True  # another visitor may be led away from here
     found = []
     for draft, decision in zip(asking, decisions, strict=True):
@@ -198,19 +132,15 @@ def _lead(draft: Draft, url: str) -> None:
     request = draft.view.request
     to = whole_page.location(url, request.query_string)
     led = whole_page.led_cookie(secure=_is_secure(draft))
-    draft.view.whole = Whole(_peeks(draft.view), location=to, cookie=led)
+    draft.view.whole = Whole(draft.view.peeks, location=to, cookie=led)
     if draft.keep:
         draft.state = arrive(request.before, request.now_ms // 1000, draft.state.visitor)
     draft.item = ""
 
 
-def _peeks(view_: PageView) -> bool:
-    return view_.whole is not None and view_.whole.peek
-
-
 def _pages(drafts: list[Draft], desk: Desk) -> int:
     """How many pages there are, where some visitors are led elsewhere; these are counted apart."""
-    seen = [draft for draft in drafts if not _peeks(draft.view)]
+    seen = [draft for draft in drafts if not draft.view.peeks]
     led = sum(bool(draft.view.location) for draft in seen)
     desk.counters.add('nearside_pages_total{kind="redirected"}', led)
     return len(seen) - led
@@ -218,79 +148,6 @@ def _pages(drafts: list[Draft], desk: Desk) -> int:
 
 def _is_secure(draft: Draft) -> bool:
     return draft.view.request.headers.get(b"x-forwarded-proto") == b"https"
-
-
-def _counted(request: Request, item: str, engine: Engine | EmptyEngine, kept: Kept) -> VisitorState:
-    """The state with this page view counted by the behaviours that it feeds."""
-    behaviours, state = engine.behaviours, request.state
-    position = engine.items.find(item.encode()) if item and isinstance(engine, Engine) else -1
-    fed = kept.fed(behaviours.fed_by(request.path, position))
-    if not fed:
-        return state
-    return replace(state, behaviours=feed(state.behaviours, fed, kept.behaviours, request.now_ms // 1000))
-
-
-def _divided(context: Context, request: Request, desk: Desk, *, read_only: bool) -> Context:
-    """The context with what experiments go by; a visitor whom no cookie can hold has no unit."""
-    forced: tuple[tuple[str, str], ...] = ()
-    value = request.query.get(FORCED_PARAMETER) if FORCED_BYTES in request.query_string else None
-    if value is not None:
-        try:
-            demand = desk.forced.open(value, request.now_ms // 1000)
-            forced = ((demand.experiment, demand.variation),)
-        except TokenError as error:
-            desk.counters.add(f'nearside_refused_requests_total{{route="page",code="{error.code}"}}')
-    state = NEW if read_only else request.state
-    return replace(context, unit=state.visitor.hex(), assigned=state.assigned, forced=forced)
-
-
-def _open_state(request: Request, desk: Desk) -> tuple[VisitorState, bool]:
-    """The visitor's state, and whether it is of a newer version, not to be written over."""
-    sealed = cookie.find(request.headers.get(b"cookie", b""))
-    if not sealed:
-        return NEW, False
-    try:
-        state = desk.cookies.open(sealed)
-    except TokenError as error:
-        desk.counters.add(f'nearside_cookies_refused_total{{code="{error.code}"}}')
-        return NEW, error.code == "cookie-newer"
-    if request.tier == "session" and (state.visitor or is_over(state, request.now_ms // 1000)):
-        return NEW, False  # consent was reduced: the identifier ends here; or the session did
-    return state, False
-
-
-def open_events(headers: Headers, state: VisitorState, desk: Desk) -> EventState:
-    """What pages reported of the visitor of this state; nothing where that was someone else."""
-    sealed = cookie.find(headers.get(b"cookie", b""), cookie.EVENTS_NAME)
-    if not sealed:
-        return NOTHING
-    try:
-        events = desk.cookies.open_events(sealed)
-    except TokenError as error:
-        desk.counters.add(f'nearside_cookies_refused_total{{code="{error.code}"}}')
-        return NOTHING
-    return events if belongs(events, state.visitor) else NOTHING
-
-
-def item_of(path: str, active: Active) -> str:
-    """The catalog item whose page this is, or empty."""
-    before, hole, after = active.engine.schema.item_path.partition("{item}")
-    if not hole or not path.startswith(before) or not path.endswith(after):
-        return ""
-    item = path[len(before) : len(path) - len(after)]
-    engine = active.engine
-    known = not isinstance(engine, EmptyEngine) and engine.items.find(item.encode()) >= 0
-    return item if known else ""
-
-
-def _forget(view_: PageView) -> None:
-    """Erase a state that the visitor's consent no longer covers."""
-    header = view_.request.headers.get(b"cookie", b"")
-    if cookie.find(header):
-        view_.set_cookie = cookie.NAME + cookie.ERASED
-        view_.private = True
-    if cookie.find(header, cookie.EVENTS_NAME):
-        view_.forgets_events = view_.private = True
 
 
 def _compose(draft: Draft, slots: list[Slot], engine: Engine, desk: Desk, token: bytes) -> None:

@@ -18,7 +18,7 @@ from edge.visitor.buckets import feed
 from edge.visitor.events import OF_BYTES, VERSION, EventState, Reported, feed_caps
 from edge.visitor.state import VisitorState
 from edge.worker.active import Active
-from edge.worker.personalize import open_events
+from edge.worker.draft import open_events
 from edge.worker.request import Headers
 from edge.worker.view import Desk
 

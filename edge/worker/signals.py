@@ -17,8 +17,8 @@ from edge.pages.plan import PagePlan
 from edge.proxy.fields import Fields
 from edge.worker.active import Active
 from edge.worker.device import MAX_AGENT_BYTES, is_bot
+from edge.worker.draft import RANDOM_BYTES, draft_of
 from edge.worker.facts import Request
-from edge.worker.personalize import RANDOM_BYTES, draft_of
 from edge.worker.view import Ahead, Desk, PageView
 
 log = logging.getLogger(__name__)

@@ -35,8 +35,8 @@ class PageView:
         Our Set-Cookie header's value, or empty.
     private : bool
         Whether the answer is this visitor's alone.
-    forgets_events : bool
-        Whether the event cookie is to be erased.
+    forgets : tuple[bytes, ...]
+        The cookies, beside that of `set_cookie`, that are to be erased.
     decided_ms : float
         How long the turn took that decided it.
     whole : Whole or None
@@ -52,7 +52,7 @@ class PageView:
     coded: bool = False
     set_cookie: bytes = b""
     private: bool = False
-    forgets_events: bool = False
+    forgets: tuple[bytes, ...] = ()
     decided_ms: float = 0.0
     whole: Whole | None = None
     ahead: "Ahead | None" = None
@@ -63,17 +63,22 @@ class PageView:
         return b"" if self.whole is None else self.whole.location
 
     @property
+    def peeks(self) -> bool:
+        """Whether it is only asked where the page leads."""
+        return self.whole is not None and self.whole.peek
+
+    @property
     def cookie_fields(self) -> list[tuple[bytes, bytes]]:
         """The answer's headers about our cookies."""
-        erased = cookie.EVENTS_NAME + cookie.ERASED if self.forgets_events else b""
         led = b"" if self.whole is None else self.whole.cookie
-        return [(b"set-cookie", value) for value in (self.set_cookie, erased, led) if value]
+        erased = [name + cookie.ERASED for name in self.forgets]
+        return [(b"set-cookie", value) for value in (self.set_cookie, *erased, led) if value]
 
     def reset(self) -> None:
         """Back to the plain page."""
         self.body, self.coded, self.set_cookie, self.private = self.plan.page, False, b"", False
         self.whole = None if self.whole is None else Whole(self.whole.peek)
-        self.forgets_events = False
+        self.forgets = ()
 
 
 @dataclass(frozen=True)
@@ -130,7 +135,7 @@ class Ahead:
     def resumed(self, view: PageView, more: tuple[str, ...]) -> Draft:
         """The draft for the page that came: its other placements are decided together with the first ones."""
         before = self.draft.view
-        view.set_cookie, view.private, view.forgets_events = before.set_cookie, True, before.forgets_events
+        view.set_cookie, view.private, view.forgets = before.set_cookie, True, before.forgets
         placements = self.placements + tuple(name for name in more if name not in self.placements)
         context = structs.replace(self.draft.context, placements=placements)
         return replace(self.draft, view=view, context=context)

@@ -12,6 +12,7 @@ from urllib.parse import unquote
 
 import httpx
 import pytest
+from starlette.routing import Route
 
 from edge.bundle.reader import open_bundle
 from edge.decide.engine import Engine
@@ -22,6 +23,7 @@ from edge.events.spool import SpoolWriter, records
 from edge.events.token import TokenBox
 from edge.proxy.store import Store
 from edge.visitor.cookie import CookieBox
+from edge.visitor.form import FormBox
 from edge.visitor.state import VisitorState
 from edge.worker.active import Active, Holder
 from edge.worker.app import PageApp
@@ -30,6 +32,7 @@ from edge.worker.cache import SharedCache
 from edge.worker.counters import Counters
 from edge.worker.exchange import INTERIM
 from edge.worker.locator import Locator
+from edge.worker.me import me_routes
 from edge.worker.ofrep import ofrep_routes
 from edge.worker.turn import Turn
 from edge.worker.view import Desk
@@ -156,10 +159,14 @@ class Worker:
         self.cache = SharedCache(Store(1 << 20), self.clock, ["sid-of-session"], MAX_KEPT_BYTES)
         self.records_at_start: list[int] = []
 
+    def routes(self) -> list[Route]:
+        forms = FormBox(SITE, [(1, b"t" * 32)])
+        return [*ofrep_routes(self.holder, self.desk), *me_routes(self.holder, self.desk, forms)]
+
     def run(self, asks: Callable[[PageApp], Any]) -> Any:
         async def main() -> Any:
             turn = Turn(self.holder, self.desk)
-            beside = make_beside(self.holder, self.desk, ofrep_routes(self.holder, self.desk))
+            beside = make_beside(self.holder, self.desk, self.routes())
             return await asks(PageApp(self.site, self.cache, turn, beside, MAX_PAGE_BYTES))  # type: ignore[arg-type]
 
         return asyncio.run(main())

@@ -8,7 +8,7 @@ import pytest
 
 from compiler.oracle import flat
 from edge.rules.evaluate import evaluate
-from origin.condition_words import failure, words
+from edge.rules.words import failure, words
 
 VISITOR = {
     "geo.country": "FR",

@@ -1,0 +1,29 @@
+"""What docs/visitors.md says: its example compiles, its bounds and cookies are the program's."""
+
+import re
+from pathlib import Path
+
+from edge.visitor import wishes
+from edge.visitor.cookie import LED, OWN
+from edge.visitor.form import LIFETIME_S
+from edge.worker.me import OPTED_OUT_S
+from edge.worker.me_page import PATH
+from tests.conftest import ROOT
+from tests.workspaces.make import FILES, make_bundle
+
+PAGE = (ROOT / "docs/visitors.md").read_text()
+
+
+def test_the_example_compiles(tmp_path: Path) -> None:
+    (example,) = re.findall(r"```yaml\n(.*?)```", PAGE, re.DOTALL)
+    attributes = FILES["site.yaml"].partition("attributes:")[2].partition("items:")[0]
+    assert make_bundle(tmp_path, {"site.yaml": example + "attributes:" + attributes}).is_dir()
+
+
+def test_cookies_and_bounds_are_the_programs() -> None:
+    named = set(re.findall(r"^\| `(nearside[a-z-]*)` \|", PAGE, re.MULTILINE))
+    assert named == {name.decode() for name in OWN if name != LED}
+    room = f"{wishes.MAX_MUTED_ITEMS} items and {wishes.MAX_MUTED_TOPICS} topics to see less of"
+    assert f"{room}, and {wishes.MAX_LIKED} items to see more of" in PAGE
+    assert f"{OPTED_OUT_S // 86_400} days" in PAGE and LIFETIME_S == 4 * 3600
+    assert f'href="{PATH}"' in PAGE
