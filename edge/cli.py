@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 from edge import log
 from edge.bundle.active import control_path, replace_file
 from edge.errors import ConfigError
-from edge.keys import load_credential, load_keys
+from edge.keys import EdgeKeys, load_credential, load_keys
 from edge.settings import Settings, address, read_settings, to_arguments
 from edge.supervisor import Command, Supervisor
 
@@ -31,6 +31,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         keys = load_keys(Path(settings.keys))
         check_names(settings)
         check_geo(settings)
+        check_signals(settings, keys)
         if settings.credential:
             load_credential(Path(settings.credential), keys.site, settings.pop)
         lock = claim(Path(settings.state_dir), keys.site)
@@ -74,6 +75,19 @@ def check_geo(settings: Settings) -> None:
         from edge.worker.geofile import GeoFile  # noqa: PLC0415
 
         GeoFile(Path(settings.geo), Counters())
+
+
+def check_signals(settings: Settings, keys: EdgeKeys) -> None:
+    """Refuse to tell a site what it could not believe.
+
+    Raises
+    ------
+    ConfigError
+        ``keys``: there is no key that would sign it.
+    """
+    if settings.signals and not keys.signal:
+        hint = f"`nearside keys rotate {settings.keys} --kind signal` makes one"
+        raise ConfigError("keys", f"{settings.keys}: --signals needs a signal key, and there is none; {hint}")
 
 
 def check_names(settings: Settings) -> None:

@@ -52,7 +52,7 @@
     if (!asked.size) return;
     let answer = { slots: [] };
     try {
-      answer = await ask([...asked]);
+      answer = await ask([...asked].slice(0, 64));
     } catch (error) {
       console.warn("nearside:", error); // the page's own defaults stand
     }

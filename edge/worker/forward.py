@@ -22,7 +22,8 @@ _HOST: Final = re.compile(rb"(?:[A-Za-z0-9._~!$&'()*+;=%-]{1,255}|\[[0-9A-Fa-f:.
 CONDITIONS: Final = frozenset((b"if-none-match", b"if-modified-since", b"if-range", b"range"))
 _DROPPED: Final = frozenset(
     (b"host", b"accept-encoding", b"cookie", b"expect", b"forwarded", b"via", b"x-forwarded-for",
-     b"x-forwarded-host", b"max-forwards", SIGNALS, SIGNATURE)
+     b"x-forwarded-host", b"max-forwards", SIGNALS, SIGNATURE,
+     SIGNALS.replace(b"-", b"_"), SIGNATURE.replace(b"-", b"_"))  # CGI takes these for the same
 )  # fmt: skip
 # Sites make another page of them than the URL names; a kept one would be shown to all who ask for the URL.
 _REWRITES: Final = frozenset(

@@ -11,7 +11,6 @@ from pathlib import Path
 import uvicorn
 
 from edge.bundle.active import spool_root
-from edge.errors import ConfigError
 from edge.events.forced import ForcedBox
 from edge.events.spool import SpoolWriter
 from edge.events.token import TokenBox
@@ -116,17 +115,8 @@ def _raw(held: tuple[Key, ...]) -> list[tuple[int, bytes]]:
 
 
 def make_signals(settings: Settings, keys: EdgeKeys) -> Signals:
-    """What the site is told, where it renders placements itself.
-
-    Raises
-    ------
-    ConfigError
-        ``keys``: there is no key by which it could believe that.
-    """
+    """What the site is told, where it renders placements itself."""
     placements = settings.signals.replace(",", " ").split()
-    if placements and not keys.signal:
-        hint = "`nearside keys rotate --kind signal` makes one"
-        raise ConfigError("keys", f"{settings.keys}: --signals needs a signal key, and there is none; {hint}")
     return Signals(placements, keys.site, _raw(keys.signal)[0] if keys.signal else None)
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from edge import cli
 from edge.errors import ConfigError
-from edge.settings import Settings, read_settings, to_arguments
+from edge.settings import Settings, read_origins, read_settings, to_arguments
 from tests.edge.origin_sim import OriginSim
 
 ORIGIN, UPSTREAM = "--origin=http://origin:8090", "--upstream=http://site:8000"
@@ -88,6 +88,21 @@ def test_a_state_folder_that_can_not_be_made_is_refused(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(ConfigError, match="choose another --state-dir"):
         cli.claim(tmp_path / "file" / "state", "films")
+
+
+def test_signals_that_nobody_could_believe_are_refused(
+    keys: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    said = refused(capsys, ORIGIN, UPSTREAM, f"--keys={keys}", "--signals=hero")
+    assert "--signals needs a signal key" in said
+    assert "--kind signal" in said
+
+
+@pytest.mark.parametrize("text", ["*", "https://*.example", "www.example", "https://www.example/", "null"])
+def test_what_no_browser_calls_an_origin_is_refused(text: str, capsys: pytest.CaptureFixture[str]) -> None:
+    said = refused(capsys, ORIGIN, UPSTREAM, f"--allow-origins=https://a.example {text}")
+    assert f"{text!r} is not like https://www.example" in said
+    assert read_origins("https://a.example, http://b:81") == ("https://a.example", "http://b:81")
 
 
 def test_all_that_is_needed_is_told_at_once(capsys: pytest.CaptureFixture[str]) -> None:

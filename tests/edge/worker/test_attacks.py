@@ -28,7 +28,8 @@ def echoing(worker: Worker) -> None:
     [
         "x-forwarded-host", "x-host", "x-forwarded-server", "x-original-url", "x-rewrite-url", "forwarded",
         "x-forwarded-scheme", "x-forwarded-port", "x-forwarded-prefix", "x-http-method-override",
-        "x-original-host", "x-method-override", "host", "x-forwarded-proto",
+        "x-original-host", "x-method-override", "nearside-signals", "nearside-signature", "host",
+        "x-forwarded-proto",
     ],
 )  # fmt: skip
 def test_a_field_that_is_no_part_of_the_key_poisons_nothing(worker: Worker, name: str) -> None:
