@@ -55,8 +55,10 @@ def configure(level: str, process: str, form: str = "text") -> None:
     root.handlers[:] = [handler]
     root.setLevel((level if level in LEVELS else "info").upper())
     # These report each request; what matters of it is counted and logged by us.
-    for chatty in ("httpx", "httpcore", "uvicorn", "asyncio"):
+    for chatty in ("httpx", "httpcore", "asyncio"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
+    # It warns of each request that is none: whoever sends such would fill the disk.
+    logging.getLogger("uvicorn").setLevel(logging.ERROR)
 
 
 def _quoted(text: str) -> str:

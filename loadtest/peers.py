@@ -15,6 +15,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from edge.worker.counters import Counters
 from edge.worker.exchange import App, Receive, Scope, Send
 from edge.worker.main import make_server, new_loop
 
@@ -131,7 +132,7 @@ def main() -> None:
 
 
 async def _serve(program: App, descriptor: int) -> None:
-    server = make_server(program)
+    server = make_server(program, Counters())
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, server.drain)
     await server.serve(sockets=[socket.socket(fileno=descriptor)])
     if isinstance(program, Proxy):

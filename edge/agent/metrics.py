@@ -38,7 +38,7 @@ HELP: Final = {
     "they grant nothing.",
     "nearside_consent_limited_total": "Pages that a signal of the browser lowered.",
     "nearside_opted_out_total": "Pages of visitors who opted out on their own page.",
-    "nearside_refused_requests_total": "Requests to our own routes that were refused, by code.",
+    "nearside_refused_requests_total": "Requests that were refused, by code, and by route where one is ours.",
     "nearside_geo_errors_total": "Addresses whose record in the MaxMind file is damaged.",
     "nearside_signals_total": "Requests for pages whose site is to be told what was decided, by outcome.",
     "nearside_turns_total": "Turns of the event loop that decided requests together.",

@@ -33,6 +33,7 @@ OWN_PATHS: Final = ("/_nearside/", "/ofrep/v1/evaluate/")
 _WITHOUT_BODY: Final = (204, 304)
 _MAX_STATUS: Final = 599
 _REFUSED: Final = {"host": 400, "headers": 431, "method": 405, "circle": 508}
+_OF_CLIENTS: Final = ("client", "target")
 _FAILED: Final = {
     "target": (400, b"Ask for a path.\n"),
     "client": (400, b"The request ended too early.\n"),
@@ -262,7 +263,9 @@ class PageApp:
 
     def _count(self, exchange: Exchange, error: UpstreamError) -> None:
         self._counters.add(f'nearside_upstream_errors_total{{code="{error.code}"}}')
-        log.warning("%s %s", exchange.scope["path"], error)
+        # What clients do is counted alone: they could fill the disk.
+        level = logging.DEBUG if error.code in _OF_CLIENTS else logging.WARNING
+        log.log(level, "%s %s", exchange.scope["path"], error)
 
     async def _without_site(self, exchange: Exchange, stale: Entry | None, error: UpstreamError) -> None:
         self._count(exchange, error)

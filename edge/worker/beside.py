@@ -110,7 +110,7 @@ def make_beside(
         kept = count(report, Reporter(headers, grant), active, desk, now_ms // 1000)
         return Response(status_code=204, headers={"set-cookie": kept.decode()} if kept else None)
 
-    return Starlette(
+    program = Starlette(
         routes=[
             Route("/_nearside/decide", decide, methods=["POST"]),
             Route("/_nearside/events", events, methods=["POST"]),
@@ -119,6 +119,8 @@ def make_beside(
         ],
         middleware=[_sharing(origins)] if origins else [],
     )
+    program.router.redirect_slashes = False  # it would lead to whatever host the request names
+    return program
 
 
 def _script(name: str) -> Route:

@@ -99,7 +99,7 @@ def check(exchange: Exchange) -> None:
         raise GivenError("host", "name a host")
     if host is not None and _HOST.fullmatch(host) is None:
         raise GivenError("host", "name one host")
-    if len(exchange.headers) > MAX_FIELDS:
+    if len(exchange.scope["headers"]) > MAX_FIELDS:
         raise GivenError("headers", f"more than {MAX_FIELDS} header fields")
     if exchange.method == "TRACE":
         # The answer would show a page's scripts the cookies that they must not read.

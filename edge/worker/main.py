@@ -6,6 +6,7 @@ import signal
 import socket
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import uvicorn
@@ -68,7 +69,7 @@ async def _serve(settings: Settings, keys: EdgeKeys, inherited: Inherited) -> No
     app = PageApp(
         upstream, cache, Turn(holder, desk, make_signals(settings, keys)), beside, settings.max_page_bytes
     )
-    server = make_server(app)
+    server = make_server(app, counters)
     watch(inherited.alive_fd, server.drain)
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, server.drain)
@@ -135,11 +136,11 @@ def make_desk(settings: Settings, keys: EdgeKeys, spool: SpoolWriter, counters: 
     )
 
 
-def make_server(app: App) -> Server:
+def make_server(app: App, counters: Counters) -> Server:
     """The HTTP server, bare: no lifespan, no headers of its own, no access log."""
     config = uvicorn.Config(
         app,
-        http=CorkedProtocol,
+        http=partial(CorkedProtocol, counters),  # type: ignore[arg-type]  # makes one as the class does
         loop="none",
         ws="none",
         lifespan="off",

@@ -9,6 +9,7 @@ from typing import Any, Final
 import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from edge.worker.counters import Counters
 from edge.worker.exchange import INTERIM
 from edge.worker.upstream import end_to_end
 
@@ -24,6 +25,7 @@ STALL_S: Final = 60.0
 """For how long a client may take nothing of its answer."""
 
 _NO_FIELD: Final = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
+_CODES: Final = {400: "malformed", 408: "slow", 431: "too-large"}
 _INTERIM_PHRASES: Final = {102: b"Processing", 103: b"Early Hints"}
 
 
@@ -72,6 +74,10 @@ class CorkedProtocol(HttpToolsProtocol):
     _slow_ticks = 0
     _is_over = False
 
+    def __init__(self, counters: Counters, **uvicorns: Any) -> None:
+        super().__init__(**uvicorns)
+        self._counters = counters
+
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Put the cork between."""
         super().connection_made(Cork(transport))  # type: ignore[arg-type]
@@ -113,14 +119,19 @@ class CorkedProtocol(HttpToolsProtocol):
 
     def _refuse(self, status: int, text: str) -> None:
         """Say why, and close; after a whole request, once that has its answer."""
+        if self._is_over or self.transport.is_closing():
+            return
+        self._count(_CODES[status])
         self._is_over, cycle = True, self.cycle
         if cycle is not None and not (cycle.response_complete or cycle.more_body):
             cycle.keep_alive = False
             return
-        if not self.transport.is_closing():
-            if cycle is None or cycle.response_complete or not cycle.response_started:
-                self.transport.write(_answer(status, text.encode("ascii")))
-            self.transport.close()
+        if cycle is None or cycle.response_complete or not cycle.response_started:
+            self.transport.write(_answer(status, text.encode("ascii")))
+        self.transport.close()
+
+    def _count(self, code: str) -> None:
+        self._counters.add(f'nearside_refused_requests_total{{route="socket",code="{code}"}}')
 
     def _send_interim(self, status: int, fields: list[tuple[bytes, bytes]]) -> None:
         """A 1xx response, for clients that know of such."""
@@ -146,6 +157,7 @@ class CorkedProtocol(HttpToolsProtocol):
         self._slow_ticks += 1
         if self.flow.write_paused:
             if slow_s > STALL_S:
+                self._count("slow")
                 self.transport.abort()
         elif cycle is None or cycle.response_complete:
             if slow_s > HEAD_S:

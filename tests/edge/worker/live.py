@@ -38,7 +38,7 @@ async def listening(worker: Worker, site_url: str, origins: Sequence[str] = ()) 
     upstream = Upstream(site_url, 10)
     beside = make_beside(worker.holder, worker.desk, (), origins)
     turn = Turn(worker.holder, worker.desk)
-    server = make_server(PageApp(upstream, worker.cache, turn, beside, 1 << 20))
+    server = make_server(PageApp(upstream, worker.cache, turn, beside, 1 << 20), worker.counters)
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         listener.listen()

@@ -30,7 +30,7 @@ def talk(
             upstream = Upstream(url, 5)
             beside = make_beside(worker.holder, worker.desk)
             app = PageApp(upstream, worker.cache, Turn(worker.holder, worker.desk), beside, 1 << 20)
-            server = make_server(app)
+            server = make_server(app, worker.counters)
             listening = socket.socket()
             listening.bind(("127.0.0.1", 0))
             listening.listen()
