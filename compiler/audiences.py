@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from compiler.conditions import MAX_PARTS, Condition, ConditionError, parse
+from compiler.domains import forms_of
 from compiler.fields import Fields, check_id
 from compiler.groups import Groups
-from compiler.lint_conditions import note_doubts
+from compiler.lint_conditions import note_doubts, note_written
 from compiler.lists import audiences_of
 from compiler.problems import Problems, nearest
 from compiler.site import PATH as SITE_PATH
@@ -50,7 +51,7 @@ class AudienceReader:
         self._broken: set[str] = set()
         self._named: set[str] = set()
         self.groups, self._gaps = groups, gaps
-        self._values = site.values
+        self._values, self._forms = site.values, forms_of(site.attributes)
         self.problems = problems
 
     def take(self, fields: Fields) -> None:
@@ -150,6 +151,7 @@ class AudienceReader:
                 code, message = f"condition/{problem.code}", f"{where}: {problem.message}"
                 self.problems.error(path, line, code, message, problem.hint)
             return {}, None
+        note_written(node, (path, where), self._forms, self.problems)
         note_doubts(condition, node, (path, where), self._values, self.problems)
         return written, condition
 

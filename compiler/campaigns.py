@@ -133,8 +133,9 @@ class CampaignReader:
             if part:
                 written, condition = {"$and": [written, part]}, condition.both(joined)
         if condition.impossible and not alone.impossible:
-            message = f"{fields.where} can never match: {', '.join(condition.contradictions)}"
-            hint = "see its audience, schedule and cap"
+            names = ", ".join(condition.contradictions)
+            message = f"{fields.where} can never match: what it demands of {names} excludes itself"
+            hint = "see its audience, schedule and cap, which hold together"
             self._problems.warn(fields.path, fields.line, "impossible", message, hint)
         return _Whom(audience, whom, written, condition, schedule, purposes, capped)
 

@@ -1,12 +1,14 @@
 """Which values an attribute can have, where that is known: the built-in ones, and what site.yaml lists."""
 
-from collections.abc import Mapping
-from typing import Final
+import re
+from collections.abc import Iterable, Mapping
+from typing import Final, NamedTuple
 
 from compiler.constraint import INFINITY, Constraint, normal
 from compiler.fields import Fields
 from compiler.problems import Problems
 from compiler.yaml_lines import Node
+from edge.bundle.format import Attribute
 from edge.consent.policy import ASKED
 from edge.decide.types import CONSENT_TIERS
 from edge.worker import device, referrer
@@ -34,6 +36,29 @@ _BOUNDS: Final[Mapping[str, tuple[float, float]]] = {
     "visitor.visits": (0, INFINITY),
 }
 
+
+class Form(NamedTuple):
+    """How every value of an attribute is written; `words` say so to a person.
+
+    `compared`: so is what it is compared with by ``$gt`` and the like, where others take any text.
+    """
+
+    pattern: re.Pattern[str]
+    words: str
+    compared: bool = False
+
+
+_FORMS: Final[Mapping[str, Form]] = {
+    # Fronts have codes of their own, too, such as T1 for Tor.
+    "geo.country": Form(re.compile("[A-Z0-9]{2}"), "two capital letters, such as DE"),
+    "language": Form(re.compile("[^A-Z_-]+"), "in small letters and without a region, such as de"),
+    "referrer.path": Form(re.compile("[^?#]*"), "a path alone, without a query"),
+    "time.date": Form(
+        re.compile("[0-9]{4}(-[0-9]{2}(-[0-9]{2})?)?"), "a date, such as 2026-05-01", compared=True
+    ),
+    "url.path": Form(re.compile("[^?#]*"), "a path alone: for a field of the query ask for url.query.NAME"),
+}
+
 ALWAYS_THERE: Final = ("consent.tier", "device.type", "time.date", "time.hour", "time.now", "time.weekday")
 """Attributes that no request lacks."""
 
@@ -46,6 +71,15 @@ def domain(name: str, values: Values) -> Constraint | None:
     if name in _BOUNDS:
         return normal(None, frozenset(), _BOUNDS[name], ranged=True, absent=absent)
     return None if absent else Constraint(absent=False)
+
+
+def forms_of(attributes: Iterable[Attribute]) -> dict[str, Form]:
+    """How attributes are written; those that a site reads from elsewhere may look as they like."""
+    return {
+        attribute.name: _FORMS[attribute.name]
+        for attribute in attributes
+        if attribute.name in _FORMS and attribute.source.startswith(("builtin", "front:"))
+    }
 
 
 def in_words(name: str, values: Values) -> str:

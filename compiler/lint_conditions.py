@@ -6,12 +6,14 @@ from typing import Final
 
 from compiler.conditions import Condition
 from compiler.constraint import INFINITY
-from compiler.domains import ALWAYS_THERE, Values, domain, in_words
+from compiler.domains import ALWAYS_THERE, Form, Values, domain, in_words
 from compiler.normalize import Clause
 from compiler.problems import Problems
 from compiler.yaml_lines import Node
 
 _NAMING: Final = ("$eq", "$ne", "$in", "$nin", "$ini", "$nini")
+_WRITTEN: Final = ("$eq", "$ne", "$in", "$nin", "$url")
+_COMPARING: Final = ("$gt", "$gte", "$lt", "$lte")
 _BELOW: Final = ("$lt", "$lte")
 MAX_NOTED: Final = 20
 """Values of one condition that are told; who has more has one mistake."""
@@ -38,6 +40,24 @@ def note_doubts(
         hint = "say with $exists whether they are meant: add `$exists: true`, or an $or with `$exists: false`"
         problems.warn(path, _line_of(node, name, _BELOW), "missing-as-zero", message, hint)
     _note_impossible(condition, node, place, values, problems)
+
+
+def note_written(node: Node, place: tuple[str, str], forms: Mapping[str, Form], problems: Problems) -> None:
+    """Warn of texts that are written as no value of their attribute is: ``germany`` is no country's code."""
+    found = (
+        (name, value.value, value.line)
+        for name, wanted in _named(node, "")
+        if name in forms
+        for _, value in _operands(wanted, (*_WRITTEN, *_COMPARING) if forms[name].compared else _WRITTEN)
+        if isinstance(value.value, str) and not forms[name].pattern.fullmatch(value.value)
+    )
+    for name, text, line in list(found)[:MAX_NOTED]:
+        pattern, words, _ = forms[name]
+        meant = (text.upper(), text.lower(), text.lower().replace("_", "-").partition("-")[0])
+        near = next((one for one in meant if pattern.fullmatch(one)), "")
+        message = f"{place[1]} names {text!r}, and {name} is never written so: it is {words}"
+        hint = f"did you mean {near!r}?" if near else ""
+        problems.warn(place[0], line, "unknown-value", message, hint)
 
 
 def _note_impossible(
@@ -95,15 +115,15 @@ def _unknown_values(node: Node, values: Values) -> Iterator[tuple[str, str, int]
                     yield name, text, value.line
 
 
-def _operands(node: Node) -> Iterator[tuple[str, Node]]:
-    """What a value is compared with for equality."""
+def _operands(node: Node, operators: tuple[str, ...] = _NAMING) -> Iterator[tuple[str, Node]]:
+    """What a value is compared with by one of these operators, with each."""
     if not isinstance(node.value, dict):
         yield "$eq", node
         return
     for operator, operand in node.value.items():
         if operator == "$not":
-            yield from _operands(operand)
-        elif operator in _NAMING:
+            yield from _operands(operand, operators)
+        elif operator in operators:
             listed = operand.value if isinstance(operand.value, list) else [operand]
             yield from ((operator, one) for one in listed)
 

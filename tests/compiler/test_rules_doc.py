@@ -8,14 +8,18 @@ from typing import Any
 import pytest
 import yaml
 
+from compiler.audiences import REFERENCE
 from compiler.conditions import KNOWN, parse
 from compiler.index import build
 from compiler.oracle import conform, evaluate
+from compiler.workspace import read_workspace
 from edge.bundle.arrays import pack, unpack
 from edge.rules.index import Index
+from tests.workspaces.make import make_workspace
 
 PAGE = (Path(__file__).resolve().parents[2] / "docs" / "rules.md").read_text(encoding="utf-8")
 TYPES = {
+    "app.page": "string",
     "app.version": "string",
     "device.type": "string",
     "geo.country": "string",
@@ -23,6 +27,7 @@ TYPES = {
     "network.address": "string",
     "time.now": "number",
     "url.path": "string",
+    "url.query.sort": "string",
     "utm.campaign": "string",
     "visitor.last_items": "strings",
     "visitor.name": "string",
@@ -30,6 +35,7 @@ TYPES = {
     "visitor.visits": "number",
 }
 GROUPS = {"vip": ["anna", "ben"]}
+NAMED = {"alps": {"geo.country": {"$in": ["AT", "CH"]}}, "regulars": {"visitor.visits": {"$gte": 5}}}
 EXAMPLES = re.findall(r"```yaml\n(.*?)```\n((?:- (?:holds|not): `[^\n]*`\n)+)", PAGE, re.DOTALL)
 
 
@@ -41,9 +47,18 @@ def operators(part: Any) -> set[str]:
     return {name for name in part if name.startswith("$")} | operators(list(part.values()))
 
 
+def expanded(condition: Any, folder: Path) -> Any:
+    """The condition with the audiences of the page that it names."""
+    if REFERENCE not in operators(condition):
+        return condition
+    rules = yaml.safe_dump({"audiences": {**NAMED, "shown": condition}})
+    audiences = read_workspace(make_workspace(folder, {"rules/named.yaml": rules})).audiences
+    return next(audience.written for audience in audiences if audience.name == "shown")
+
+
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda example: example[0].split("\n")[0])
-def test_the_example_holds_for_whom_it_says(example: tuple[str, str]) -> None:
-    condition = yaml.safe_load(example[0])
+def test_the_example_holds_for_whom_it_says(example: tuple[str, str], tmp_path: Path) -> None:
+    condition = expanded(yaml.safe_load(example[0]), tmp_path)
     clauses = parse(condition, TYPES, GROUPS).clauses
     index = Index(unpack(pack(build(clauses, TYPES))))
     told = re.findall(r"- (holds|not): `(.*)`", example[1])
@@ -57,7 +72,7 @@ def test_the_example_holds_for_whom_it_says(example: tuple[str, str]) -> None:
 
 def test_every_operator_has_an_example_and_a_heading() -> None:
     shown = {name for text, _ in EXAMPLES for name in operators(yaml.safe_load(text))}
-    known = KNOWN | {"$and", "$or", "$nor", "$not"}
+    known = KNOWN | {"$and", "$or", "$nor", "$not", REFERENCE}
     assert shown == known
     headed = set(re.findall(r"`(\$\w+)`", "\n".join(re.findall(r"^### .*$", PAGE, re.MULTILINE))))
     assert headed == known
