@@ -59,7 +59,7 @@
   let left = false;
   const look = () => {
     const part = (scrollY + innerHeight) / document.documentElement.scrollHeight;
-    depth = Math.max(depth, Math.min(100, Math.round(100 * part)));
+    depth = Math.max(depth, Math.min(100, Math.round(100 * part) || 0)); // a frame without a height has no part
   };
   look();
   addEventListener("scroll", look, { passive: true });
