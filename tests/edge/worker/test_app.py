@@ -1,14 +1,17 @@
 """The page path: personalized where it may be, the site's own bytes everywhere else, never a 500."""
 
 import re
+from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
 from edge.decide.engine import Engine
+from edge.decide.types import CONSENT_TIERS
 from tests.edge.worker.conftest import HTML, MAX_PAGE_BYTES, PAGE, Said, Worker
 
+CONSENT_PAGE = Path(__file__).resolve().parents[3] / "docs/consent.md"
 FULL = {"cookie": "consent=full"}
 TEMPLATE = re.compile(rb'<template data-nearside="[^"]+"></template>')
 
@@ -87,6 +90,22 @@ def test_consent_bounds_what_is_done(
     if sets:
         assert bool(worker.state(answer).visitor) == (consent == "full")
         assert ("Max-Age" in answer.value("set-cookie")) == (consent == "full")
+
+
+@pytest.mark.parametrize("tier", CONSENT_TIERS)
+def test_what_is_written_down_of_a_page_is_what_visitors_are_told(worker: Worker, tier: str) -> None:
+    told = re.search(rf"^\| `{tier}` \|.*\| (.+) \|$", CONSENT_PAGE.read_text(encoding="utf-8"), re.M)
+    worker.site.says[b"/film/alien"] = Said()
+    worker.get("/film/alien", {"cookie": f"consent={tier}"})
+
+    written = "nothing"
+    if records := worker.records():
+        what = ["the decision"] * len(worker.decisions()) + ["what was viewed"] * len(worker.events())
+        known = {bool(record.visitor) for record in records}
+        whose = {(True,): "with the visitor's id", (False,): "without an id"}[tuple(known)]
+        written = f"{' and '.join(what)}, {whose}"
+    assert told is not None
+    assert told[1] == written
 
 
 def test_a_consent_in_a_second_cookie_header_counts(worker: Worker) -> None:
