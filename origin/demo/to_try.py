@@ -13,7 +13,7 @@ from origin.demo.stage import Stage
 
 HEADLINE: Final = "grep '<h2>'"
 PHONE: Final = "-A 'iPhone Mobile'"
-ARRIVES: Final = "sleep 1"
+ARRIVES: Final = "sleep 3"
 """Until a change is at the edges: who pastes several commands at once shall see it, too."""
 
 LOCUST_FILE: Final = Path(__file__).parents[2] / "loadtest" / "locustfile.py"
