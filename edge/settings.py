@@ -48,6 +48,7 @@ class Settings:
     cache_object_bytes: int = _setting(4 << 20, "a larger response is not kept, in bytes")
     session_cookies: str = _setting("", "the site's cookies of known visitors, NAME,NAME: past the cache")
     max_page_bytes: int = _setting(2 << 20, "a larger page passes through as it is, in bytes")
+    decision_budget_ms: int = _setting(200, "how long a page may wait for its decision, in milliseconds")
     spool_bytes: int = _setting(512 << 20, "events kept on disk by each worker at most, in bytes")
     allow_origins: str = _setting("", "other sites whose pages may ask for decisions, https://NAME ...")
     signals: str = _setting("", "placements that the site renders itself, NAME,NAME: it is told what to show")
@@ -96,6 +97,8 @@ def read_settings(arguments: Sequence[str], environment: Mapping[str, str] = os.
     read_origins(settings.allow_origins)
     if settings.log_format not in FORMATS:
         raise ConfigError("setting", f"--log-format {settings.log_format!r} is none of {', '.join(FORMATS)}")
+    if settings.decision_budget_ms < 1:
+        raise ConfigError("setting", "--decision-budget-ms must be at least 1")
     if settings.workers < 1:
         raise ConfigError("setting", "--workers must be at least 1")
     return settings

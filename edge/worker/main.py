@@ -24,6 +24,7 @@ from edge.visitor.form import FormBox
 from edge.worker.active import Holder
 from edge.worker.app import App, PageApp
 from edge.worker.beside import make_beside
+from edge.worker.budget import Budget
 from edge.worker.cache import SharedCache
 from edge.worker.control import Activator, ControlLink
 from edge.worker.counters import Counters
@@ -66,9 +67,9 @@ async def _serve(settings: Settings, keys: EdgeKeys, inherited: Inherited) -> No
     await activator.activate()
     routes = [*ofrep_routes(holder, desk), *me_routes(holder, desk, forms)]
     beside = make_beside(holder, desk, routes, read_origins(settings.allow_origins))
-    app = PageApp(
-        upstream, cache, Turn(holder, desk, make_signals(settings, keys)), beside, settings.max_page_bytes
-    )
+    budget = Budget(settings.decision_budget_ms / 1000)
+    turn = Turn(holder, desk, make_signals(settings, keys), budget)
+    app = PageApp(upstream, cache, turn, beside, settings.max_page_bytes)
     server = make_server(app, counters)
     watch(inherited.alive_fd, server.drain)
     for number in (signal.SIGTERM, signal.SIGINT):

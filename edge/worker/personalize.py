@@ -12,6 +12,7 @@ from edge.visitor import cookie
 from edge.visitor.state import arrive, assign
 from edge.worker import whole_page
 from edge.worker.active import Active
+from edge.worker.budget import UNBOUNDED, Budget
 from edge.worker.compose import Composition
 from edge.worker.device import MAX_AGENT_BYTES, is_bot
 from edge.worker.draft import RANDOM_BYTES, asked_of, draft_of, forget
@@ -19,8 +20,10 @@ from edge.worker.view import Desk, Draft, PageView
 from edge.worker.whole_page import Whole
 
 
-def personalize(views: list[PageView], active: Active, desk: Desk, now_ms: int) -> None:
-    """Fill in the answers of all views; those without consent stay plain.
+def personalize(
+    views: list[PageView], active: Active, desk: Desk, now_ms: int, budget: Budget = UNBOUNDED
+) -> None:
+    """Fill in the answers of all views; those without consent stay plain, and those for which it is too late.
 
     State and records are committed when this returns, before any header leaves.
     """
@@ -30,7 +33,7 @@ def personalize(views: list[PageView], active: Active, desk: Desk, now_ms: int) 
         return
     drafts = _draft_all(views, active, desk, now_ms)
     asking = [draft for draft in drafts if draft.context.placements]
-    decisions = engine.decide_batch([draft.context for draft in asking], active.killed, active.weights)
+    decisions = budget.decide(asking, engine, active)
     records: list[Record] = []
     expires_s = now_ms // 1000 + desk.token_lifetime_s
     filled = 0
@@ -61,7 +64,9 @@ def personalize(views: list[PageView], active: Active, desk: Desk, now_ms: int) 
             draft.view.private = True
     desk.counters.add('nearside_pages_total{kind="personalized"}', filled)
     pages = _pages(drafts, desk) if acts else len(drafts)
-    desk.counters.add('nearside_pages_total{kind="default"}', pages - filled)
+    late = sum([draft.is_late and not draft.view.peeks for draft in asking])
+    desk.counters.add('nearside_pages_total{kind="late"}', late)
+    desk.counters.add('nearside_pages_total{kind="default"}', pages - filled - late)
     commit(records, desk)
 
 
@@ -188,6 +193,7 @@ def _record(draft: Draft, decision: Decision, active: Active, desk: Desk) -> Dec
         draft.state.visitor.hex(),
         draft.context,
         decision.slots,
+        missed=draft.context.placements if draft.is_late else (),
         teaches=not draft.context.forced,
         excluded=decision.excluded,
     )

@@ -9,6 +9,7 @@ from typing import Final
 
 from edge.proxy.fields import Fields
 from edge.worker.active import Active, Holder
+from edge.worker.budget import UNBOUNDED, Budget
 from edge.worker.counters import Counters
 from edge.worker.facts import Request
 from edge.worker.personalize import personalize
@@ -31,8 +32,15 @@ class Turn:
     short loops over all views: interleaved, each step costs several times as much.
     """
 
-    def __init__(self, holder: Holder, desk: Desk, signals: Signals = NO_SIGNALS) -> None:
+    def __init__(
+        self,
+        holder: Holder,
+        desk: Desk,
+        signals: Signals = NO_SIGNALS,
+        budget: Budget = UNBOUNDED,
+    ) -> None:
         self._holder = holder
+        self._budget = budget
         self._signals = signals
         self._desk = desk
         self.counters = desk.counters
@@ -68,6 +76,7 @@ class Turn:
             self.counters.add('nearside_pages_total{kind="overload"}')
             done.set_result(None)
             return done
+        view.due_s = self._budget.due_s()
         self._waiting.append((view, done))
         if not self._scheduled:
             self._scheduled = True
@@ -79,17 +88,32 @@ class Turn:
         if seen < waiting < MAX_BATCH:
             self._loop.call_soon(self._flush_when_quiet, waiting)
             return
+        if self._waiting[0][0].due_s < self._budget.clock():
+            self._shed()
         batch, self._waiting = self._waiting[:MAX_BATCH], self._waiting[MAX_BATCH:]
         self._scheduled = bool(self._waiting)
         if self._scheduled:
             self._loop.call_soon(self._flush_when_quiet, 0)
-        answer([view for view, _ in batch], self._holder, self._desk)
+        if batch:
+            answer([view for view, _ in batch], self._holder, self._desk, self._budget)
         for _, done in batch:
             if not done.done():  # a client that left cancelled its future
                 done.set_result(None)
 
+    def _shed(self) -> None:
+        """Give those who waited too long the plain page at once, so that there is time for the others."""
+        now_s, kept = self._budget.clock(), []
+        for view, done in self._waiting:
+            # What the site was told ahead is decided already.
+            if view.due_s >= now_s or view.ahead is not None:
+                kept.append((view, done))
+            elif not done.done():
+                self.counters.add('nearside_pages_total{kind="late"}', not view.peeks)
+                done.set_result(None)
+        self._waiting = kept
 
-def answer(views: list[PageView], holder: Holder, desk: Desk) -> None:
+
+def answer(views: list[PageView], holder: Holder, desk: Desk, budget: Budget = UNBOUNDED) -> None:
     """Personalize the views; whatever goes wrong, each has a page in the end.
 
     This is the boundary of decide(): an error of one view must not fail the
@@ -100,11 +124,11 @@ def answer(views: list[PageView], holder: Holder, desk: Desk) -> None:
     start = time.perf_counter()
     # One that was begun on another revision ends on that.
     begun = any(view.ahead is not None and view.ahead.active is not active for view in views)
-    if not begun and _tried(views, lambda: personalize(views, active, desk, now_ms), desk.counters):
+    if not begun and _tried(views, lambda: personalize(views, active, desk, now_ms, budget), desk.counters):
         pages = len(views)
     else:
-        alone = [_tried([view], partial(_alone, view, active, desk, now_ms), desk.counters) for view in views]
-        pages = sum(alone)
+        alone = partial(_alone, active, desk, now_ms, budget)
+        pages = sum([_tried([view], partial(alone, view), desk.counters) for view in views])
         desk.counters.add('nearside_pages_total{kind="failed"}', len(views) - pages)
     spent_s = time.perf_counter() - start
     for view in views:
@@ -114,8 +138,8 @@ def answer(views: list[PageView], holder: Holder, desk: Desk) -> None:
     desk.counters.add("nearside_turns_total")
 
 
-def _alone(view: PageView, active: Active, desk: Desk, now_ms: int) -> None:
-    personalize([view], active if view.ahead is None else view.ahead.active, desk, now_ms)
+def _alone(active: Active, desk: Desk, now_ms: int, budget: Budget, view: PageView) -> None:
+    personalize([view], active if view.ahead is None else view.ahead.active, desk, now_ms, budget)
 
 
 def _tried(views: list[PageView], work: Callable[[], None], counters: Counters) -> bool:

@@ -1,6 +1,7 @@
 """A page on its way to one visitor: what is asked, what is decided, what is answered."""
 
 from dataclasses import dataclass, field, replace
+from math import inf
 
 from msgspec import structs
 
@@ -37,6 +38,8 @@ class PageView:
         Whether the answer is this visitor's alone.
     forgets : tuple[bytes, ...]
         The cookies, beside that of `set_cookie`, that are to be erased.
+    due_s : float
+        By when it is to be decided, on the clock of its turn's budget.
     decided_ms : float
         How long the turn took that decided it.
     whole : Whole or None
@@ -53,6 +56,7 @@ class PageView:
     set_cookie: bytes = b""
     private: bool = False
     forgets: tuple[bytes, ...] = ()
+    due_s: float = inf
     decided_ms: float = 0.0
     whole: Whole | None = None
     ahead: "Ahead | None" = None
@@ -109,6 +113,7 @@ class Draft:
     item: str
     keep: bool
     read_only: bool
+    is_late: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -142,6 +142,7 @@ class Stack:
             "listen": f"{LOOPBACK}:{self._ports['edge']}",
             "admin": f"{LOOPBACK}:{self._ports['admin']}",
             "workers": self.workers,
+            "decision-budget-ms": 10_000,  # a test's machine may be busy with others
         }
         arguments = [f"--{name}={value}" for name, value in options.items()]
         self._start("edge", (str(self.edge_program), *arguments))
