@@ -33,7 +33,10 @@ class Attributes:
         self.types = {name: kind or "string" for name, kind in self.types.items()}
 
     def condition(self, condition: Json) -> dict[str, Any]:
-        """The condition with names that attributes have here, and saved groups written out."""
+        """The condition with names that attributes have here, and saved groups written out.
+
+        What is no condition stays as it is, for who reads the condition to refuse.
+        """
         return {
             name if name.startswith("$") else attribute(name): self._part(name, wanted)
             for name, wanted in condition.items()
@@ -41,7 +44,8 @@ class Attributes:
 
     def _part(self, name: str, wanted: Any) -> Any:
         if name in ("$and", "$or", "$nor"):
-            return [self.condition(part) for part in wanted]
+            parts = wanted if isinstance(wanted, list) else ()
+            return [self.condition(part) if isinstance(part, Mapping) else part for part in parts] or wanted
         if isinstance(wanted, Mapping):
             if name == "$not" or not any(key.startswith("$") for key in wanted):
                 return self.condition(wanted)
@@ -51,7 +55,7 @@ class Attributes:
     def _operators(self, given: Json) -> dict[str, Any]:
         found: dict[str, Any] = {}
         for operator, operand in given.items():
-            if operator in _GROUPS:
+            if operator in _GROUPS and isinstance(operand, str):
                 found[_GROUPS[operator]] = list(self._groups.get(operand, ()))
             elif isinstance(operand, Mapping):
                 found[operator] = self._operators(operand)

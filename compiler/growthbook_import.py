@@ -115,9 +115,12 @@ class _Converter:
             self._take(f"feature {key!r}, rule {number}", rule, {**rank, **with_rank}, convert_rule)
         default = feature.get("defaultValue")
         if default is not None:
-            show = {"content": self._content(placement, default)}
-            name = self._name("campaign", f"{placement}-default")
-            self.found.rules["campaigns"].append({"id": name, "placement": placement, "show": show})
+            campaign = {"id": self._name("campaign", f"{placement}-default"), "placement": placement}
+
+            def convert_default() -> dict[str, Any]:
+                return {"content": self._content(placement, default)}
+
+            self._take(f"feature {key!r}, its default", {}, campaign, convert_default)
 
     def lone(self, experiment: Json) -> None:
         """An experiment outside of features has a placement of its own."""

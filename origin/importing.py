@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from compiler.growthbook_import import Imported, convert
+from compiler.growthbook_payload import check_payload
 from compiler.yaml_written import yaml_text
 from edge.errors import ConfigError
 from origin.counted import counted
@@ -66,4 +67,9 @@ def _read(source: Path) -> Mapping[str, Any]:
         raise ConfigError("import", f"{source} is no JSON: {error}") from error
     if not isinstance(payload, dict) or not {"features", "experiments"} & payload.keys():
         raise ConfigError("import", f"{source} has no features; save what GrowthBook's SDK endpoint sends")
+    try:
+        check_payload(payload)
+    except ValueError as error:
+        hint = "save what GrowthBook's SDK endpoint sends, as it is"
+        raise ConfigError("import", f"{source}: {error}; {hint}") from error
     return payload

@@ -22,6 +22,19 @@ PAYLOAD = {
     }
 }
 
+BROKEN = (
+    '{"features": 3}',
+    '{"features": {"a": []}}',
+    '{"features": {"a": {"rules": {"force": 1}}}}',
+    '{"features": {"a": {"rules": [3]}}}',
+    '{"experiments": [{"key": "a", "variations": 2}]}',
+    '{"experiments": [{"key": "a", "variations": [0, 1], "namespace": ["n"]}]}',
+    '{"experiments": [{"key": "a", "variations": [0, 1], "weights": ["a", "b"]}]}',
+    '{"features": {}, "savedGroups": {"vips": 3}}',
+    '{"features": {"a": {"defaultValue": ' + "[" * 500 + "]" * 500 + "}}}",
+)
+"""What is JSON, and is not shaped as it should be."""
+
 
 def run(*arguments: object) -> str:
     result = CliRunner().invoke(app, ["import", "growthbook", *map(str, arguments)])
@@ -58,7 +71,7 @@ def test_a_workspace_is_told_what_its_site_lacks(payload: Path, tmp_path: Path) 
     assert (tmp_path / "site.yaml").read_text() == "site: films\nplacements: [hero]\n"
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", '{"status": 404}', "\x80", "[" * 100_000])
+@pytest.mark.parametrize("text", ["", "{", "[]", *BROKEN, '{"status": 404}', "\x80", "[" * 100_000])
 def test_what_is_no_payload_is_refused(text: str, tmp_path: Path) -> None:
     (tmp_path / "a.json").write_bytes(text.encode("latin-1"))
     with pytest.raises(ConfigError, match="import"):
@@ -66,3 +79,33 @@ def test_what_is_no_payload_is_refused(text: str, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="import"):
         run(tmp_path / "none.json", "-o", tmp_path / "new")
     assert not (tmp_path / "new").exists()
+
+
+@pytest.mark.parametrize(
+    "condition",
+    [
+        {"$and": 3},
+        {"$or": [3]},
+        {"$not": []},
+        {"a": {"$inGroup": {}}},
+        {"a": {"$elemMatch": 3}},
+        {"a": {"$regex": "("}},
+        {"a": {"$nope": 1}},
+        {"$nor": {"a": 1}},
+    ],
+)
+def test_a_condition_that_cannot_be_read_leaves_its_rule_out(condition: object, tmp_path: Path) -> None:
+    rules = [{"condition": condition, "force": "x"}, {"condition": {"b": "c"}, "force": "y"}]
+    payload = {"features": {"hero": {"rules": rules}}}
+    (tmp_path / "a.json").write_text(json.dumps(payload), encoding="utf-8")
+    told = run(tmp_path / "a.json", "-o", tmp_path / "new")
+    assert "left out: feature 'hero', rule 1: its condition can't be read: " in told
+    assert [campaign.id for campaign in read_workspace(tmp_path / "new").campaigns] == ["hero-2"]
+
+
+def test_an_empty_default_is_left_out(tmp_path: Path) -> None:
+    payload = {"features": {"hero": {"defaultValue": "", "rules": [{"force": "x"}]}}}
+    (tmp_path / "a.json").write_text(json.dumps(payload), encoding="utf-8")
+    told = run(tmp_path / "a.json", "-o", tmp_path / "new")
+    assert "left out: feature 'hero', its default: a value is an empty text" in told
+    assert [campaign.id for campaign in read_workspace(tmp_path / "new").campaigns] == ["hero-1"]
