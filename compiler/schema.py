@@ -222,7 +222,7 @@ def _attribute(*required: str) -> Schema:
         {
             "type": {"description": "The type of its values.", "enum": list(TYPES)},
             "source": _text(
-                "Where it comes from: header:NAME, query:NAME, cookie:NAME or, for apps, body:PATH.TO.IT.",
+                "Where it is: header:NAME, query:NAME, cookie:NAME, fact:NAME or, for apps, body:PATH.TO.IT.",
                 pattern=_whole(SOURCE.pattern),
                 **{"not": {"pattern": f"^header:(?:{secret})$"}},
             ),

@@ -78,7 +78,10 @@ QUERY: Final = "url.query."
 MAX_ATTRIBUTE_CHARACTERS: Final = 128
 ATTRIBUTE: Final = re.compile(r"[a-z][a-z0-9_]*(\.[a-z0-9_]+){0,7}")
 BODY_PATH: Final = re.compile(r"[A-Za-z0-9_-]{1,64}(\.[A-Za-z0-9_-]{1,64}){0,7}")
-SOURCE: Final = re.compile(rf"(header|query|cookie):({COOKIE.pattern})|body:({BODY_PATH.pattern})")
+FACT: Final = re.compile(r"[a-z][a-z0-9_-]{0,63}")
+SOURCE: Final = re.compile(
+    rf"(header|query|cookie):({COOKIE.pattern})|body:({BODY_PATH.pattern})|fact:({FACT.pattern})"
+)
 # Secrets of the visitor: what a rule reads is written down with every decision.
 SECRET_HEADERS: Final = ("authorization", "cookie", "proxy-authorization")
 
@@ -180,7 +183,7 @@ def _check_source(fields: Fields, source: str) -> bool:
     match = SOURCE.fullmatch(source)
     line = fields.line_of("source")
     if match is None:
-        hint = "use header:NAME, query:NAME, cookie:NAME or body:PATH.TO.IT"
+        hint = "use header:NAME, query:NAME, cookie:NAME, fact:NAME or body:PATH.TO.IT"
         fields.error(line, "bad-value", f"has source {source!r}", hint)
         return False
     if match[1] == "header" and match[2].lower() in SECRET_HEADERS:

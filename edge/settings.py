@@ -41,6 +41,7 @@ class Settings:
     workers: int = _setting(2, "worker processes, about one per core")
     fronts: str = _setting("127.0.0.0/8 ::1", "networks of the fronts: who may say where a visitor is")
     geo: str = _setting("", "MaxMind file that tells where addresses are, for what no front says")
+    facts: str = _setting("", "file of facts about visitors, from `nearside facts`")
     upstream_timeout_s: float = _setting(10.0, "how long the site may take to answer, in seconds")
     upstream_host: str = _setting("", "Host that the site is told: a name, or `visitor` for what was asked")
     upstream_connections: int = _setting(256, "connections to the site by each worker at most")

@@ -187,6 +187,23 @@ def inspect(bundle: Bundle, as_json: Json = False) -> None:
 
 
 @app.command()
+def facts(
+    table: Annotated[
+        Path, typer.Argument(metavar="FILE.csv", help="A column visitor, and one for each fact.")
+    ],
+    out: Annotated[Path, typer.Option("-o", "--out", help="The file to write.")],
+    keys: Annotated[Path, typer.Option("--keys", help="edge.json, from `nearside keys new`.")] = Path(
+        "edge.json"
+    ),
+) -> None:
+    """Make the file by which edges know facts about visitors (`nearside-edge --facts`)."""
+    from origin.facts_csv import make
+
+    visitors, most = make(table, keys, out)
+    typer.echo(f"{out}: {counted(visitors, 'visitor')}, {counted(most, 'fact')} of one at most")
+
+
+@app.command()
 def marks(
     page: Annotated[Path, typer.Argument(metavar="PAGE", help="HTML file; /dev/stdin for a pipe.")],
     content_type: Annotated[str, typer.Option("--type", help="What Content-Type the site says.")] = "",

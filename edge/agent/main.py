@@ -18,6 +18,7 @@ from edge.agent.metrics import Metrics
 from edge.agent.news import News
 from edge.agent.origin import Origin
 from edge.agent.refusals import Refusals
+from edge.agent.renewal import Watch
 from edge.agent.ship import Shipper
 from edge.agent.store import Store
 from edge.agent.sync import Updater
@@ -70,10 +71,12 @@ async def run(settings: Settings, keys: EdgeKeys, inherited: Inherited) -> None:
     _stop_on_signals(stop, inherited)
     await agent.control.start()
     agent.updater.resume()
+    files = [Path(name) for name in (settings.keys, settings.facts) if name]
+    watch = Watch(files, lambda: agent.control.tell({"renew": True}))
     news = News(origin, settings.pop, agent.refusals, agent.updater.offer)
     try:
         await _until_stopped(
-            stop, news.run(), agent.updater.run(), agent.shipper.run(), server.run_on_socket()
+            stop, news.run(), agent.updater.run(), agent.shipper.run(), watch.run(), server.run_on_socket()
         )
         await _ship_last(agent.shipper)
     finally:

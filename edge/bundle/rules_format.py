@@ -20,7 +20,7 @@ class Attribute(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One typed fact of the context and where the edge reads it.
 
     `type` is ``string``, ``number``, ``boolean``, or ``strings`` for a list. `source` is ``builtin``, or
-    ``header:NAME``, ``query:NAME``, ``cookie:NAME``, ``body:PATH``.
+    ``header:NAME``, ``query:NAME``, ``cookie:NAME``, ``body:PATH``, ``fact:NAME``.
     """
 
     name: str

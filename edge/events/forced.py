@@ -38,6 +38,10 @@ class ForcedBox:
 
     def __init__(self, site: str, keys: Sequence[tuple[int, bytes]]) -> None:
         self._prefix = b"nearside:force\0" + site.encode() + b"\0"
+        self.renew(keys)
+
+    def renew(self, keys: Sequence[tuple[int, bytes]]) -> None:
+        """Take other keys from now on."""
         self._keys = dict(keys)
         self._first = keys[0][0]
 

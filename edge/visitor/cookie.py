@@ -67,6 +67,10 @@ class CookieBox:
         self._bound_to = site.encode()
         self._events_bound_to = site.encode() + b"\0events"
         self._wishes_bound_to = site.encode() + b"\0wishes"
+        self.renew(keys)
+
+    def renew(self, keys: Sequence[tuple[int, bytes]]) -> None:
+        """Take other keys from now on."""
         self._ciphers = {number: AESGCM(key) for number, key in keys}
         self._first = keys[0][0]
         self._sealer = self._ciphers[self._first]

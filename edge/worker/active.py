@@ -7,6 +7,7 @@ from edge.decide.engine import EmptyEngine, Engine
 from edge.worker.facts import AttributeReader
 from edge.worker.kept import Keeping
 from edge.worker.locator import NOBODY, Locator
+from edge.worker.shelf import EMPTY, Shelf
 
 
 @dataclass(frozen=True)
@@ -25,6 +26,8 @@ class Active:
         What bandits draw by, beside their bundle's own weights.
     locator : Locator
         Whom to believe about where a visitor is.
+    shelf : Shelf
+        Where facts about visitors are.
     """
 
     engine: Engine | EmptyEngine
@@ -32,6 +35,7 @@ class Active:
     killed: tuple[str, ...] = ()
     weights: Weights = OWN
     locator: Locator = NOBODY
+    shelf: Shelf = EMPTY
     reader: AttributeReader = field(init=False)
     keeping: Keeping = field(init=False)
 

@@ -6,6 +6,7 @@ import json
 import logging
 import os
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -18,6 +19,7 @@ from edge.worker.active import Active, Holder
 from edge.worker.cache import SharedCache
 from edge.worker.counters import Counters
 from edge.worker.locator import Locator
+from edge.worker.shelf import EMPTY, Shelf
 
 log = logging.getLogger(__name__)
 
@@ -29,9 +31,11 @@ MAX_LINE_BYTES: Final = 64 << 10
 class Activator:
     """Brings the worker to what `active.json` says."""
 
-    def __init__(self, state_dir: Path, site: str, holder: Holder, locator: Locator) -> None:
+    def __init__(
+        self, state_dir: Path, site: str, holder: Holder, locator: Locator, shelf: Shelf = EMPTY
+    ) -> None:
         self._state_dir = state_dir
-        self._locator = locator
+        self._locator, self._shelf = locator, shelf
         self._site = site
         self._holder = holder
 
@@ -52,7 +56,7 @@ class Activator:
                 previous = engine if isinstance(engine, Engine) else None
                 # In a thread: mapping and opening a session must not stall the pages.
                 engine = await asyncio.to_thread(self._load, wanted.bundle, previous)
-            active = Active(engine, wanted.revision, wanted.kill, locator=self._locator)
+            active = Active(engine, wanted.revision, wanted.kill, locator=self._locator, shelf=self._shelf)
         except BundleError as error:
             log.error("bundle %s is refused: %s", bundle, error)
             return {"refused": {"bundle": bundle, "code": error.code}}
@@ -72,7 +76,10 @@ class Activator:
 
 
 class ControlLink:
-    """Keeps a connection to the agent; without one, the worker goes on serving."""
+    """Keeps a connection to the agent; without one, the worker goes on serving.
+
+    `renew` is called where files that an operator replaces may be new.
+    """
 
     def __init__(
         self,
@@ -87,6 +94,7 @@ class ControlLink:
         self._activator = activator
         self._cache = cache
         self._counters = counters
+        self.renew: Callable[[], None] = lambda: None
 
     async def run(self) -> None:
         """Connect, and connect again, until cancelled."""
@@ -118,6 +126,7 @@ class ControlLink:
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         _tell(writer, {"hello": self._hello})
+        self.renew()
         # What was missed while there was no agent.
         if told := await self._activator.activate():
             _tell(writer, told)
@@ -134,6 +143,8 @@ class ControlLink:
         if command.get("activate"):
             if told := await self._activator.activate():
                 _tell(writer, told)
+        elif command.get("renew"):
+            self.renew()
         elif isinstance(purge := command.get("purge"), dict):
             log.info("purged %d responses", self._purge(purge))
         else:

@@ -28,6 +28,7 @@ RANDOM_BYTES: Final = 16 + 8 + 16 + cookie.NONCE_BYTES
 def draft_of(view_: PageView, active: Active, desk: Desk, random: bytes) -> Draft:
     """What there is to decide for a view whose tier and purposes are known; `RANDOM_BYTES` are its own."""
     request, engine = view_.request, active.engine
+    request.shelf = active.shelf
     keep = request.tier in ("session", "full")
     kept = active.keeping.under(request.granted)
     item = item_of(request.path, active) if kept.items else ""

@@ -163,10 +163,22 @@ def _reader(attribute: Attribute, known: _Known) -> Reader:
             return _nothing  # a page has none; apps send one along
         if kind == "list":
             return _member(attribute.name, name, known)
+        if kind == "fact":
+            return _fact(name, _CONVERT[attribute.type])
         return _reader_of(kind, name, _CONVERT[attribute.type])
     except (KeyError, UnicodeEncodeError) as error:
         what = f"{attribute.name!r}, a {attribute.type} of {attribute.source!r}"
         raise BundleError("attribute", f"this edge can't read {what}") from error
+
+
+def _fact(name: str, convert: Callable[[str], Value | None]) -> Reader:
+    """One fact, of the attribute's type; another value is none."""
+
+    def read(request: Request) -> Value | None:
+        value = request.facts.get(name)
+        return None if value is None else convert(value)
+
+    return read
 
 
 def _nothing(_request: Request) -> None:

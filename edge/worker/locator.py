@@ -63,9 +63,13 @@ class Locator:
     ) -> None:
         self._networks = tuple(networks)
         self._prefix = b"nearside:front\0" + site.encode()
-        self._keys = dict(keys)
+        self.renew(keys)
         self.file = file
         self._is_front = lru_cache(_MAX_REMEMBERED)(self._in_networks)
+
+    def renew(self, keys: Sequence[tuple[int, bytes]]) -> None:
+        """Take other keys of fronts from now on."""
+        self._keys = dict(keys)
 
     def trusts(self, request: Request) -> bool:
         """Whether a front of ours stands behind what the request says of the visitor's place."""

@@ -15,7 +15,7 @@ from edge.bundle.active import spool_root
 from edge.events.forced import ForcedBox
 from edge.events.spool import SpoolWriter
 from edge.events.token import TokenBox
-from edge.keys import EdgeKeys, Key, load_keys
+from edge.keys import EdgeKeys, load_keys
 from edge.lifeline import Inherited, watch
 from edge.proxy.store import Store
 from edge.settings import Settings, read_networks, read_origins
@@ -32,7 +32,9 @@ from edge.worker.geofile import GeoFile
 from edge.worker.locator import Locator
 from edge.worker.me import me_routes
 from edge.worker.ofrep import ofrep_routes
+from edge.worker.renewal import Renewal, raw
 from edge.worker.server import DRAIN_S, CorkedProtocol, Server
+from edge.worker.shelf import Shelf
 from edge.worker.signals import Signals
 from edge.worker.turn import Turn
 from edge.worker.upstream import Upstream
@@ -58,24 +60,33 @@ async def _serve(settings: Settings, keys: EdgeKeys, inherited: Inherited) -> No
     holder, counters = Holder(), Counters()
     spool = SpoolWriter(spool_root(state_dir), settings.spool_bytes)
     desk = make_desk(settings, keys, spool, counters)
-    forms = FormBox(keys.site, _raw(keys.event))
+    forms = FormBox(keys.site, raw(keys.event))
     upstream = Upstream(
         settings.upstream, settings.upstream_timeout_s, settings.upstream_host, settings.upstream_connections
     )
     cache = make_cache(settings)
-    activator = Activator(state_dir, keys.site, holder, make_locator(settings, keys, counters))
+    locator, signals, shelf = make_locator(settings, keys, counters), make_signals(settings, keys), Shelf()
+
+    def take(new: EdgeKeys) -> None:
+        _take_keys(new, desk, forms, locator, signals)
+
+    renewal = Renewal(settings, keys, shelf, take, counters)
+    renewal.renew()
+    activator = Activator(state_dir, keys.site, holder, locator, shelf)
     await activator.activate()
     routes = [*ofrep_routes(holder, desk), *me_routes(holder, desk, forms)]
     beside = make_beside(holder, desk, routes, read_origins(settings.allow_origins))
     budget = Budget(settings.decision_budget_ms / 1000)
-    turn = Turn(holder, desk, make_signals(settings, keys), budget)
+    turn = Turn(holder, desk, signals, budget)
     app = PageApp(upstream, cache, turn, beside, settings.max_page_bytes)
     server = make_server(app, counters)
     watch(inherited.alive_fd, server.drain)
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, server.drain)
     hello = {"worker": inherited.index, "spool": spool.id}
-    link = asyncio.create_task(ControlLink(state_dir, hello, activator, cache, counters).run())
+    control = ControlLink(state_dir, hello, activator, cache, counters)
+    control.renew = renewal.renew
+    link = asyncio.create_task(control.run())
     try:
         await server.serve(sockets=[socket.socket(fileno=inherited.fd)])
     finally:
@@ -84,6 +95,15 @@ async def _serve(settings: Settings, keys: EdgeKeys, inherited: Inherited) -> No
             await link
         await upstream.close()
         spool.close()
+
+
+def _take_keys(keys: EdgeKeys, desk: Desk, forms: FormBox, locator: Locator, signals: Signals) -> None:
+    """Give all who seal, sign or check the keys of a file that was replaced."""
+    desk.cookies.renew(raw(keys.cookie))
+    for box in (desk.tokens, desk.forced, forms):
+        box.renew(raw(keys.event))
+    locator.renew(raw(keys.front))
+    signals.renew(raw(keys.signal)[0] if keys.signal else None)
 
 
 def steady_clock() -> Callable[[], float]:
@@ -109,17 +129,13 @@ def make_locator(settings: Settings, keys: EdgeKeys, counters: Counters) -> Loca
         ``setting`` or ``geo``: what was given is no network, or no such file.
     """
     file = GeoFile(Path(settings.geo), counters) if settings.geo else None
-    return Locator(read_networks(settings.fronts), keys.site, _raw(keys.front), file)
-
-
-def _raw(held: tuple[Key, ...]) -> list[tuple[int, bytes]]:
-    return [(key.id, key.raw()) for key in held]
+    return Locator(read_networks(settings.fronts), keys.site, raw(keys.front), file)
 
 
 def make_signals(settings: Settings, keys: EdgeKeys) -> Signals:
     """What the site is told, where it renders placements itself."""
     placements = settings.signals.replace(",", " ").split()
-    return Signals(placements, keys.site, _raw(keys.signal)[0] if keys.signal else None)
+    return Signals(placements, keys.site, raw(keys.signal)[0] if keys.signal else None)
 
 
 def make_desk(settings: Settings, keys: EdgeKeys, spool: SpoolWriter, counters: Counters) -> Desk:
@@ -127,11 +143,11 @@ def make_desk(settings: Settings, keys: EdgeKeys, spool: SpoolWriter, counters: 
     return Desk(
         keys.site,
         settings.pop,
-        CookieBox(keys.site, _raw(keys.cookie)),
-        TokenBox(keys.site, _raw(keys.event)),
+        CookieBox(keys.site, raw(keys.cookie)),
+        TokenBox(keys.site, raw(keys.event)),
         spool,
         counters,
-        ForcedBox(keys.site, _raw(keys.event)),
+        ForcedBox(keys.site, raw(keys.event)),
         settings.token_lifetime_s,
         settings.cookie_lifetime_s,
     )

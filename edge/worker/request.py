@@ -5,7 +5,9 @@ from urllib.parse import parse_qsl
 
 from edge.visitor.buckets import Bodies, unpack
 from edge.visitor.events import NOTHING, EventState
+from edge.visitor.facts import NO_FACTS, Facts
 from edge.visitor.state import VisitorState
+from edge.worker.shelf import EMPTY
 
 MAX_QUERY_FIELDS: Final = 100
 
@@ -31,11 +33,13 @@ class Request:
         As it was before this page view.
     events : EventState
         What pages reported of the visitor before; empty where the bundle has no use for it.
+    shelf : Shelf
+        Where facts about visitors are.
     """
 
     __slots__ = (
-        "_counted", "_query", "before", "events", "granted", "headers", "now_ms", "path", "peer",
-        "query_string", "state", "tier",
+        "_counted", "_facts", "_query", "before", "events", "granted", "headers", "now_ms", "path", "peer",
+        "query_string", "shelf", "state", "tier",
     )  # fmt: skip
 
     def __init__(self, path: str, query_string: bytes, headers: Headers, peer: str = "") -> None:
@@ -48,6 +52,8 @@ class Request:
         self.granted = 0
         self.state = self.before = VisitorState()
         self.events: EventState = NOTHING
+        self.shelf = EMPTY
+        self._facts: Facts | None = None
         self._query: dict[str, str] | None = None
         self._counted: Bodies | None = None
 
@@ -57,6 +63,14 @@ class Request:
         if self._counted is None:
             self._counted = unpack(self.state.behaviours) | unpack(self.events.behaviours)
         return self._counted
+
+    @property
+    def facts(self) -> Facts:
+        """What is told about who asks, looked up once; of nobody below the tier ``full``."""
+        if self._facts is None:
+            known = self.tier == "full" and self.before.visitor
+            self._facts = self.shelf.store.get(self.before.visitor) if known else NO_FACTS
+        return self._facts
 
     @property
     def query(self) -> dict[str, str]:

@@ -48,6 +48,10 @@ class Signals:
         self._prefix = b"nearside:signals\0" + site.encode() + b"\0"
         self._key = key or (0, b"")
 
+    def renew(self, key: tuple[int, bytes] | None) -> None:
+        """Sign with another key from now on; without one, the last that there was."""
+        self._key = key or self._key
+
     def __bool__(self) -> bool:
         return bool(self._placements)
 

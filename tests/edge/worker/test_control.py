@@ -214,6 +214,24 @@ async def linked(state: Path, holder: Holder, counters: Counters, cache: SharedC
         await asyncio.gather(task, return_exceptions=True)
 
 
+def test_the_agent_has_the_worker_read_again_what_was_replaced(state: Path) -> None:
+    agent, read = FakeAgent(), list[int]()
+
+    async def main() -> None:
+        async with listening(agent, state):
+            activator = Activator(state, SITE, Holder(), NOBODY)
+            link = ControlLink(state, {"worker": 1, "spool": "ab"}, activator, make_cache(), Counters())
+            link.renew = lambda: read.append(1)
+            task = asyncio.create_task(link.run())
+            await until(lambda: len(read) == 1)  # what was replaced while there was no agent
+            agent.tell(b'{"renew": true}')
+            await until(lambda: len(read) == 2)
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+
+    asyncio.run(main())
+
+
 async def until(condition: Callable[[], bool]) -> None:
     async with asyncio.timeout(5):
         while not condition():
