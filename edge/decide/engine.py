@@ -19,23 +19,12 @@ from edge.decide.caps import BUSINESS_KINDS, NO_CAPS, Caps, load_reports
 from edge.decide.choice import Chooser, Settled, load_choices
 from edge.decide.fuse import Fuse, load_lists
 from edge.decide.holes import fill, load_holes
+from edge.decide.listing import Listing, Lists, Wanted
 from edge.decide.page import NOTHING, led_elsewhere, load_page
 from edge.decide.recommender import Recommender
-from edge.decide.types import DEFAULT, Context, Decision, Muted, Slot, Value
+from edge.decide.types import DEFAULT, Context, Decision, Slot, Value
 from edge.errors import BundleError
 from edge.rules.index import Index
-
-MAX_HISTORIES: Final = 4096
-"""Histories whose lists are remembered; some 5 MB, 15 at most."""
-
-MAX_HISTORY_CHARS: Final = 2048
-"""Longer histories, which no visitor cookie holds, are not remembered."""
-
-Lists = dict[str, tuple[str, ...]]
-"""By recommender, item ids, best first."""
-
-Asked = tuple[tuple[str, ...], Muted]
-"""What lists depend on: a history, and what must not be listed."""
 
 _NOTHING: Final = Decision(())
 _NO_ATTRIBUTES: Final[Mapping[str, Value]] = {}
@@ -75,50 +64,12 @@ class Engine:
         self.bundle = bundle
         self.site = bundle.site
         self.schema = fmt.decode(bundle.read(bundle.one("rules", "schema")), RulesSchema)
-        self._index = self._load_index(bundle)
-        self._content_ids, self._contents = self._load_contents(bundle)
-        choices = load_choices(bundle)
-        self.page = load_page(bundle)
-        self._campaigns = Campaigns(
-            unpack(bundle.read(bundle.one("rules", "campaigns"))),
-            self.schema,
-            len(self._content_ids),
-            choices or fmt.Choices(),
-            self.page.counts,
-        )
-        shown = (len(self._content_ids), len(self.schema.recommenders), 0, 0, *self.page.counts)
-        self.chooser = Chooser(choices, self._campaigns, shown) if choices else None
-        self._defaults = self._slots_of(choices.defaults) if choices else {}
-        self._special = self.chooser.special if self.chooser else None
-        if self._campaigns.size != self._index.size:
-            raise BundleError("arrays", "index and campaigns differ in size")
-        self.items = self._strings(bundle, bundle.one("catalog", "items"), "ids")
-        self.about = load_about(bundle, self.items)
-        self.lists = load_lists(bundle)
-        self.behaviours = load_behaviours(bundle, len(self.items))
-        reports = load_reports(bundle)
-        self.kinds = frozenset((*BUSINESS_KINDS, *(reports.kinds if reports else ())))
-        self.caps = Caps(reports.caps) if reports else NO_CAPS
-        self.marks_all = reports is not None and reports.everywhere
-        self.hears = self.behaviours.hears or bool(self.caps)
-        self._cards = {
-            name.removeprefix("cards/"): self._strings(bundle, artifact, "bodies")
-            for name, artifact in bundle.artifacts("catalog", "cards").items()
-        }
-        self._rendered: dict[str, dict[str, bytes]] = {name: {} for name in self._cards}
-        self._remembered: dict[Asked, Lists] = {}
-        held = previous._recommender if previous else None
-        self._recommender: Recommender = Recommender.load(bundle, held)
-        self._check_recommenders()
-        self._needs = self._purposes_needed()
-        self.reads = self._index.attributes
-        if self.chooser:
-            self.reads = tuple(sorted({*self.reads, *self.chooser.reads}))
-        holes = load_holes(bundle, self._contents)
-        self._holes = holes.of if holes else {}
-        if holes:
-            self.reads = tuple(sorted({*self.reads, *holes.reads}))
-        self.divides = self.chooser is not None and self.chooser.divides
+        self._take_rules(bundle)
+        self._take_catalog(bundle)
+        self._take_visitors(bundle)
+        recommender = Recommender.load(bundle, previous._listing.recommender if previous else None)
+        self._check_recommenders(recommender)
+        self._listing: Listing = Listing(recommender, self.items, self.about, self.schema)
         self._everyone = self._alive = self._index.everyone
         self._killed: tuple[str, ...] = ()
         self._previous = {}
@@ -133,6 +84,51 @@ class Engine:
             An artifact's inside is malformed, or does not fit the others.
         """
         return cls(bundle, previous)
+
+    def _take_rules(self, bundle: Bundle) -> None:
+        """Conditions, campaigns, what they show, and all attributes that these depend on."""
+        self._index = self._load_index(bundle)
+        self._content_ids, self._contents = self._load_contents(bundle)
+        choices = load_choices(bundle)
+        self.page = load_page(bundle)
+        self._campaigns = Campaigns(
+            unpack(bundle.read(bundle.one("rules", "campaigns"))),
+            self.schema,
+            len(self._content_ids),
+            choices or fmt.Choices(),
+            self.page.counts,
+        )
+        if self._campaigns.size != self._index.size:
+            raise BundleError("arrays", "index and campaigns differ in size")
+        shown = (len(self._content_ids), len(self.schema.recommenders), 0, 0, *self.page.counts)
+        self.chooser = Chooser(choices, self._campaigns, shown) if choices else None
+        self._special = self.chooser.special if self.chooser else None
+        self.divides = self.chooser is not None and self.chooser.divides
+        self._defaults = self._slots_of(choices.defaults) if choices else {}
+        holes = load_holes(bundle, self._contents)
+        self._holes = holes.of if holes else {}
+        more = (part.reads for part in (self.chooser, holes) if part)
+        self.reads: tuple[str, ...] = tuple(sorted({*self._index.attributes}.union(*more)))
+
+    def _take_visitors(self, bundle: Bundle) -> None:
+        """What is known of visitors: the lists that they are in, and what they did."""
+        self.lists = load_lists(bundle)
+        self.behaviours = load_behaviours(bundle, len(self.items))
+        reports = load_reports(bundle)
+        self.kinds = frozenset((*BUSINESS_KINDS, *(reports.kinds if reports else ())))
+        self.caps = Caps(reports.caps) if reports else NO_CAPS
+        self.marks_all = reports is not None and reports.everywhere
+        self.hears = self.behaviours.hears or bool(self.caps)
+
+    def _take_catalog(self, bundle: Bundle) -> None:
+        """The items, what is known of them, and how they look."""
+        self.items = self._strings(bundle, bundle.one("catalog", "items"), "ids")
+        self.about = load_about(bundle, self.items)
+        self._cards = {
+            name.removeprefix("cards/"): self._strings(bundle, artifact, "bodies")
+            for name, artifact in bundle.artifacts("catalog", "cards").items()
+        }
+        self._rendered: dict[str, dict[str, bytes]] = {name: {} for name in self._cards}
 
     def _load_index(self, bundle: Bundle) -> Index:
         artifact = bundle.one("rules", "index")
@@ -157,22 +153,12 @@ class Engine:
         self._held[artifact.sha256] = strings
         return strings
 
-    def _check_recommenders(self) -> None:
+    def _check_recommenders(self, recommender: Recommender) -> None:
         for name, card, _ in self.schema.recommenders:
-            if name not in self._recommender.names:
+            if name not in recommender.names:
                 raise BundleError("interface", f"no recommender {name!r}")
             if card not in self._cards or len(self._cards[card]) != len(self.items):
                 raise BundleError("interface", f"no card {card!r} for each item")
-
-    def _purposes_needed(self) -> list[tuple[str, frozenset[str]]]:
-        """Recommenders that may use a history for purposes alone that the visitor granted."""
-        planned = self._recommender.plan.recommenders
-        policy = self.schema.consent
-        known = {purpose.name for purpose in policy.purposes} if policy else set()
-        unknown = {name for recommender in planned for name in recommender.purposes} - known
-        if unknown:
-            raise BundleError("interface", f"models need purposes that the site lacks: {sorted(unknown)}")
-        return [(one.name, frozenset(one.purposes)) for one in planned if one.purposes]
 
     @property
     def campaigns(self) -> tuple[str, ...]:
@@ -191,7 +177,7 @@ class Engine:
         alive = self._alive_without(killed)
         match, action, special = self._index.match, self._campaigns.action, self._special
         chosen = []
-        wanted: dict[Asked, Lists] = {}
+        wanted: Wanted = {}
         for context in contexts:
             matched = match(context.attributes, alive)
             winners = self._winners(matched, context.placements)
@@ -200,12 +186,10 @@ class Engine:
                 winners, settled = self._settle(matched, context, weights)
             chosen.append((winners, context, settled))
             if any(action[bit] == RECOMMENDER for _, bit in winners) or (settled and settled.lists):
-                wanted[context.history, context.muted] = {}
-                if self._needs and self._withheld(context):
-                    wanted[(), context.muted] = {}
-        self._recommend(wanted)
+                self._listing.ask(context, wanted)
+        self._listing.fill(wanted)
         decisions = [
-            self._decision(winners, self._lists_for(context, wanted), settled)
+            self._decision(winners, self._listing.of(context, wanted), settled)
             if winners or settled is not None
             else _NOTHING
             for winners, context, settled in chosen
@@ -213,16 +197,6 @@ class Engine:
         if self._defaults:
             decisions = list(map(self._with_defaults, decisions, contexts))
         return list(map(led_elsewhere, decisions)) if self.page.redirects else decisions
-
-    def _withheld(self, context: Context) -> list[str]:
-        """The recommenders from which this visitor's history is kept."""
-        return [name for name, purposes in self._needs if not purposes <= set(context.granted)]
-
-    def _lists_for(self, context: Context, wanted: Mapping[Asked, Lists]) -> Lists:
-        lists = wanted.get((context.history, context.muted), {})
-        if not self._needs or not lists:
-            return lists
-        return lists | {name: wanted[(), context.muted][name] for name in self._withheld(context)}
 
     def winners(self, context: Context, killed: tuple[str, ...] = ()) -> dict[str, str]:
         """The campaign that wins each placement of the context; absent where none does."""
@@ -259,45 +233,9 @@ class Engine:
         ordered = [held.pop(name) for name in context.placements if name in held]
         return structs.replace(decision, slots=(*ordered, *held.values()))
 
-    def _recommend(self, wanted: dict[Asked, Lists]) -> None:
-        """Fill in the lists of each history: remembered ones, and the others by one inference call.
-
-        Who muted something has calls of their own.
-
-        Most pages of a visit have the history of the page before, and most
-        new visitors have none.
-        """
-        remembered = self._remembered
-        missing = []
-        for asked in wanted:
-            if lists := remembered.get(asked):
-                wanted[asked] = lists
-            else:
-                missing.append(asked)
-        if not missing:
-            return
-        plain = [asked for asked in missing if not asked[1]]
-        found = self._recommender.recommend([self.items.positions(history) for history, _ in plain])
-        for row, asked in enumerate(plain):
-            wanted[asked] = {name: tuple(self.items.texts(rows[row])) for name, rows in found.items()}
-        if len(plain) < len(missing):
-            wanted |= {asked: self._lists_without(*asked) for asked in missing if asked[1]}
-        for asked in missing:
-            if sum(map(len, asked[0])) <= MAX_HISTORY_CHARS:
-                remembered[asked] = wanted[asked]
-        while len(remembered) > MAX_HISTORIES:
-            del remembered[next(iter(remembered))]
-
-    def _lists_without(self, history: tuple[str, ...], muted: Muted) -> Lists:
-        """Lists without what is muted, which says nothing of the visitor's taste either."""
-        banned = self.about.muted(muted)
-        viewed = [position for position in self.items.positions(history) if position not in banned]
-        found = self._recommender.recommend_without(viewed, banned)
-        return {name: tuple(self.items.texts(positions)) for name, positions in found.items()}
-
     def forget(self) -> None:
         """Drop all that is remembered of earlier contexts; no decision changes, for measuring it cold."""
-        self._remembered.clear()
+        self._listing.forget()
 
     def _winners(self, matched: int, placements: Iterable[str]) -> list[tuple[str, int]]:
         winners = []

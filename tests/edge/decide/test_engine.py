@@ -15,6 +15,7 @@ from edge.bundle.format import RulesSchema
 from edge.bundle.reader import open_bundle
 from edge.bundle.strings import pack_strings
 from edge.decide import engine as module
+from edge.decide import listing
 from edge.decide.campaigns import Campaigns
 from edge.decide.engine import Engine
 from edge.decide.types import Context, Decision
@@ -132,15 +133,15 @@ def test_what_was_seen_is_not_shown(engine: Engine) -> None:
 def test_long_histories_are_not_remembered(engine: Engine) -> None:
     engine.forget()
     engine.decide(context(("x" * 5000, "alien")))
-    assert not engine._remembered
+    assert not engine._listing._remembered
     engine.decide(context(("alien",)))
-    assert [history for history, _ in engine._remembered] == [("alien",)]
+    assert [history for history, _ in engine._listing._remembered] == [("alien",)]
 
 
 def test_what_is_remembered_is_bounded(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "MAX_HISTORIES", 3)
+    monkeypatch.setattr(listing, "MAX_HISTORIES", 3)
     answers = {item: engine.decide(context((item,))) for item in ITEMS}
-    assert len(engine._remembered) <= 3
+    assert len(engine._listing._remembered) <= 3
     assert {item: engine.decide(context((item,))) for item in ITEMS} == answers
 
 
@@ -161,7 +162,7 @@ def test_fragments_are_escaped_as_they_were_compiled(engine: Engine) -> None:
 def test_a_reload_keeps_what_did_not_change(folder: Path, engine: Engine) -> None:
     again = Engine.load(open_bundle(folder, SITE), engine)
     assert again.items is engine.items
-    assert again._recommender is engine._recommender
+    assert again._listing.recommender is engine._listing.recommender
     assert again.decide(context(("alien",))) == engine.decide(context(("alien",)))
     assert not again._previous
 

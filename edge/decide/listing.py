@@ -1,0 +1,116 @@
+"""Lists what recommenders have for a visitor's history, and remembers it for the pages that follow."""
+
+from collections.abc import Mapping
+from typing import Final
+
+from edge.bundle.format import RulesSchema
+from edge.bundle.strings import Strings
+from edge.decide.about import About
+from edge.decide.recommender import Recommender
+from edge.decide.types import Context, Muted
+from edge.errors import BundleError
+
+MAX_HISTORIES: Final = 4096
+"""Histories whose lists are remembered; some 5 MB, 15 at most."""
+
+MAX_HISTORY_CHARS: Final = 2048
+"""Longer histories, which no visitor cookie holds, are not remembered."""
+
+Lists = Mapping[str, tuple[str, ...]]
+"""By recommender, item ids, best first."""
+
+Asked = tuple[tuple[str, ...], Muted]
+"""What lists depend on: a history, and what must not be listed."""
+
+Wanted = dict[Asked, Lists]
+"""All lists of one batch; empty until they are filled in."""
+
+
+class Listing:
+    """The lists of a bundle's recommenders, by history.
+
+    Raises
+    ------
+    BundleError
+        ``interface``: a model needs a purpose that the site lacks.
+    """
+
+    def __init__(self, recommender: Recommender, items: Strings, about: About, schema: RulesSchema) -> None:
+        self.recommender = recommender
+        self._items, self._about = items, about
+        self._needs = _purposes_needed(recommender, schema)
+        self._remembered: Wanted = {}
+
+    def ask(self, context: Context, wanted: Wanted) -> None:
+        """Note which lists a context needs."""
+        wanted[context.history, context.muted] = {}
+        if self._needs and self._withheld(context):
+            wanted[(), context.muted] = {}
+
+    def fill(self, wanted: Wanted) -> None:
+        """Fill in the lists of each history: remembered ones, and the others by one inference call.
+
+        Who muted something has calls of their own.
+
+        Most pages of a visit have the history of the page before, and most
+        new visitors have none.
+        """
+        remembered = self._remembered
+        missing = []
+        for asked in wanted:
+            if lists := remembered.get(asked):
+                wanted[asked] = lists
+            else:
+                missing.append(asked)
+        if not missing:
+            return
+        plain = [asked for asked in missing if not asked[1]]
+        found = self.recommender.recommend([self._items.positions(history) for history, _ in plain])
+        for row, asked in enumerate(plain):
+            wanted[asked] = {name: tuple(self._items.texts(rows[row])) for name, rows in found.items()}
+        if len(plain) < len(missing):
+            wanted |= {asked: self._without(*asked) for asked in missing if asked[1]}
+        self._remember(missing, wanted)
+
+    def of(self, context: Context, wanted: Wanted) -> Lists:
+        """The lists of this context; those that may not use its history are of none."""
+        lists = wanted.get((context.history, context.muted), {})
+        if not self._needs or not lists:
+            return lists
+        # Another context of the batch may have asked for this history, and this one for none.
+        bare = wanted.get(((), context.muted), {})
+        return {**lists, **{name: bare.get(name, ()) for name in self._withheld(context)}}
+
+    def forget(self) -> None:
+        """Drop what is remembered."""
+        self._remembered.clear()
+
+    def _remember(self, missing: list[Asked], wanted: Wanted) -> None:
+        remembered = self._remembered
+        for asked in missing:
+            if sum(map(len, asked[0])) <= MAX_HISTORY_CHARS:
+                remembered[asked] = wanted[asked]
+        while len(remembered) > MAX_HISTORIES:
+            del remembered[next(iter(remembered))]
+
+    def _without(self, history: tuple[str, ...], muted: Muted) -> Lists:
+        """Lists without what is muted, which says nothing of the visitor's taste either."""
+        banned = self._about.muted(muted)
+        viewed = [position for position in self._items.positions(history) if position not in banned]
+        found = self.recommender.recommend_without(viewed, banned)
+        return {name: tuple(self._items.texts(positions)) for name, positions in found.items()}
+
+    def _withheld(self, context: Context) -> list[str]:
+        """The recommenders from which this visitor's history is kept."""
+        return [name for name, purposes in self._needs if not purposes <= set(context.granted)]
+
+
+def _purposes_needed(recommender: Recommender, schema: RulesSchema) -> list[tuple[str, frozenset[str]]]:
+    """Recommenders that may use a history for purposes alone that the visitor granted."""
+    planned = recommender.plan.recommenders
+    policy = schema.consent
+    known = {purpose.name for purpose in policy.purposes} if policy else set()
+    unknown = {name for one in planned for name in one.purposes} - known
+    if unknown:
+        raise BundleError("interface", f"models need purposes that the site lacks: {sorted(unknown)}")
+    return [(one.name, frozenset(one.purposes)) for one in planned if one.purposes]
