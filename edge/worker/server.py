@@ -3,6 +3,8 @@
 import asyncio
 import contextlib
 import re
+import socket
+import time
 from http import HTTPStatus
 from typing import Any, Final
 
@@ -13,7 +15,10 @@ from edge.worker.counters import Counters
 from edge.worker.exchange import INTERIM
 from edge.worker.upstream import end_to_end
 
-DRAIN_S: Final = 10
+LAST_S: Final = 1.0
+"""For how long a connection may ask once more when the worker ends: so its client hears that it closes."""
+DRAIN_S: Final = 8
+"""For how long what is in flight may then take; with the above less than the supervisor waits."""
 MAX_HEAD_BYTES: Final = 32 << 10
 """Of a request's target and fields together; cookies take at most 4 kB each."""
 TICK_S: Final = 1.0
@@ -73,6 +78,7 @@ class CorkedProtocol(HttpToolsProtocol):
     _head_bytes = 0  # since a head was whole or a body went on: also of trailers and chunks' extensions
     _slow_ticks = 0
     _is_over = False
+    _is_last = False
 
     def __init__(self, counters: Counters, **uvicorns: Any) -> None:
         super().__init__(**uvicorns)
@@ -94,6 +100,14 @@ class CorkedProtocol(HttpToolsProtocol):
         super().data_received(data)
         if self.cycle is not cycle:  # a head was whole
             self._head_bytes = self._slow_ticks = 0
+            if self._is_last:
+                self.end_soon()
+
+    def end_soon(self) -> None:
+        """Let the answer that is under way, or else the next one, say that the connection closes."""
+        self._is_last = True
+        if self.cycle is not None:
+            self.cycle.keep_alive = False
 
     def _receive_much(self, data: bytes) -> None:
         """Parse what may end the head within its bound; then, if it did, the rest."""
@@ -187,6 +201,22 @@ class Server(uvicorn.Server):
     def drain(self) -> None:
         """Take no more connections, finish what is in flight, and return from `serve`."""
         self.should_exit = True
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Leave new connections to other workers, and close those that there are as their clients expect it.
+
+        One that is closed while its client does not use it may be used at that
+        very moment: that request would fail.
+        """
+        for server in self.servers:
+            server.close()
+        for connection in self.server_state.connections:
+            if isinstance(connection, CorkedProtocol):
+                connection.end_soon()
+        ends_s = time.monotonic() + LAST_S
+        while self.server_state.connections and time.monotonic() < ends_s:  # noqa: ASYNC110 - nobody tells of the last
+            await asyncio.sleep(0.05)
+        await super().shutdown(sockets)
 
     async def on_tick(self, counter: int) -> bool:
         """Look after slow connections, beside what uvicorn does ten times a second."""

@@ -62,6 +62,7 @@ class Browser:
         self._port, self._books, self._number = stack.port, books, number
         self._cookie = b"consent=full"
         self._turn = number
+        self._is_closed = False
 
     async def browse(self, stop: threading.Event) -> None:
         """Request until told to stop; what broke is asked once more, on a new connection."""
@@ -73,8 +74,9 @@ class Browser:
                 self._fail(0, error, again)
                 return
             port = writer.get_extra_info("sockname")[1]
+            self._is_closed = False
             try:
-                while not stop.is_set():
+                while not (stop.is_set() or self._is_closed):
                     await self._request(reader, writer)
                     again = False
                     await asyncio.sleep(PAUSE_S)
@@ -107,7 +109,7 @@ class Browser:
         self._books.decisions.append(shown.decision)
         if item:
             self._books.events.append((shown.decision, "view", item, 0))
-        if self._turn % CLICK_EVERY == 0:
+        if self._turn % CLICK_EVERY == 0 and not self._is_closed:
             await self._report(reader, writer, mark[1].decode(), shown)
 
     async def _report(
@@ -132,6 +134,7 @@ class Browser:
         began = time.perf_counter()
         writer.write(request)
         head = await reader.readuntil(b"\r\n\r\n")
+        self._is_closed = b"\r\nconnection: close\r\n" in head
         length = LENGTH.search(head)
         body = await reader.readexactly(int(length[1])) if length else b""
         self._books.latencies_s.append(time.perf_counter() - began)

@@ -30,12 +30,13 @@ PAGE = (
     b'<section data-placement="recommended"><i>nothing yet</i></section>%s</main>'
 )
 UNDER_WAY_S = 20.0
+LATE_S = 2.0
 
 
 class CarelessSite:
     """Tells in each page, which anybody may keep, what it was told; and knows its visitors by `sid` alone.
 
-    Of a body it reads nothing: the head is what it goes by. ``/wait`` never has one.
+    Of a body it reads nothing: the head is what it goes by. ``/wait`` never has one, ``/late`` has it late.
     """
 
     def __init__(self) -> None:
@@ -50,6 +51,8 @@ class CarelessSite:
             if path == b"/wait":
                 await reader.read()
                 raise ConnectionError
+            if path == b"/late":
+                await asyncio.sleep(LATE_S)
             answer = _broken(path)
             if answer is None:
                 status, fields, body = _answer(path, head)
