@@ -37,6 +37,9 @@ OWN: Final = (*OF_VISITOR, LED, OPTED_OUT)
 
 ERASED: Final = b"=; Path=/; Max-Age=0; HttpOnly; SameSite=Lax"
 MAX_COOKIE_BYTES: Final = 1500
+MAX_STATES: Final = 4
+"""Of one cookie's values in a request; others are not looked at."""
+
 NONCE_BYTES: Final = 12
 TAG_BYTES: Final = 16
 # base64 of key id, nonce, plain text and tag must fit.
@@ -189,6 +192,15 @@ def find(header: bytes, name: bytes = NAME) -> bytes:
     if start < 0:
         return b""
     return header[start + len(name) + 1 :].partition(b";")[0].strip()
+
+
+def find_all(header: bytes, name: bytes = NAME) -> list[bytes]:
+    """All values of a cookie of ours: there are two where one was set for a wider domain or another path."""
+    if header.count(name + b"=") < 2:
+        value = find(header, name)
+        return [value] if value else []
+    pairs = [part.strip().partition(b"=") for part in header.split(b";")]
+    return [value.strip() for key, _, value in pairs if key == name and value][:MAX_STATES]
 
 
 def without(header: bytes, cookie: bytes = b"") -> bytes:

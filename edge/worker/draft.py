@@ -11,6 +11,7 @@ from edge.events.forced import PARAMETER as FORCED_PARAMETER
 from edge.visitor import cookie
 from edge.visitor.buckets import feed
 from edge.visitor.events import NOTHING, EventState, belongs, capped
+from edge.visitor.merge import merge
 from edge.visitor.state import NEW, VisitorState, arrive, is_over, view
 from edge.visitor.wishes import NO_WISHES, Wishes, history
 from edge.visitor.wishes import belongs as are_theirs
@@ -117,17 +118,20 @@ def _divided(context: Context, request: Request, desk: Desk, *, read_only: bool)
 
 def _open_state(request: Request, desk: Desk) -> tuple[VisitorState, bool]:
     """The visitor's state, and whether it is of a newer version, not to be written over."""
-    sealed = cookie.find(request.headers.get(b"cookie", b""))
-    if not sealed:
-        return NEW, False
-    try:
-        state = desk.cookies.open(sealed)
-    except TokenError as error:
-        desk.counters.add(f'nearside_cookies_refused_total{{code="{error.code}"}}')
-        return NEW, error.code == "cookie-newer"
-    if request.tier == "session" and (state.visitor or is_over(state, request.now_ms // 1000)):
+    found, newer = NEW, False
+    for sealed in cookie.find_all(request.headers.get(b"cookie", b"")):
+        try:
+            state = desk.cookies.open(sealed)
+        except TokenError as error:
+            desk.counters.add(f'nearside_cookies_refused_total{{code="{error.code}"}}')
+            newer = newer or error.code == "cookie-newer"
+            continue
+        found = state if found is NEW else merge(found, state)
+    if newer:
+        return NEW, True
+    if request.tier == "session" and (found.visitor or is_over(found, request.now_ms // 1000)):
         return NEW, False  # consent was reduced: the identifier ends here; or the session did
-    return state, False
+    return found, False
 
 
 def open_events(headers: Headers, state: VisitorState, desk: Desk) -> EventState:

@@ -413,3 +413,14 @@ def test_a_state_of_a_newer_edge_keeps_its_wishes(worker: Worker) -> None:
     browser.get("/")
     assert worker.decisions()[-1].context.muted.items == ("fargo",)
     assert "nearside-me" in browser.jar
+
+
+def test_two_cookies_of_one_visitor_are_one_visitor(worker: Worker) -> None:
+    first, second = worker.cookie("alien"), worker.cookie("dune")
+    stranger = worker.cookie("heat", visitor=b"x" * 16, visits=1)
+    answer = worker.get("/", {"cookie": f"{FULL}; {first}; {second}"})
+    assert set(worker.state(answer).items) == {"alien", "dune"}
+    assert worker.state(answer).visitor == b"v" * 16
+    answer = worker.get("/", {"cookie": f"{FULL}; {first}; {stranger}; nearside=forged"})
+    assert worker.state(answer).items in {("alien",), ("heat",)}
+    assert worker.count('nearside_cookies_refused_total{code="cookie"}') == 1
