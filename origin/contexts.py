@@ -128,6 +128,8 @@ class _Reader:
         self._consent = Policy(view.schema)
         self._needs = needed(self._consent, view.schema.attributes)
         self._members = Members(view.schema, view.bundle)
+        self._arms = {one.id: [arm.key for arm in one.variations] for one in view.choices.experiments}
+        self._arms |= {one.id: [arm.key for arm in one.arms] for one in view.choices.bandits}
 
     def context(self, given: ContextFile, where: str) -> Context:
         """The context as an edge would have it."""
@@ -152,6 +154,14 @@ class _Reader:
             if name not in self._schema.placements:
                 hint = nearest(name, self._schema.placements)
                 raise ConfigError("context", f"{where}: no placement {name!r}; {hint}")
+        for tested, key in given.forced.items():
+            # A misspelt one would be drawn in silence.
+            if tested not in self._arms:
+                hint = nearest(tested, self._arms)
+                raise ConfigError("context", f"{where}: no experiment or bandit {tested!r} to force; {hint}")
+            if key not in self._arms[tested]:
+                hint = nearest(key, self._arms[tested])
+                raise ConfigError("context", f"{where}: {tested!r} has no variation {key!r}; {hint}")
         if given.now is not None and given.now.tzinfo is None:
             raise ConfigError("context", f"{where}: now has no zone; write it like 2026-05-01T09:00:00+02:00")
         if given.unit and given.tier != "full":

@@ -91,6 +91,29 @@ def test_a_misspelt_name_is_told_with_the_nearest(bundle: Path, tmp_path: Path) 
         _read(bundle, tmp_path, placements=["heros"])
 
 
+@pytest.mark.parametrize(
+    ("forced", "said"),
+    [
+        ({"word": "warm"}, r"no experiment or bandit 'word' to force; did you mean 'words'"),
+        ({"words": "wram"}, r"'words' has no variation 'wram'; did you mean 'warm'"),
+        ({"words": "warm"}, ""),
+    ],
+)
+def test_what_a_tester_demands_is_there(forced: dict[str, str], said: str, tmp_path: Path) -> None:
+    rules = FILES["rules/campaigns.yaml"] + (
+        "  - {id: try, placement: hero, priority: 99, show: {experiment: words}}\n"
+        "experiments:\n"
+        "  - id: words\n"
+        "    variations: [{key: none, show: nothing}, {key: warm, show: {content: app}}]\n"
+    )
+    bundle = make_bundle(tmp_path, {"rules/campaigns.yaml": rules})
+    if not said:
+        _read(bundle, tmp_path, forced=forced)
+        return
+    with pytest.raises(ConfigError, match=said):
+        _read(bundle, tmp_path, forced=forced)
+
+
 CONSENT = "consent: {cookie: consent, purposes: {ads: {}, service: {tier: session}}}"
 
 
