@@ -88,8 +88,18 @@ def compare(engine: Engine, records: Iterable[DecisionRecord], keep: int = 5) ->
     for chunk in _chunks(divided):
         for record, slots in _again(chunk, dict.fromkeys(_bundles(chunk), engine)):
             assert slots is not None
-            result.add(record, slots, keep)
+            result.add(record, _as_seen(record.slots, slots), keep)
     return result
+
+
+def _as_seen(before: Slots, after: Slots) -> Slots:
+    """The slots after; one that differs in its probability alone stays as before, for nobody sees that."""
+    held = {slot.placement: slot for slot in before}
+    found = []
+    for slot in after:
+        known = held.get(slot.placement, slot)
+        found.append(known if replace(slot, propensity=known.propensity) == known else slot)
+    return tuple(found)
 
 
 def _with_unit(record: DecisionRecord) -> DecisionRecord:

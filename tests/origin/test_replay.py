@@ -11,7 +11,7 @@ from edge.decide.types import Context, DecisionRecord, Slot
 from edge.errors import BundleError, ConfigError
 from edge.events import spool
 from origin.replay import compare, load_engine, load_engines, read_log, replay, replay_files
-from tests.workspaces.make import FILES, make_bundle
+from tests.workspaces.make import BANDITS, FILES, make_bundle
 
 ALL = ("hero", "recommended", "trending")
 
@@ -114,3 +114,24 @@ def test_what_is_no_bundle_or_no_log_is_named(bundle: Path, tmp_path: Path) -> N
         read_log(tmp_path, "films")
     empty = write_log(tmp_path / "log", [])
     assert replay_files(bundle, empty).failed
+
+
+def test_another_probability_alone_changes_no_page(tmp_path: Path) -> None:
+    engine = load_engine(make_bundle(tmp_path / "a", BANDITS))
+    rules = BANDITS["rules/bandits.yaml"]
+    changed = rules.replace("weight: 0.62", "weight: 0.57").replace("weight: 0.33", "weight: 0.38")
+    assert changed != rules
+    other = load_engine(make_bundle(tmp_path / "b", {**BANDITS, "rules/bandits.yaml": changed}))
+    records = logged(engine, 200)
+    arms = [
+        tuple(
+            {slot.placement: slot.variation for slot in decided}.get("hero")
+            for decided in (record.slots, other.decide(record.context).slots)
+        )
+        for record in records
+    ]
+    flipped = sum(before != after for before, after in arms)
+    assert 0 < flipped < 40
+    found = compare(other, records)
+    assert (found.decided, found.different) == (200, flipped)
+    assert found.by_placement["hero", "greet", "greet"] == flipped
