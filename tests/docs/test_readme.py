@@ -19,10 +19,26 @@ def test_the_table_names_every_command_and_no_other() -> None:
     assert len(rows) == len(set(rows))
 
 
+def test_every_page_can_be_reached_from_it() -> None:
+    assert [page.name for page in (ROOT / "docs").glob("*.md") if f"](docs/{page.name})" not in README] == []
+
+
+def _anchors(page: Path) -> set[str]:
+    """Those that GitHub gives the headings of a page."""
+    headings = re.findall(r"^#+ (.*)$", page.read_text(), re.M)
+    plain = [re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", heading).lower() for heading in headings]
+    return {re.sub(r"[^\w\- ]", "", heading).replace(" ", "-") for heading in plain}
+
+
 @pytest.mark.parametrize("page", DOCS, ids=lambda page: str(page.relative_to(ROOT)))
 def test_links_lead_somewhere(page: Path) -> None:
-    links = re.findall(r"\]\(([^)#]+)[^)]*\)", page.read_text())
-    assert not [link for link in links if "//" not in link and not (page.parent / link).exists()]
+    for link in re.findall(r"\]\(([^)\s]+)\)", page.read_text()):
+        if "//" in link:
+            continue
+        path, _, anchor = link.partition("#")
+        target = page.parent / path if path else page
+        assert target.exists(), link
+        assert not anchor or target.suffix != ".md" or anchor in _anchors(target), link
 
 
 def test_make_has_what_the_pages_tell_to_run() -> None:
