@@ -55,6 +55,8 @@ class Renewal:
         if self._facts is None:
             return
         found = stamp(self._facts)
+        if found == _NONE:
+            log.warning("%s is not there; the facts that were known stay", self._facts)
         if renewed or found != self._facts_stamp:
             self._try("facts", self._new_facts)
         self._facts_stamp = found

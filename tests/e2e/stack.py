@@ -138,6 +138,7 @@ class Stack:
             "upstream": self.site_url,
             "pop": "lab",
             "keys": self.folder / "keys/edge.json",
+            "facts": self.folder / "facts",
             "state-dir": self.state,
             "listen": f"{LOOPBACK}:{self._ports['edge']}",
             "admin": f"{LOOPBACK}:{self._ports['admin']}",
