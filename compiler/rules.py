@@ -81,14 +81,14 @@ def _read_files(folder: Path, gaps: Gaps, problems: Problems) -> list[Fields]:
     files = []
     for file in sorted((folder / FOLDER).glob("*")):
         path = f"{FOLDER}/{file.name}"
-        if file.suffix in (".yaml", ".yml"):
+        if file.suffix in (".yaml", ".yml", ".json"):  # JSON is YAML, too
             node = read_yaml(folder, path, problems)
             if node is not None:
                 files.append(Fields(node, path, "the file", problems))
             else:
                 gaps.partial = True
         elif not file.name.startswith("."):
-            problems.warn(path, 0, "unused", "is no .yaml", "rename or move it")
+            problems.warn(path, 0, "unused", "is no .yaml or .json", "rename or move it")
     return files
 
 
