@@ -196,7 +196,11 @@ def find(header: bytes, name: bytes = NAME) -> bytes:
 
 def find_all(header: bytes, name: bytes = NAME) -> list[bytes]:
     """All values of a cookie of ours: there are two where one was set for a wider domain or another path."""
-    if header.count(name + b"=") < 2:
+    first = header.find(name + b"=")
+    if first < 0:
+        return []
+    end = header.find(b";", first)  # ours is the last cookie mostly, so there is little left to search
+    if end < 0 or header.find(name + b"=", end) < 0:
         value = find(header, name)
         return [value] if value else []
     pairs = [part.strip().partition(b"=") for part in header.split(b";")]
