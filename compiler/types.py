@@ -2,12 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Final
 
 from compiler.conditions import Condition
 from compiler.consent import Consent
-from compiler.oracle import evaluate
+from compiler.oracle import flat
 from compiler.problems import Problem
 from compiler.schedule import ALWAYS, Schedule
 from compiler.yaml_lines import Node
@@ -15,6 +16,7 @@ from edge.bundle import format as fmt
 from edge.decide.campaigns import PAGE_LAYOUT, PAGE_REDIRECT, WHOLE_PAGE
 from edge.decide.caps import Cap
 from edge.decide.holes import Hole
+from edge.rules.evaluate import evaluate
 from edge.rules.values import Value
 
 
@@ -287,9 +289,13 @@ class Campaign:
     valued: bool = False
     purposes: tuple[str, ...] = ()
 
+    @cached_property
+    def _flat(self) -> Mapping[str, Any]:
+        return flat(self.written)
+
     def meets(self, attributes: Mapping[str, Any]) -> bool:
         """Whether its audience and schedule hold, by the plain evaluator and the clock on a wall."""
-        if not evaluate(self.written, attributes, self.groups):
+        if not evaluate(self._flat, attributes, self.groups):
             return False
         weekly = self.schedule.weekly
         return weekly is None or weekly.open_at(int(attributes.get("time.now", 0)))
