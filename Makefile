@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 ONCE ?=
 
-.PHONY: demo test check bench bench-edge bench-gzip bench-upstream bench-rules bench-models bench-activation bench-footprint \
+.PHONY: demo test check neural bench bench-edge bench-gzip bench-upstream bench-rules bench-models bench-activation bench-footprint \
 	bench-install lock clean
 
 demo: $(VENV)/run.stamp
@@ -18,6 +18,9 @@ check: $(VENV)/dev.stamp
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+# Networks and embeddings of text: PyTorch, in the build that the index has for this machine.
+neural: $(VENV)/neural.stamp
 
 bench: $(VENV)/dev.stamp
 	$(BIN)/python -m loadtest.bench_page
@@ -46,12 +49,19 @@ bench-footprint: $(VENV)/dev.stamp
 bench-install: $(VENV)/dev.stamp
 	$(BIN)/python -m loadtest.bench_install
 
+# What PyTorch brings along where it is built for a GPU; its own install decides.
+GPU := torch triton cuda-bindings cuda-pathfinder cuda-toolkit nvidia-cublas nvidia-cuda-cccl nvidia-cuda-cupti nvidia-cuda-nvrtc \
+	nvidia-cuda-runtime nvidia-cudnn-cu13 nvidia-cufft nvidia-cufile nvidia-cusolver nvidia-cusparse nvidia-cusparselt-cu13 \
+	nvidia-nccl-cu13 nvidia-nvjitlink nvidia-nvshmem-cu13 nvidia-nvtx nvidia-curand nvidia-nvtx-cu13 nvidia-cuda-nvcc
+
 # Locks hold versions and hashes, no host names. Needs uv.
 lock:
 	uv lock
 	uv export -q --extra edge --no-default-groups --no-emit-project --format requirements-txt --no-header --no-annotate -o requirements-edge.lock
-	uv export -q --all-extras --no-dev --group build --no-emit-project --format requirements-txt --no-header --no-annotate -o requirements.lock
-	uv export -q --all-extras --all-groups --no-emit-project --format requirements-txt --no-header --no-annotate -o requirements-dev.lock
+	uv export -q --extra origin --extra geo --extra ann --extra redis --no-dev --group build --no-emit-project --format requirements-txt --no-header --no-annotate -o requirements.lock
+	uv export -q --all-extras --no-extra neural --no-extra text --all-groups --no-emit-project --format requirements-txt --no-header --no-annotate -o requirements-dev.lock
+
+	uv export -q --extra text --no-dev --no-emit-project --format requirements-txt --no-header --no-annotate $(addprefix --no-emit-package ,$(GPU)) -o requirements-neural.lock
 
 $(VENV)/bin/python:
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Nearside needs Python 3.11 or newer; try make PYTHON=python3.11")'
@@ -64,6 +74,11 @@ $(VENV)/run.stamp: $(VENV)/bin/python requirements.lock pyproject.toml
 
 $(VENV)/dev.stamp: $(VENV)/run.stamp requirements-dev.lock
 	$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements-dev.lock
+	touch $@
+
+$(VENV)/neural.stamp: $(VENV)/dev.stamp requirements-neural.lock
+	$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements-neural.lock
+	$(BIN)/python -m pip install -q --disable-pip-version-check torch==2.13.0
 	touch $@
 
 clean:

@@ -8,12 +8,12 @@ from typing import Final
 
 from edge.errors import GivenError
 from models import trained as _trained
-from models.also_viewed import AlsoViewed
-from models.ease import Ease
 from models.interactions import Interactions
-from models.item_item import ItemItem
-from models.popularity import Popularity
-from models.recently_viewed import RecentlyViewed
+from models.recipes.also_viewed import AlsoViewed
+from models.recipes.ease import Ease
+from models.recipes.item_item import ItemItem
+from models.recipes.popularity import Popularity
+from models.recipes.recently_viewed import RecentlyViewed
 from models.settings import COMMON, Setting
 from models.trained import Progress, Recipe, Trained, save
 

@@ -10,9 +10,9 @@ from onnx import helper
 from edge.bundle.arrays import Array
 from models.cooccurrence import rows_matrix, similar_items
 from models.interactions import Interactions
-from models.item_item import SHRINKAGE, SIMILARITY
 from models.neighbours import NEIGHBOURS, only_positive, positive_nodes, sum_nodes, sum_rows
 from models.onnx_build import score_graph
+from models.recipes.item_item import SHRINKAGE, SIMILARITY
 from models.settings import Number, Setting, Settings
 from models.trained import Progress, Scores, Trained
 from models.visits import visits

@@ -1,0 +1,1 @@
+"""The recipes, one a file: each trains a model that the compiler can take."""
