@@ -188,7 +188,7 @@ def _with_event(measure: str, cells: bytes, amount: int, own: bool) -> bytes:
         return total.to_bytes(2, "little") + cells[2:]
     if MAX_COUNT in (cells[0], cells[1]):  # full: the share stays as it is
         return cells
-    return bytes((cells[0] + own, cells[1] + amount)) + cells[2:]
+    return bytes((cells[0] + own, min(MAX_COUNT, cells[1] + amount))) + cells[2:]
 
 
 def _with_thing(cells: bytes, shift: int, fingerprint: int) -> bytes:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from edge.decide.behaviours import MAX_BEHAVIOURS, MEASURES, Behaviour
@@ -174,6 +174,7 @@ def test_no_behaviour_outgrows_its_bytes(events: list[Happened], measure: str) -
 
 
 @given(st.binary(max_size=200), st.sampled_from(MEASURES), st.integers(0, 2**33))
+@example(b"\0\0\6\0\0\0\0\0\xfd", "rate", 0)
 def test_damage_is_never_an_error(data: bytes, measure: str, now_s: int) -> None:
     one = behaviour(measure)
     for tag in [*unpack(data), one.tag]:
