@@ -7,19 +7,17 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from importlib.metadata import version
-from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import Any, Final
 
 from edge.errors import ConfigError
 from edge.log import FORMATS
+from edge.rules.network import Network, network
 
 PREFIX: Final = "NEARSIDE_EDGE_"
 MAX_PORT: Final = 65_535
 NEEDED: Final = ("origin", "upstream")
 
 _ORIGIN: Final = re.compile(r"https?://[a-z0-9.-]+(:[0-9]{1,5})?")
-
-Network = IPv4Network | IPv6Network
 
 
 def _setting(default: Any, text: str) -> Any:
@@ -160,7 +158,7 @@ def read_networks(text: str) -> tuple[Network, ...]:
     found = []
     for part in text.replace(",", " ").split():
         try:
-            found.append(ip_network(part))
+            found.append(network(part))
         except ValueError as error:
             raise ConfigError("setting", f"--fronts: {error}") from error
     return tuple(found)

@@ -2,16 +2,15 @@
 
 import base64
 import binascii
-import hmac
 from collections.abc import Sequence
 from typing import Final
 
 import msgspec
 
 from edge.errors import TokenError
+from edge.macs import MAC_BYTES, Macs
 
 PARAMETER: Final = "nearside-force"
-MAC_BYTES: Final = 16
 MAX_FORCED_CHARS: Final = 512
 
 
@@ -28,28 +27,16 @@ _decoder = msgspec.msgpack.Decoder(Forced)
 
 
 class ForcedBox:
-    """Signs and checks demands of a site's testers: HMAC-SHA-256 with the event key, cut to 128 bits.
-
-    Parameters
-    ----------
-    keys
-        ``(id, 32 bytes)``; the first signs, all are accepted.
-    """
+    """Signs and checks demands of a site's testers by the event key, with keys as `Macs` takes them."""
 
     def __init__(self, site: str, keys: Sequence[tuple[int, bytes]]) -> None:
-        self._prefix = b"nearside:force\0" + site.encode() + b"\0"
-        self.renew(keys)
-
-    def renew(self, keys: Sequence[tuple[int, bytes]]) -> None:
-        """Take other keys from now on."""
-        self._keys = dict(keys)
-        self._first = keys[0][0]
+        self._macs = Macs(b"force", site, keys)
+        self.renew = self._macs.renew
 
     def sign(self, forced: Forced) -> str:
         """The parameter's value, safe in a URL."""
-        payload = bytes((self._first,)) + _encoder.encode(forced)
-        mac = self._mac(self._keys[self._first], payload)
-        return base64.urlsafe_b64encode(mac + payload).rstrip(b"=").decode()
+        payload = bytes((self._macs.first,)) + _encoder.encode(forced)
+        return base64.urlsafe_b64encode(self._macs.sign(payload) + payload).rstrip(b"=").decode()
 
     def open(self, value: str, now_s: int) -> Forced:
         """What is demanded.
@@ -64,11 +51,11 @@ class ForcedBox:
         try:
             raw = base64.b64decode(value + "=" * (-len(value) % 4), b"-_", validate=True)
             mac, payload = raw[:MAC_BYTES], raw[MAC_BYTES:]
-            key = self._keys[payload[0]]
-        except (binascii.Error, ValueError, IndexError, KeyError) as error:
-            raise TokenError("force", "malformed or of an unknown key") from error
-        if not hmac.compare_digest(mac, self._mac(key, payload)):
-            raise TokenError("force", "forged, or of another site")
+            number = payload[0]
+        except (binascii.Error, ValueError, IndexError) as error:
+            raise TokenError("force", "malformed") from error
+        if not self._macs.holds(mac, payload, number):
+            raise TokenError("force", "forged, of an unknown key, or of another site")
         try:
             forced = _decoder.decode(payload[1:])
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
@@ -76,6 +63,3 @@ class ForcedBox:
         if forced.expires_s < now_s:
             raise TokenError("force-expired", "make a new one with `nearside force`")
         return forced
-
-    def _mac(self, key: bytes, payload: bytes) -> bytes:
-        return hmac.digest(key, self._prefix + payload, "sha256")[:MAC_BYTES]

@@ -2,7 +2,6 @@
 
 import base64
 import binascii
-import hmac
 from collections.abc import Container, Sequence
 from typing import Final
 
@@ -10,8 +9,8 @@ import msgspec
 
 from edge.decide.types import Slot
 from edge.errors import TokenError
+from edge.macs import MAC_BYTES, Macs
 
-MAC_BYTES: Final = 16
 MAX_TOKEN_BYTES: Final = 4096
 
 
@@ -48,22 +47,11 @@ _decoder = msgspec.msgpack.Decoder(Shown)
 
 
 class TokenBox:
-    """Signs and checks page tokens of a site: HMAC-SHA-256, cut to 128 bits.
-
-    Parameters
-    ----------
-    keys
-        ``(id, 32 bytes)``; the first signs, all are accepted.
-    """
+    """Signs and checks page tokens of a site, with keys as `Macs` takes them."""
 
     def __init__(self, site: str, keys: Sequence[tuple[int, bytes]]) -> None:
-        self._prefix = b"nearside:token\0" + site.encode() + b"\0"
-        self.renew(keys)
-
-    def renew(self, keys: Sequence[tuple[int, bytes]]) -> None:
-        """Take other keys from now on."""
-        self._keys = dict(keys)
-        self._first = keys[0][0]
+        self._macs = Macs(b"token", site, keys)
+        self.renew = self._macs.renew
 
     def sign(
         self,
@@ -79,9 +67,10 @@ class TokenBox:
             [(slot.placement, slot.items or (slot.content,)) for slot in slots if slot.content or slot.items]
         )
         capped = tuple([(s.placement, s.policy) for s in slots if s.policy in counted]) if counted else ()
-        payload = bytes((self._first,)) + _encoder.encode(Shown(decision, expires_s, shown, capped, tier))
-        mac = hmac.digest(self._keys[self._first], self._prefix + payload, "sha256")[:MAC_BYTES]
-        return base64.urlsafe_b64encode(mac + payload)
+        payload = bytes((self._macs.first,)) + _encoder.encode(
+            Shown(decision, expires_s, shown, capped, tier)
+        )
+        return base64.urlsafe_b64encode(self._macs.sign(payload) + payload)
 
     def open(self, token: bytes, now_s: int) -> Shown:
         """What the page of this token showed.
@@ -96,12 +85,11 @@ class TokenBox:
         try:
             raw = base64.b64decode(token, b"-_", validate=True)
             mac, payload = raw[:MAC_BYTES], raw[MAC_BYTES:]
-            key = self._keys[payload[0]]
-        except (binascii.Error, IndexError, KeyError) as error:
-            raise TokenError("token", "malformed or of an unknown key") from error
-        wanted = hmac.digest(key, self._prefix + payload, "sha256")[:MAC_BYTES]
-        if not hmac.compare_digest(mac, wanted):
-            raise TokenError("token", "forged, or of another site")
+            number = payload[0]
+        except (binascii.Error, IndexError) as error:
+            raise TokenError("token", "malformed") from error
+        if not self._macs.holds(mac, payload, number):
+            raise TokenError("token", "forged, of an unknown key, or of another site")
         try:
             shown = _decoder.decode(payload[1:])
         except (msgspec.DecodeError, UnicodeDecodeError) as error:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from edge.errors import ConfigError
+from edge.rules.network import is_address
 from edge.worker.counters import Counters
 
 log = logging.getLogger(__name__)
@@ -49,7 +50,7 @@ class GeoFile:
             record: Any = self._database.get(address)
             found = _attributes(record) if isinstance(record, dict) else {}
         except _DAMAGE as error:
-            if _is_address(address):
+            if is_address(address):
                 self._counters.add("nearside_geo_errors_total")
                 log.warning("the MaxMind file can't tell where an address is: %s", error)
             return {}
@@ -64,13 +65,3 @@ def _attributes(record: dict[str, Any]) -> dict[str, Any]:
         "geo.city": ((record.get("city") or {}).get("names") or {}).get("en"),
         "geo.timezone": (record.get("location") or {}).get("time_zone"),
     }
-
-
-def _is_address(text: str) -> bool:
-    from ipaddress import ip_address  # noqa: PLC0415 - never on a page's way
-
-    try:
-        ip_address(text)
-    except ValueError:
-        return False
-    return True

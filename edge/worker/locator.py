@@ -2,13 +2,12 @@
 
 import base64
 import binascii
-import hmac
 from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
-from ipaddress import ip_address
 from typing import Final
 
-from edge.settings import Network
+from edge.macs import Macs
+from edge.rules.network import Network, is_within
 from edge.worker.geofile import GeoFile
 from edge.worker.request import Request
 
@@ -23,7 +22,6 @@ SIGNED: Final = (
 """What a front's signature vouches for: where the visitor is, and nothing else of the request."""
 
 SIGNATURE_LIFETIME_S: Final = 300
-MAC_BYTES: Final = 16
 MAX_SIGNATURE_BYTES: Final = 64
 MAX_ADDRESS_BYTES: Final = 64
 _MAX_REMEMBERED: Final = 4096
@@ -49,7 +47,7 @@ class Locator:
     networks
         Of the fronts.
     keys
-        ``(id, 32 bytes)`` of those who may sign: HMAC-SHA-256, cut to 128 bits.
+        Of those who may sign, as `Macs` takes them.
     file
         Where addresses are, for requests whose front says nothing.
     """
@@ -62,14 +60,10 @@ class Locator:
         file: GeoFile | None = None,
     ) -> None:
         self._networks = tuple(networks)
-        self._prefix = b"nearside:front\0" + site.encode()
-        self.renew(keys)
+        self._macs = Macs(b"front", site, keys)
+        self.renew = self._macs.renew
         self.file = file
         self._is_front = lru_cache(_MAX_REMEMBERED)(self._in_networks)
-
-    def renew(self, keys: Sequence[tuple[int, bytes]]) -> None:
-        """Take other keys of fronts from now on."""
-        self._keys = dict(keys)
 
     def trusts(self, request: Request) -> bool:
         """Whether a front of ours stands behind what the request says of the visitor's place."""
@@ -95,39 +89,33 @@ class Locator:
         return request.peer
 
     def _in_networks(self, peer: str) -> bool:
-        try:
-            address = ip_address(peer)
-        except ValueError:
-            return False
-        mapped = getattr(address, "ipv4_mapped", None)
-        return any((mapped or address) in network for network in self._networks)
+        return is_within(peer, self._networks)
 
     def _is_signed(self, request: Request) -> bool:
         signature = request.headers[SIGNATURE]
-        if len(signature) > MAX_SIGNATURE_BYTES or not self._keys:
+        if len(signature) > MAX_SIGNATURE_BYTES or not self._macs:
             return False
         number, _, rest = signature.partition(b".")
         stated, _, mac = rest.partition(b".")
         if not (number.isdigit() and stated.isdigit()):
             return False
-        key = self._keys.get(int(number))
-        if key is None or abs(request.now_ms // 1000 - int(stated)) > SIGNATURE_LIFETIME_S:
+        if abs(request.now_ms // 1000 - int(stated)) > SIGNATURE_LIFETIME_S:
             return False
         try:
             given = base64.b64decode(mac + b"=" * (-len(mac) % 4), b"-_", validate=True)
         except (binascii.Error, ValueError):
             return False
-        return hmac.compare_digest(given, self._mac(key, int(stated), request.headers))
+        return self._macs.holds(given, _signed(int(stated), request.headers), int(number))
 
     def sign(self, headers: Mapping[bytes, bytes], now_s: int) -> bytes:
         """The signature of a front, by the first key, over those of `SIGNED` that it sends."""
-        number, key = next(iter(self._keys.items()))
-        mac = base64.urlsafe_b64encode(self._mac(key, now_s, headers)).rstrip(b"=")
-        return b"%d.%d.%s" % (number, now_s, mac)
+        mac = base64.urlsafe_b64encode(self._macs.sign(_signed(now_s, headers))).rstrip(b"=")
+        return b"%d.%d.%s" % (self._macs.first, now_s, mac)
 
-    def _mac(self, key: bytes, now_s: int, headers: Mapping[bytes, bytes]) -> bytes:
-        parts = [self._prefix, b"%d" % now_s, *[headers.get(name, b"") for name in SIGNED]]
-        return hmac.digest(key, b"\0".join(parts), "sha256")[:MAC_BYTES]
+
+def _signed(now_s: int, headers: Mapping[bytes, bytes]) -> bytes:
+    """What a front signs."""
+    return b"\0".join([b"%d" % now_s, *[headers.get(name, b"") for name in SIGNED]])
 
 
 def _bare(address: str) -> str:
