@@ -14,13 +14,15 @@ from models.recipes.ease import Ease
 from models.recipes.item_item import ItemItem
 from models.recipes.popularity import Popularity
 from models.recipes.recently_viewed import RecentlyViewed
+from models.recipes.svd import Svd
 from models.settings import COMMON, Setting
 from models.trained import Progress, Recipe, Trained, save
 
 __all__ = ["RECIPES", "Progress", "Recipe", "Trained", "load", "save", "train"]
 
 RECIPES: Final[Mapping[str, Recipe]] = {
-    recipe.name: recipe for recipe in (AlsoViewed(), Ease(), ItemItem(), Popularity(), RecentlyViewed())
+    recipe.name: recipe
+    for recipe in (AlsoViewed(), Ease(), ItemItem(), Popularity(), RecentlyViewed(), Svd())
 }
 
 

