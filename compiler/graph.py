@@ -9,6 +9,7 @@ import onnx
 from numpy.typing import NDArray
 from onnx import NodeProto, TensorProto, ValueInfoProto, helper, numpy_helper
 
+from compiler.hygiene import check_constants, tidy
 from edge.bundle.arrays import Array
 from edge.bundle.format import ModelsPlan, RecommenderPlan
 from edge.decide.operators import check_graph
@@ -103,7 +104,7 @@ def merge(
         constants[f"list/{spec.name}/limit"] = np.array([limit], np.int64)
         outputs.append(_value(f"items/{spec.name}", TensorProto.INT32, limit))
         outputs.append(_value(f"scores/{spec.name}", TensorProto.FLOAT, limit))
-    graph = _serialize(nodes, inputs, outputs, constants)
+    graph = _serialize(nodes, inputs, outputs, constants, [f"model/{name}/scores" for name in used])
     plan = _plan(models, used, ordered, max_history)
     return MergedGraph(graph, plan, {f"arrays/{name}": dict(models[name].arrays) for name in used})
 
@@ -257,11 +258,14 @@ def _serialize(
     inputs: list[ValueInfoProto],
     outputs: list[ValueInfoProto],
     constants: Mapping[str, Array],
+    keep: Sequence[str],
 ) -> bytes:
     initializers = [numpy_helper.from_array(array, name) for name, array in sorted(constants.items())]
     graph = helper.make_graph(nodes, "recommenders", inputs, outputs, initializers)
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)], producer_name="")
     model.ir_version = IR_VERSION
+    model = tidy(model, keep)
+    check_constants(model)
     onnx.checker.check_model(model, full_check=True)
     data = bytes(model.SerializeToString(deterministic=True))
     check_graph(data)

@@ -9,6 +9,7 @@ from msgspec.structs import replace
 from compiler.draft import Draft, interface
 from compiler.golden import golden_lists
 from compiler.graph import MAX_HISTORY, RecommenderSpec, ScoreModel, merge
+from compiler.hoist import hoist
 from compiler.problems import Problems
 from compiler.types import ModelConfig, Workspace
 from edge.bundle import format as fmt
@@ -45,7 +46,7 @@ def draft_models(
     if workspace.models and _check(workspace, trained, problems):
         specs = _specs(workspace)
         try:
-            merged = merge(trained, specs, _max_history(trained, specs))
+            merged = merge(hoist(trained), specs, _max_history(trained, specs))
         except GivenError as error:
             problems.error("models", 0, "model", str(error), "train the models again")
             return draft

@@ -14,7 +14,9 @@ from edge.errors import BundleError
 MAGIC: Final = b"NSARRAY1"
 ALIGNMENT: Final = 64
 MAX_ARRAYS: Final = 65_536
-DTYPES: Final = {name: np.dtype(name) for name in ("|u1", "<u2", "<u4", "<u8", "<i4", "<i8", "<f4", "<f8")}
+DTYPES: Final = {
+    name: np.dtype(name) for name in ("|u1", "<u2", "<u4", "<u8", "|i1", "<i4", "<i8", "<f2", "<f4", "<f8")
+}
 
 Array = NDArray[Any]
 

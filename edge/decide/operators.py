@@ -15,6 +15,7 @@ OPERATORS: Final = frozenset(
         "Cast",
         "Concat",
         "ConstantOfShape",
+        "CumSum",
         "Div",
         "Equal",
         "Expand",

@@ -25,7 +25,16 @@ MAX_ROUNDS: Final = 16
 _STEP: Final = 32
 """Calls that leave items out come in so few lengths that their buffers can be kept."""
 
-ONNX_TYPES: Final = {"<f4": "tensor(float)", "<i4": "tensor(int32)"}
+ONNX_TYPES: Final = {
+    "<f2": "tensor(float16)",
+    "<f4": "tensor(float)",
+    "<f8": "tensor(double)",
+    "<i4": "tensor(int32)",
+    "<i8": "tensor(int64)",
+    "<u2": "tensor(uint16)",
+    "|i1": "tensor(int8)",
+    "|u1": "tensor(uint8)",
+}
 
 _Arrays = dict[str, Array]
 
