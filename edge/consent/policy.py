@@ -101,7 +101,7 @@ class Policy:
             return self._defaults[limit] if said is None else said
         for source in self._sources:
             if source.is_limit:
-                if headers.get(b"sec-gpc") == b"1" and source.limit < limit:
+                if b"1" in headers.get(b"sec-gpc", b"") and source.limit < limit:
                     limit = source.limit
             elif header and (said := source.ask(header, limit)) is not None:
                 return said

@@ -1,6 +1,5 @@
 """Beside the pages: decisions for apps and for pages from elsewhere, beacons, and the scripts that ask."""
 
-import logging
 import os
 import time
 from collections.abc import Mapping, Sequence
@@ -24,10 +23,12 @@ from edge.decide.types import CONSENT_TIERS, Context, Decision, DecisionRecord, 
 from edge.errors import GivenError, TokenError
 from edge.worker.active import Active, Holder
 from edge.worker.body import attributes_of_body
+from edge.worker.boundary import note_failure
 from edge.worker.client_page import Asked, Page, page_context
 from edge.worker.draft import SEED_MASK
 from edge.worker.personalize import commit
-from edge.worker.reports import Beacon, Gate, Reporter, count, headers_of, permitted
+from edge.worker.reports import Beacon, Gate, Reporter, count, permitted
+from edge.worker.request import headers_of
 from edge.worker.view import Desk
 
 MAX_DECIDE_BYTES: Final = 64 << 10
@@ -42,8 +43,6 @@ MAX_PREFLIGHT_AGE_S: Final = 7200
 _STATUS: Final = {"too-large": 413, "too-many": 429, "foreign": 403}
 
 T = TypeVar("T")
-
-log = logging.getLogger(__name__)
 
 
 class Ask(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -84,9 +83,8 @@ def make_beside(
             return _refused(error, desk, "decide")
         try:
             answer, record = _decided(context, active, desk)
-        except Exception as error:  # the boundary of decide(), as of pages: nothing to show is an answer
-            desk.counters.add(f'nearside_decision_errors_total{{error="{type(error).__name__}"}}')
-            log.exception("a decision for an app failed")
+        except Exception as error:  # nothing to show is an answer
+            note_failure(error, "a decision for an app", desk.counters)
             answer, record = _nothing(os.urandom(16).hex(), active), None
         if record is not None:
             commit([record], desk)

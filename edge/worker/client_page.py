@@ -12,7 +12,7 @@ from edge.decide.types import Context
 from edge.errors import GivenError
 from edge.visitor import cookie
 from edge.worker.active import Active
-from edge.worker.device import MAX_AGENT_BYTES, is_bot
+from edge.worker.device import is_bot
 from edge.worker.draft import SEED_MASK, item_of
 from edge.worker.facts import Headers, Request
 
@@ -55,7 +55,7 @@ def page_context(
     request.now_ms = time.time_ns() // 1_000_000
     grant = active.reader.consent.of(request.headers)
     tier = STRONGEST if grant.tier == "full" else grant.tier
-    if is_bot(request.headers.get(b"user-agent", b"")[:MAX_AGENT_BYTES]):
+    if is_bot(request.headers):
         tier = "none"
     # Read as if nobody were known: an absent state is not a new visitor's, and no cap can be kept.
     request.tier, request.granted = "contextual", grant.purposes

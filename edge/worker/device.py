@@ -1,6 +1,7 @@
 """The visitor's device, system and browser: by client hints where there are any, else by the user agent."""
 
 import re
+from collections.abc import Mapping
 from functools import lru_cache
 from typing import Final
 
@@ -81,9 +82,14 @@ _BRANDS: Final = (
 )
 
 
+def is_bot(headers: Mapping[bytes, bytes]) -> bool:
+    """Whether a program asks: it gets the plain page, and counts for nothing."""
+    return is_named_bot(headers.get(b"user-agent", b"")[:MAX_AGENT_BYTES])
+
+
 @lru_cache(_MAX_REMEMBERED)
-def is_bot(agent: bytes) -> bool:
-    """Whether a program says of itself that it is one: it gets the plain page, and counts for nothing."""
+def is_named_bot(agent: bytes) -> bool:
+    """Whether a program says of itself that it is one."""
     return _BOT.search(agent) is not None
 
 

@@ -1,6 +1,7 @@
 """From a page view to the context in which it is decided: opens what the visitor agreed to be known by."""
 
-from typing import Final
+from collections.abc import Callable
+from typing import Final, TypeVar
 
 from msgspec.structs import replace
 
@@ -23,6 +24,9 @@ from edge.worker.view import Desk, Draft, PageView
 
 FORCED_BYTES: Final = FORCED_PARAMETER.encode()
 SEED_MASK: Final = (1 << 63) - 1
+T = TypeVar("T")
+U = TypeVar("U")
+
 RANDOM_BYTES: Final = 16 + 8 + 16 + cookie.NONCE_BYTES
 
 
@@ -123,7 +127,7 @@ def _open_state(request: Request, desk: Desk) -> tuple[VisitorState, bool]:
         try:
             state = desk.cookies.open(sealed)
         except TokenError as error:
-            desk.counters.add(f'nearside_cookies_refused_total{{code="{error.code}"}}')
+            note_refused(error, desk)
             newer = newer or error.code == "cookie-newer"
             continue
         found = state if found is NEW else merge(found, state)
@@ -137,27 +141,31 @@ def _open_state(request: Request, desk: Desk) -> tuple[VisitorState, bool]:
 def open_events(headers: Headers, state: VisitorState, desk: Desk) -> EventState:
     """What pages reported of the visitor of this state; nothing where that was someone else."""
     sealed = cookie.find(headers.get(b"cookie", b""), cookie.EVENTS_NAME)
-    if not sealed:
-        return NOTHING
-    try:
-        events = desk.cookies.open_events(sealed)
-    except TokenError as error:
-        desk.counters.add(f'nearside_cookies_refused_total{{code="{error.code}"}}')
-        return NOTHING
+    events = opened(sealed, desk.cookies.open_events, NOTHING, desk)
     return events if belongs(events, state.visitor) else NOTHING
 
 
 def open_wishes(headers: Headers, state: VisitorState, desk: Desk, *, read_only: bool = False) -> Wishes:
     """What the visitor of this state wished; a state that can't be read here vouches for nobody."""
     sealed = cookie.find(headers.get(b"cookie", b""), cookie.WISHES_NAME)
-    if not sealed:
-        return NO_WISHES
-    try:
-        wishes = desk.cookies.open_wishes(sealed)
-    except TokenError as error:
-        desk.counters.add(f'nearside_cookies_refused_total{{code="{error.code}"}}')
-        return NO_WISHES
+    wishes = opened(sealed, desk.cookies.open_wishes, NO_WISHES, desk)
     return wishes if read_only or are_theirs(wishes, state) else NO_WISHES
+
+
+def opened(sealed: bytes, box: Callable[[bytes], T], otherwise: U, desk: Desk) -> T | U:
+    """What a box opens; what can't be believed is counted, and counts for nothing."""
+    if not sealed:
+        return otherwise
+    try:
+        return box(sealed)
+    except TokenError as error:
+        note_refused(error, desk)
+        return otherwise
+
+
+def note_refused(error: TokenError, desk: Desk) -> None:
+    """Count a cookie that can't be believed."""
+    desk.counters.add(f'nearside_cookies_refused_total{{code="{error.code}"}}')
 
 
 def item_of(path: str, active: Active) -> str:

@@ -7,7 +7,7 @@ from edge.proxy.fields import Fields, normalized
 from edge.proxy.store import Key
 from edge.visitor import cookie
 from edge.worker.coding import accepts_gzip
-from edge.worker.request import Headers
+from edge.worker.request import Headers, headers_of
 from edge.worker.view import Ahead
 
 Scope = MutableMapping[str, Any]
@@ -71,7 +71,7 @@ class Exchange:
         fields = scope["headers"]
         headers: Headers = dict(fields)
         if len(headers) != len(fields):
-            headers = _joined(fields)
+            headers = headers_of(fields)
         self.headers = headers
         path: bytes = scope.get("raw_path") or scope["path"].encode()
         query: bytes = scope["query_string"]
@@ -146,12 +146,3 @@ async def _says_nothing() -> Message:
 
 async def _hears_nothing(message: Message) -> None:
     raise RuntimeError(f"nobody is there to hear {message['type']}")
-
-
-def _joined(fields: Fields) -> Headers:
-    """Headers by name where some are repeated: all their values count, a second Cookie's too."""
-    headers: Headers = {}
-    for name, value in fields:
-        separator = b"; " if name == b"cookie" else b", "
-        headers[name] = headers[name] + separator + value if name in headers else value
-    return headers

@@ -20,7 +20,7 @@ from edge.visitor.events import capped
 from edge.visitor.state import NEW, VisitorState
 from edge.visitor.wishes import NO_WISHES, Wishes
 from edge.worker.active import Active
-from edge.worker.device import MAX_AGENT_BYTES, is_bot
+from edge.worker.device import is_bot
 from edge.worker.draft import RANDOM_BYTES, draft_of, open_wishes
 from edge.worker.request import Headers, Request
 from edge.worker.view import Desk, PageView
@@ -70,7 +70,7 @@ class Known:
 def known(request: Request, active: Active, desk: Desk) -> Known:
     """What is known of whoever asks, and what the page of this request looks like for them."""
     engine, headers = active.engine, request.headers
-    if is_bot(headers.get(b"user-agent", b"")[:MAX_AGENT_BYTES]):
+    if is_bot(headers):
         return Known("none", "default", bot=True)
     consent = active.reader.consent
     grant, asked = consent.of(headers), consent.source(headers)

@@ -1,7 +1,6 @@
 """`/_nearside/me`: tells visitors what is known of them and why a page looks so, and does what they wish."""
 
 import asyncio
-import logging
 import time
 from collections.abc import Callable, Mapping
 from typing import Final
@@ -20,15 +19,13 @@ from edge.visitor.form import FormBox
 from edge.visitor.state import VisitorState
 from edge.visitor.wishes import Wishes
 from edge.worker.active import Active, Holder
+from edge.worker.boundary import note_failure
 from edge.worker.draft import open_wishes
 from edge.worker.known import Known, held_state, known
 from edge.worker.me_page import DONE, PATH, POLICY, View, render
-from edge.worker.reports import headers_of
-from edge.worker.request import Headers, Request
+from edge.worker.request import Headers, Request, headers_of, is_secure
 from edge.worker.view import Desk
 from edge.worker.why import Place, Whom, campaigns_of, places
-
-log = logging.getLogger(__name__)
 
 MAX_FORM_BYTES: Final = 8 << 10
 MAX_PAGE_CHARS: Final = 2_048
@@ -96,7 +93,7 @@ class _Page:
 
     def _done(self, do: str, what: str, headers: Headers) -> list[bytes]:
         """The Set-Cookie headers that make it so."""
-        secure = headers.get(b"x-forwarded-proto") == b"https"
+        secure = is_secure(headers)
         if do == "opt-in":
             return [OPTED_OUT + cookie.ERASED]
         if do in _WHOLE:
@@ -150,9 +147,8 @@ class _Page:
         request.now_ms = time.time_ns() // 1_000_000
         try:
             return known(request, active, self._desk)
-        except Exception as error:  # the boundary of decide(), as of pages
-            self._desk.counters.add(f'nearside_decision_errors_total{{error="{type(error).__name__}"}}')
-            log.exception("the page of a visitor failed")
+        except Exception as error:
+            note_failure(error, "the page of a visitor", self._desk.counters)
             consent = active.reader.consent
             return Known(
                 consent.of(headers).tier, consent.source(headers), state=held_state(headers, self._desk)

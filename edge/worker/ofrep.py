@@ -1,7 +1,6 @@
 """OpenFeature's remote evaluation protocol (OFREP 0.3): placements and experiments as flags."""
 
 import hashlib
-import logging
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final
 
@@ -17,6 +16,7 @@ from edge.decide.types import DEFAULT, Context, Decision, Slot
 from edge.errors import GivenError
 from edge.worker.active import Active, Holder
 from edge.worker.beside import MAX_DECIDE_BYTES, Ask, api_record, asked_context, read_json, what_is_shown
+from edge.worker.boundary import note_failure
 from edge.worker.draft import SEED_MASK
 from edge.worker.personalize import commit
 from edge.worker.view import Desk
@@ -30,8 +30,6 @@ MAX_DEPTH: Final = 8
 MAX_INTEGER: Final = (1 << 63) - 1
 
 _Evaluation = Callable[[HttpRequest, Mapping[str, Any], Active], Response]
-
-log = logging.getLogger(__name__)
 
 
 def ofrep_routes(holder: Holder, desk: Desk) -> list[Route]:
@@ -171,8 +169,7 @@ def _decide(context: Context, active: Active, desk: Desk) -> Decision:
     except (
         Exception
     ) as error:  # the boundary of decide(), as of pages: the application's defaults are an answer
-        desk.counters.add(f'nearside_decision_errors_total{{error="{type(error).__name__}"}}')
-        log.exception("a decision for an OpenFeature client failed")
+        note_failure(error, "a decision for an OpenFeature client", desk.counters)
         return Decision(())
 
 

@@ -14,8 +14,9 @@ from edge.worker import whole_page
 from edge.worker.active import Active
 from edge.worker.budget import UNBOUNDED, Budget
 from edge.worker.compose import Composition
-from edge.worker.device import MAX_AGENT_BYTES, is_bot
+from edge.worker.device import is_bot
 from edge.worker.draft import RANDOM_BYTES, asked_of, draft_of, forget
+from edge.worker.request import is_secure
 from edge.worker.view import Desk, Draft, PageView
 from edge.worker.whole_page import Whole
 
@@ -93,7 +94,7 @@ def _draft_all(views: list[PageView], active: Active, desk: Desk, now_ms: int) -
             drafts.append(view_.ahead.resumed(view_, asked_of(view_, active)))
             continue
         request.now_ms = now_ms
-        if is_bot(request.headers.get(b"user-agent", b"")[:MAX_AGENT_BYTES]):
+        if is_bot(request.headers):
             desk.counters.add('nearside_pages_total{kind="bot"}')
             continue
         grant = active.reader.consent.of(request.headers)
@@ -152,7 +153,7 @@ def _pages(drafts: list[Draft], desk: Desk) -> int:
 
 
 def _is_secure(draft: Draft) -> bool:
-    return draft.view.request.headers.get(b"x-forwarded-proto") == b"https"
+    return is_secure(draft.view.request.headers)
 
 
 def _compose(draft: Draft, slots: list[Slot], engine: Engine, desk: Desk, token: bytes) -> None:

@@ -1,6 +1,5 @@
 """What pages report: checked against the page's token, and counted in the visitor's own state."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
@@ -18,8 +17,8 @@ from edge.visitor.buckets import feed
 from edge.visitor.events import OF_BYTES, VERSION, EventState, Reported, feed_caps
 from edge.visitor.state import VisitorState
 from edge.worker.active import Active
-from edge.worker.draft import open_events
-from edge.worker.request import Headers
+from edge.worker.draft import open_events, opened
+from edge.worker.request import Headers, is_secure
 from edge.worker.view import Desk
 
 MAX_EVENTS: Final = 32
@@ -32,8 +31,6 @@ MAX_PAGE_EVENTS: Final = 512
 
 MAX_PAGES: Final = 4096
 """Pages whose events a worker remembers the number of."""
-
-RawHeaders = Iterable[tuple[bytes, bytes]]
 
 
 class Entry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -149,14 +146,6 @@ def _business(entry: Entry, engine: Engine | EmptyEngine) -> str:
     return entry.item
 
 
-def headers_of(raw: RawHeaders) -> Headers:
-    """Headers by name; of a cookie that came in parts, all of them."""
-    headers: Headers = {}
-    for name, value in raw:
-        headers[name] = headers[name] + b"; " + value if name == b"cookie" and name in headers else value
-    return headers
-
-
 @dataclass(frozen=True)
 class Reporter:
     """Whose page reports: the request's headers, and what the visitor granted by now."""
@@ -210,18 +199,14 @@ def count(report: Report, reporter: Reporter, active: Active, desk: Desk, now_s:
     if after == before:
         return b""
     lifetime_s = desk.cookie_lifetime_s if tier == "full" else 0
-    secure = headers.get(b"x-forwarded-proto") == b"https"
-    return cookie.set_cookie(cookie.EVENTS_NAME, desk.cookies.seal_events(after), lifetime_s, secure=secure)
+    sealed = desk.cookies.seal_events(after)
+    return cookie.set_cookie(cookie.EVENTS_NAME, sealed, lifetime_s, secure=is_secure(headers))
 
 
 def _state(headers: Headers, desk: Desk) -> VisitorState | None:
     """The visitor's state, which is only looked at here."""
     sealed = cookie.find(headers.get(b"cookie", b""))
-    try:
-        return desk.cookies.open(sealed) if sealed else None
-    except TokenError as error:
-        desk.counters.add(f'nearside_cookies_refused_total{{code="{error.code}"}}')
-        return None
+    return opened(sealed, desk.cookies.open, None, desk)
 
 
 def _fed(report: Report, engine: Engine, reported: Reported, desk: Desk) -> tuple[list[Fed], list[Cap]]:

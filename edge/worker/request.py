@@ -1,5 +1,6 @@
 """What of a page request attributes are read from."""
 
+from collections.abc import Iterable
 from typing import Final
 from urllib.parse import parse_qsl
 
@@ -12,6 +13,20 @@ from edge.worker.shelf import EMPTY
 MAX_QUERY_FIELDS: Final = 100
 
 Headers = dict[bytes, bytes]
+
+
+def headers_of(fields: Iterable[tuple[bytes, bytes]]) -> Headers:
+    """Headers by name; where one is repeated all its values count, a second Cookie's too."""
+    headers: Headers = {}
+    for name, value in fields:
+        separator = b"; " if name == b"cookie" else b", "
+        headers[name] = headers[name] + separator + value if name in headers else value
+    return headers
+
+
+def is_secure(headers: Headers) -> bool:
+    """Whether the visitor came over TLS, as the first of the proxies in front heard."""
+    return headers.get(b"x-forwarded-proto", b"").startswith(b"https")
 
 
 class Request:

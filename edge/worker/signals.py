@@ -3,7 +3,6 @@
 import base64
 import hmac
 import json
-import logging
 import os
 import time
 from collections.abc import Mapping, Sequence
@@ -16,12 +15,11 @@ from edge.decide.types import Slot
 from edge.pages.plan import PagePlan
 from edge.proxy.fields import Fields
 from edge.worker.active import Active
-from edge.worker.device import MAX_AGENT_BYTES, is_bot
+from edge.worker.boundary import note_failure
+from edge.worker.device import is_bot
 from edge.worker.draft import RANDOM_BYTES, draft_of
 from edge.worker.facts import Request
 from edge.worker.view import Ahead, Desk, PageView
-
-log = logging.getLogger(__name__)
 
 SIGNALS: Final = b"nearside-signals"
 SIGNATURE: Final = b"nearside-signature"
@@ -58,13 +56,12 @@ class Signals:
     def foresee(self, request: Request, active: Active, desk: Desk) -> Ahead | None:
         """What is decided ahead of the page; None where nobody may be told anything.
 
-        A boundary of decide(), as of pages: what goes wrong is counted, and the site is asked without.
+        What goes wrong is counted, and the site is asked without.
         """
         try:
             return self._foresee(request, active, desk)
         except Exception as error:
-            desk.counters.add(f'nearside_decision_errors_total{{error="{type(error).__name__}"}}')
-            log.exception("a decision ahead of a page failed")
+            note_failure(error, "a decision ahead of a page", desk.counters)
             return None
 
     def _foresee(self, request: Request, active: Active, desk: Desk) -> Ahead | None:
@@ -72,7 +69,7 @@ class Signals:
         names = tuple(name for name in self._placements if name in engine.schema.placements)
         if isinstance(engine, EmptyEngine) or not names:
             return None
-        if is_bot(request.headers.get(b"user-agent", b"")[:MAX_AGENT_BYTES]):
+        if is_bot(request.headers):
             return None
         grant = active.reader.consent.of(request.headers)
         if grant.tier == "none":

@@ -1,7 +1,6 @@
 """Gathers the page views that arrive in one turn of the event loop and answers them together."""
 
 import asyncio
-import logging
 import time
 from collections.abc import Callable
 from functools import partial
@@ -9,14 +8,13 @@ from typing import Final
 
 from edge.proxy.fields import Fields
 from edge.worker.active import Active, Holder
+from edge.worker.boundary import note_failure
 from edge.worker.budget import UNBOUNDED, Budget
 from edge.worker.counters import Counters
 from edge.worker.facts import Request
 from edge.worker.personalize import personalize
 from edge.worker.signals import NO_SIGNALS, Signals
 from edge.worker.view import Ahead, Desk, PageView
-
-log = logging.getLogger(__name__)
 
 MAX_BATCH: Final = 16
 """More wait for the next flush: at 64 the pages of a turn crowd each other out of the processor's cache."""
@@ -146,8 +144,7 @@ def _tried(views: list[PageView], work: Callable[[], None], counters: Counters) 
     try:
         work()
     except Exception as error:
-        counters.add(f'nearside_decision_errors_total{{error="{type(error).__name__}"}}')
-        log.exception("a batch of %d page views failed", len(views))
+        note_failure(error, f"a batch of {len(views)} page views", counters)
         for view in views:
             view.reset()
         return False

@@ -117,6 +117,7 @@ def test_global_privacy_control_lowers_what_comes_after_it_and_raises_nothing() 
     assert asked(policy(gpc("none"), OWN), "consent=full", signal=True).tier == "none"
     assert asked(policy(gpc("none")), signal=True).tier == "none"  # the default is lowered too
     assert policy(gpc("none")).of({b"sec-gpc": b"0"}).tier == "contextual"
+    assert policy(gpc("none")).of({b"sec-gpc": b"1, 1"}).tier == "none"  # it was sent twice
 
 
 @pytest.mark.parametrize(

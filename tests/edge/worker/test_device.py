@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import yaml
 
-from edge.worker.device import OTHER, browser, device_type, is_bot, system
+from edge.worker.device import OTHER, browser, device_type, is_named_bot, system
 
 SYSTEM_OF = {
     "ATV OS X": "tv",
@@ -93,7 +93,7 @@ def test_browsers(data_dir: Path) -> None:
 
 def test_bots(data_dir: Path) -> None:
     cases = _cases(data_dir, "tests/test_device.yaml")
-    found = [case for case in cases if is_bot(case["user_agent_string"].encode())]
+    found = [case for case in cases if is_named_bot(case["user_agent_string"].encode())]
     spiders = [case for case in cases if case["family"] == "Spider"]
     assert len(spiders) == 73
     assert sum(case in found for case in spiders) >= 58
