@@ -65,8 +65,7 @@ class AudienceReader:
             place = (fields.path, entry.line)
             known = self._place(name)
             if known:
-                message = f"audience {name!r} is also on {known}"
-                self.problems.error(*place, "duplicate-id", message, "keep one of them")
+                self.problems.twice(*place, f"audience {name!r}", known)
             elif not check_id(name, "an audience", place, self.problems):
                 self._broken.add(name)
             else:
@@ -147,7 +146,7 @@ class AudienceReader:
             return {}, None
         except ConditionError as error:
             for problem in error.problems:
-                line = _line_at(node, problem.path)
+                line = node.line_at(problem.path)
                 code, message = f"condition/{problem.code}", f"{where}: {problem.message}"
                 self.problems.error(path, line, code, message, problem.hint)
             return {}, None
@@ -199,14 +198,3 @@ def _count(value: Any) -> int:
     """How many values are inside a document; no more is looked at than matters."""
     inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
     return 1 + sum(map(_count, inner))
-
-
-def _line_at(node: Node, path: tuple[str | int, ...]) -> int:
-    """The line of a condition's part; as near as the path leads."""
-    for step in path:
-        value: Any = node.value
-        try:
-            node = value[step]
-        except (KeyError, IndexError, TypeError):
-            break
-    return node.line

@@ -13,7 +13,6 @@ from compiler.fields import Fields, check_id
 from compiler.oracle import evaluate
 from compiler.problems import Problems, nearest
 from compiler.types import BehaviourConfig, Catalog
-from compiler.yaml_lines import Node
 from edge.bundle import format as fmt
 from edge.bundle.arrays import Array, pack
 from edge.decide.behaviours import EVENTS, MAX_BEHAVIOURS, MAX_LAST, MAX_WINDOW_S, MEASURES, Behaviour
@@ -192,19 +191,9 @@ def _check_where(one: BehaviourConfig, types: Mapping[str, str], problems: Probl
         parse(dict(one.where), types)
     except ConditionError as error:
         for problem in error.problems:
-            line = _line_at(one.node, problem.path) if one.node else one.line
+            line = one.node.line_at(problem.path) if one.node else one.line
             message = f"behaviour {one.name!r}: {problem.message}"
             problems.error(one.path, line, f"condition/{problem.code}", message, problem.hint)
-
-
-def _line_at(node: Node, path: tuple[Any, ...]) -> int:
-    for step in path:
-        value: Any = node.value
-        try:
-            node = value[step]
-        except (KeyError, IndexError, TypeError):
-            break
-    return node.line
 
 
 def attributes_of(behaviours: Sequence[BehaviourConfig]) -> list[fmt.Attribute]:

@@ -64,8 +64,8 @@ class CampaignReader:
                 continue
             known = self.known.get(campaign.id)
             if known is not None:
-                message = f"campaign {campaign.id!r} is also on {known.path}:{known.line}"
-                self._problems.error(fields.path, node.line, "duplicate-id", message, "keep one of them")
+                what, first = f"campaign {campaign.id!r}", f"{known.path}:{known.line}"
+                self._problems.twice(fields.path, node.line, what, first)
                 continue
             self.known[campaign.id] = campaign
 

@@ -139,8 +139,7 @@ def read_contents(folder: Path, problems: Problems) -> tuple[Content, ...]:
         if not check_id(file.stem, "a content", (path, 0), problems):
             continue
         if file.stem in found:
-            message = f"content {file.stem!r} is also in {found[file.stem].path}"
-            problems.error(path, 0, "duplicate-id", message, "keep one of them")
+            problems.twice(path, 0, f"content {file.stem!r}", found[file.stem].path)
             continue
         content = _read_content(folder, path, problems)
         if content is not None:

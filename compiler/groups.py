@@ -34,10 +34,7 @@ class Groups:
         for name, entry in node.value.items() if node and isinstance(node.value, dict) else ():
             place = (fields.path, entry.line)
             if name in self._places:
-                known = "{}:{}".format(*self._places[name])
-                problems.error(
-                    *place, "duplicate-id", f"group {name!r} is also on {known}", "keep one of them"
-                )
+                problems.twice(*place, f"group {name!r}", "{}:{}".format(*self._places[name]))
             elif check_id(name, "a group", place, problems):
                 self.values[name] = _values(entry, name, fields.path, problems)
                 self._places[name] = place

@@ -53,8 +53,7 @@ def check_holdouts(
         place = (holdout.path, holdout.line)
         before = seen.setdefault(holdout.id, holdout)
         if before is not holdout:
-            message = f"holdout {holdout.id!r} is also on {before.path}:{before.line}"
-            problems.error(*place, "duplicate-id", message, "keep one of them")
+            problems.twice(*place, f"holdout {holdout.id!r}", f"{before.path}:{before.line}")
         for name, line in zip(holdout.of or (), holdout.of_lines, strict=False):
             if name not in known and not partial:
                 message = f"holdout {holdout.id!r} covers {name!r}, neither a campaign nor a programme"

@@ -47,8 +47,7 @@ class LayoutReader:
             place = (fields.path, entry.line)
             if name in self.known:
                 other = self.known[name]
-                message = f"layout {name!r} is also on {other.path}:{other.line}"
-                self._problems.error(*place, "duplicate-id", message, "keep one of them")
+                self._problems.twice(*place, f"layout {name!r}", f"{other.path}:{other.line}")
                 continue
             layout = self._read(entry, fields.path, f"layout {name!r}", name)
             if not check_id(name, "a layout", place, self._problems) or layout is None:

@@ -113,6 +113,11 @@ class Problems:
         """Note something that a person should look at."""
         self._add(Problem(path, line, code, message, hint, WARNING))
 
+    def twice(self, path: str, line: int, what: str, first: str) -> None:
+        """Note an id that is taken already, and where: by a file, or a line of one."""
+        where = "on" if ":" in first else "in"
+        self.error(path, line, "duplicate-id", f"{what} is also {where} {first}", "keep one of them")
+
     @property
     def error_count(self) -> int:
         """How many errors there are so far."""

@@ -93,22 +93,7 @@ def _site() -> Schema:
             {"anyOf": [_id("A placement's name."), _placement()]},
             maxItems=MAX_PLACEMENTS,
         ),
-        "attributes": {
-            "description": f"Facts of a request that rules may look at, besides {', '.join(BUILT_IN)}.",
-            "type": "object",
-            "maxProperties": MAX_ATTRIBUTES,
-            "propertyNames": {
-                "maxLength": MAX_ATTRIBUTE_CHARACTERS,
-                "pattern": _whole(ATTRIBUTE.pattern),
-                "not": {"pattern": rf"^({'|'.join(re.escape(name) for name in COMPUTED)})"},
-            },
-            "patternProperties": {
-                f"^{re.escape(QUERY)}": _attribute("type"),
-                _one_of(set(BUILT_IN) - set(OWN_SOURCE)): _served_alone(),
-                _one_of(OWN_SOURCE): {"anyOf": [_attribute("type", "source"), _served_alone()]},
-            },
-            "additionalProperties": _attribute("type", "source"),
-        },
+        "attributes": _attributes(),
         "behaviours": _behaviours(),
         "blocks": _one_or_more(
             'Parts of the site\'s pages that layouts may move or hide, marked data-block="NAME".',
@@ -131,37 +116,12 @@ def _site() -> Schema:
             _id("A kind of events."),
             maxItems=MAX_KINDS,
         ),
-        "audiences": {
-            "description": "Audiences that are lists of ids; each is an attribute audience.NAME, too.",
-            "type": "object",
-            "maxProperties": MAX_LISTS,
-            "propertyNames": _id("An audience's name."),
-            "additionalProperties": _mapping(
-                {
-                    "list": _text("The file, a path in the workspace: one id in a line."),
-                    "by": _text("Whose ids: visitor.id, or an attribute of type string."),
-                },
-                ("list", "by"),
-            ),
-        },
+        "audiences": _lists(),
         "front": {
             "description": "Who stands before the edge and says where a visitor is: geo.* come from there.",
             "enum": [*FRONTS, BY_ADDRESS, NO_FRONT],
         },
-        "items": _mapping(
-            {
-                "path": _text(
-                    "The path of an item's page, with {item} for its id.",
-                    pattern=r"^/[^?#\s{}]*\{item\}[^?#\s{}]*$",
-                ),
-                "title": _text("The catalog's column with what people call an item."),
-                "topics": _text(
-                    "The catalog's column with an item's topics, a comma, '|' or ';' between them."
-                ),
-            },
-            ("path",),
-            description="Which pages are about which item of the catalog.",
-        ),
+        "items": _items(),
         "consent": consent_schema(),
         "holdouts": {
             "description": "Visitors whom campaigns do not reach.",
@@ -172,6 +132,50 @@ def _site() -> Schema:
     about = "What Nearside knows of the site."
     mapping = _mapping(keys, ("site", "placements"), definitions=DEFINITIONS)
     return _document("site.yaml", about, mapping)
+
+
+def _attributes() -> Schema:
+    return {
+        "description": f"Facts of a request that rules may look at, besides {', '.join(BUILT_IN)}.",
+        "type": "object",
+        "maxProperties": MAX_ATTRIBUTES,
+        "propertyNames": {
+            "maxLength": MAX_ATTRIBUTE_CHARACTERS,
+            "pattern": _whole(ATTRIBUTE.pattern),
+            "not": {"pattern": rf"^({'|'.join(re.escape(name) for name in COMPUTED)})"},
+        },
+        "patternProperties": {
+            f"^{re.escape(QUERY)}": _attribute("type"),
+            _one_of(set(BUILT_IN) - set(OWN_SOURCE)): _served_alone(),
+            _one_of(OWN_SOURCE): {"anyOf": [_attribute("type", "source"), _served_alone()]},
+        },
+        "additionalProperties": _attribute("type", "source"),
+    }
+
+
+def _lists() -> Schema:
+    file = _text("The file, a path in the workspace: one id in a line.")
+    whose = _text("Whose ids: visitor.id, or an attribute of type string.")
+    return {
+        "description": "Audiences that are lists of ids; each is an attribute audience.NAME, too.",
+        "type": "object",
+        "maxProperties": MAX_LISTS,
+        "propertyNames": _id("An audience's name."),
+        "additionalProperties": _mapping({"list": file, "by": whose}, ("list", "by")),
+    }
+
+
+def _items() -> Schema:
+    topics = "The catalog's column with an item's topics, a comma, '|' or ';' between them."
+    keys = {
+        "path": _text(
+            "The path of an item's page, with {item} for its id.",
+            pattern=r"^/[^?#\s{}]*\{item\}[^?#\s{}]*$",
+        ),
+        "title": _text("The catalog's column with what people call an item."),
+        "topics": _text(topics),
+    }
+    return _mapping(keys, ("path",), description="Which pages are about which item of the catalog.")
 
 
 def _placement() -> Schema:

@@ -64,8 +64,8 @@ class TestedReader:
                 self._broken[key].add(str(id_.value) if id_ is not None else "")
             elif found.id in known:
                 other = known[found.id]
-                message = f"{key} {found.id!r} is also on {other.path}:{other.line}"
-                self._problems.error(fields.path, node.line, "duplicate-id", message, "keep one of them")
+                what, first = f"{key} {found.id!r}", f"{other.path}:{other.line}"
+                self._problems.twice(fields.path, node.line, what, first)
             else:
                 known[found.id] = found
 

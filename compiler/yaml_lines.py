@@ -2,7 +2,7 @@
 
 import math
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -37,6 +37,17 @@ class Node:
 
     value: "str | int | float | bool | list[Node] | dict[str, Node] | None"
     line: int
+
+    def line_at(self, path: Iterable[str | int]) -> int:
+        """The line of a part; as near as the path leads."""
+        node: Node = self
+        for step in path:
+            value: Any = node.value
+            try:
+                node = value[step]
+            except (KeyError, IndexError, TypeError):
+                break
+        return node.line
 
     def plain(self) -> Any:
         """The value without lines, as dicts, lists and scalars."""
