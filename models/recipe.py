@@ -1,7 +1,6 @@
 """The recipes by name: to train, keep and read back a model."""
 
-import difflib
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
@@ -15,7 +14,7 @@ from models.recipes.item_item import ItemItem
 from models.recipes.popularity import Popularity
 from models.recipes.recently_viewed import RecentlyViewed
 from models.recipes.svd import Svd
-from models.settings import COMMON, Setting
+from models.settings import COMMON, Setting, complete, nearest
 from models.trained import Progress, Recipe, Trained, save
 
 __all__ = ["RECIPES", "Progress", "Recipe", "Trained", "load", "save", "train"]
@@ -41,9 +40,9 @@ def train(
         ``unknown-recipe``, ``unknown-setting`` (both with the nearest name) or ``setting``.
     """
     chosen = _recipe(recipe)
-    complete = check_settings(recipe, settings or {})
-    model = chosen.train(interactions, interactions.item_ids, complete, progress)
-    card = {"recipe": recipe, "settings": complete, "seed": 0, "data": interactions.digest(), "metrics": {}}
+    checked = check_settings(recipe, settings or {})
+    model = chosen.train(interactions, interactions.item_ids, checked, progress)
+    card = {"recipe": recipe, "settings": checked, "seed": 0, "data": interactions.digest(), "metrics": {}}
     return replace(model, name=name, card=card, excludes_seen=chosen.excludes_seen)
 
 
@@ -54,16 +53,7 @@ def settings_of(recipe: str) -> dict[str, Setting]:
 
 def check_settings(recipe: str, settings: Mapping[str, object]) -> dict[str, float | str]:
     """The recipe's settings complete with defaults; raises as `train` does."""
-    known = settings_of(recipe)
-    read: dict[str, float | str] = {key: setting.default for key, setting in known.items()}
-    for key, value in settings.items():
-        if key not in known:
-            raise GivenError("unknown-setting", f"{recipe} has no setting {key!r}{_nearest(key, known)}")
-        try:
-            read[key] = known[key].read(value)
-        except ValueError as error:
-            raise GivenError("setting", f"{recipe}: {key} {error}") from error
-    return {key: float(value) if not isinstance(value, str) else value for key, value in read.items()}
+    return complete(recipe, settings_of(recipe), settings)
 
 
 def load(folder: Path) -> Trained:
@@ -79,11 +69,5 @@ def load(folder: Path) -> Trained:
 
 def _recipe(name: str) -> Recipe:
     if name not in RECIPES:
-        raise GivenError("unknown-recipe", f"no recipe {name!r}{_nearest(name, RECIPES)}")
+        raise GivenError("unknown-recipe", f"no recipe {name!r}{nearest(name, RECIPES)}")
     return RECIPES[name]
-
-
-def _nearest(name: str, known: Iterable[str]) -> str:
-    names = sorted(known)
-    near = difflib.get_close_matches(name, names, 1)
-    return f"; did you mean {near[0]!r}?" if near else f"; there are {', '.join(names)}"

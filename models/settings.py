@@ -1,9 +1,12 @@
 """What a recipe can be told: numbers within bounds, and words to choose among."""
 
+import difflib
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
+
+from edge.errors import GivenError
 
 Settings = Mapping[str, Any]
 """By name, the values that training uses: complete and checked, floats and strings."""
@@ -75,3 +78,29 @@ COMMON: Final[Mapping[str, Setting]] = {
     ),
 }
 """What every recipe has; a bundle takes in as much history as its most demanding model."""
+
+
+def complete(owner: str, known: Mapping[str, Setting], given: Mapping[str, object]) -> dict[str, float | str]:
+    """All settings of an owner: those that are given, and defaults.
+
+    Raises
+    ------
+    GivenError
+        ``unknown-setting``, with the nearest name, or ``setting``.
+    """
+    read: dict[str, float | str] = {key: setting.default for key, setting in known.items()}
+    for key, value in given.items():
+        if key not in known:
+            raise GivenError("unknown-setting", f"{owner} has no setting {key!r}{nearest(key, known)}")
+        try:
+            read[key] = known[key].read(value)
+        except ValueError as error:
+            raise GivenError("setting", f"{owner}: {key} {error}") from error
+    return {key: float(value) if not isinstance(value, str) else value for key, value in read.items()}
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """What to say behind an unknown name: the nearest one, else all there are."""
+    names = sorted(known)
+    near = difflib.get_close_matches(name, names, 1)
+    return f"; did you mean {near[0]!r}?" if near else f"; there are {', '.join(names)}"

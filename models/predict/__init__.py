@@ -1,0 +1,1 @@
+"""Recipes that predict a number, a class or a segment from a row of features."""

@@ -1,0 +1,79 @@
+"""The prediction recipes by name: to train, keep and read back a prediction."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Final
+
+from edge.errors import GivenError
+from models.predict import contract
+from models.predict.contract import Prediction, PredictionRecipe, save
+from models.predict.logistic import Logistic
+from models.predict.table import Table
+from models.settings import Number, Setting, complete, nearest
+from models.trained import Progress
+
+__all__ = ["COMMON", "PREDICTIONS", "Prediction", "Table", "load", "save", "settings_of", "train"]
+
+PREDICTIONS: Final[Mapping[str, PredictionRecipe]] = {recipe.name: recipe for recipe in (Logistic(),)}
+
+COMMON: Final[Mapping[str, Setting]] = {
+    "seed": Number(1, "What chance begins with; the same seed gives the same bytes.", 2**31 - 1, whole=True),
+}
+"""What every prediction recipe has."""
+
+
+def train(
+    name: str,
+    recipe: str,
+    table: Table,
+    settings: Mapping[str, object] | None = None,
+    progress: Progress = lambda step, share: None,
+) -> Prediction:
+    """Train a prediction under a name; settings left out have the recipe's defaults.
+
+    Raises
+    ------
+    GivenError
+        ``unknown-recipe``, ``unknown-setting`` (both with the nearest name), ``setting``, or
+        ``table`` where the recipe can't learn from it.
+    """
+    chosen = _recipe(recipe)
+    checked = check_settings(recipe, settings or {})
+    model = chosen.train(table, checked, progress)
+    outputs = (name,) if len(model.outputs) == 1 else model.outputs
+    frame: dict[str, Any] = {
+        "recipe": recipe,
+        "settings": checked,
+        "data": table.digest(),
+        "rows": len(table),
+        "metrics": {},
+    }
+    return replace(model, name=name, outputs=outputs, card={**frame, **model.card})
+
+
+def settings_of(recipe: str) -> dict[str, Setting]:
+    """All that a recipe can be told."""
+    return {**_recipe(recipe).settings, **COMMON}
+
+
+def check_settings(recipe: str, settings: Mapping[str, object]) -> dict[str, float | str]:
+    """The recipe's settings complete with defaults; raises as `train` does."""
+    return complete(recipe, settings_of(recipe), settings)
+
+
+def load(folder: Path) -> Prediction:
+    """Read a prediction that `save` wrote.
+
+    Raises
+    ------
+    GivenError
+        ``trained-model`` where the folder is not what `save` writes, or ``unknown-recipe``.
+    """
+    return contract.load(folder, _recipe)
+
+
+def _recipe(name: str) -> PredictionRecipe:
+    if name not in PREDICTIONS:
+        raise GivenError("unknown-recipe", f"no recipe {name!r}{nearest(name, PREDICTIONS)}")
+    return PREDICTIONS[name]
