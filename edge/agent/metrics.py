@@ -24,6 +24,7 @@ HELP: Final = {
     "nearside_worker_deaths_total": "Connections of workers that ended.",
     "nearside_pages_total": "Pages served, by how they came about.",
     "nearside_marks_left_total": "Marks in pages that can't be used, by reason, counted when a page is cut.",
+    "nearside_undecoded_total": "Pages whose coding could not be undone, by coding and reason: they pass so.",
     "nearside_cache_total": "Requests to the site's paths, by what the cache did.",
     "nearside_records_total": "Decision records and events written to the spool.",
     "nearside_records_dropped_total": "Records that found no room in the spool, by reason.",

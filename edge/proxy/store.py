@@ -37,7 +37,7 @@ class Entry:
     page : object
         What its owner made of the body and keeps along.
     size_bytes : int
-        What it costs to keep; a page is held a second time, cut, and deflated.
+        What it costs to keep; a page is held a second time, cut, and a third time in codings.
     """
 
     status: int
@@ -54,7 +54,7 @@ class Entry:
     def __post_init__(self) -> None:
         self.fresh_until_s = self.made_s + self.terms.lifetime_s if self.terms.lifetime_s else 0.0
         fields = sum(len(name) + len(value) for name, value in self.fields)
-        self.size_bytes = len(self.body) * (2 if self.page is None else 5) // 2 + fields + OVERHEAD_BYTES
+        self.size_bytes = len(self.body) * (1 if self.page is None else 3) + fields + OVERHEAD_BYTES
 
     def age_s(self, now_s: float) -> int:
         """Its Age."""

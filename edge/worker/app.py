@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from collections.abc import Sequence
 from functools import partial
 from typing import Final
 
@@ -12,7 +13,8 @@ from edge.proxy.fields import Fields
 from edge.proxy.policy import SITE_ERRORS, Terms
 from edge.proxy.store import Entry, Key
 from edge.worker.cache import Flight, SharedCache, entry_of
-from edge.worker.coding import accepts_gzip, recoded
+from edge.worker.coding import accepted, recoded
+from edge.worker.decoding import DECODABLE
 from edge.worker.exchange import App, Exchange, Receive, Scope, Send
 from edge.worker.facts import Request
 from edge.worker.forward import RequestBody, check, left, to_site
@@ -166,6 +168,8 @@ class PageApp:
             except UpstreamError as error:
                 await self._without_site(exchange, stale, error)
                 return
+        if told.undecoded:
+            self._count_undecoded(told)
         if stale is not None and found is None and self._cache.forbids(told.received):
             self._cache.forget(exchange, stale)
         if body is not None:
@@ -202,7 +206,8 @@ class PageApp:
         if entry.page is not None and exchange.method == "HEAD" and await self._leads(exchange):
             return
         self._counters.add('nearside_pages_total{kind="passed"}')
-        answer = reply(entry.status, self._fields(entry, how), entry.body, exchange.headers)
+        whole = entry.body if entry.page is None else entry.page.body
+        answer = reply(entry.status, self._fields(entry, how), whole, exchange.headers)
         body = b"" if exchange.method == "HEAD" else answer.body
         await exchange.answer(answer.status, answer.fields, body)
 
@@ -210,22 +215,23 @@ class PageApp:
         self, entry: Entry, exchange: Exchange, how: str, asked_s: float | None = None
     ) -> None:
         page = entry.page
-        gzip = page.squeezes and accepts_gzip(exchange.headers.get(b"accept-encoding", b""))
+        codings = accepted(exchange.headers.get(b"accept-encoding", b"")) if page.squeezes else ()
         request = _request(exchange) if exchange.ahead is None else exchange.ahead.draft.view.request
-        view = PageView(request, page.plan, page.body, gzip, ahead=exchange.ahead)
+        view = PageView(request, page.plan, page.body, b"gzip" in codings, ahead=exchange.ahead)
         await self._turn.submit(view)
         if view.whole is not None and view.whole.location:
             await _lead(view, exchange)
             return
-        if gzip and not view.coded:
-            view.body, view.coded = page.plan.packing.fill(page.plan, {}), True
         if view.private:
-            status, body, fields = 200, view.body, [*page.private_headers]
-            if view.coded:
-                fields.append((b"content-encoding", b"gzip"))
+            body, coding = view.body, b"gzip" if view.coded else b""
+            if codings and body is page.body:
+                body, coding = page.coded(codings)
+            status, fields = 200, [*page.private_headers]
+            if coding:
+                fields.append((b"content-encoding", coding))
             fields.append((b"content-length", b"%d" % len(body)))
         else:
-            status, fields, body = self._plain(entry, exchange, view, how)
+            status, fields, body = self._plain(entry, exchange, codings, how)
         fields += view.cookie_fields
         timing = _FROM[how] if asked_s is None else b"site;dur=%.1f" % ((self._clock() - asked_s) * 1000)
         fields.append((b"server-timing", b"%s, decide;dur=%.2f" % (timing, view.decided_ms)))
@@ -243,14 +249,15 @@ class PageApp:
             await _lead(view, exchange)
         return bool(view.location)
 
-    def _plain(self, entry: Entry, exchange: Exchange, view: PageView, how: str) -> tuple[int, Fields, bytes]:
+    def _plain(
+        self, entry: Entry, exchange: Exchange, codings: Sequence[bytes], how: str
+    ) -> tuple[int, Fields, bytes]:
         """The page as the site made it, or what of it the client has not."""
         fields = self._fields(entry, how)
-        if b"range" in exchange.headers:
-            view.body, view.coded = entry.body, False
-        if view.coded:
-            fields = [*recoded(fields), (b"content-encoding", b"gzip")]
-        answer = reply(200, fields, view.body, exchange.headers)
+        body, coding = entry.page.coded(() if b"range" in exchange.headers else codings)
+        if coding:
+            fields = [*recoded(fields), (b"content-encoding", coding)]
+        answer = reply(200, fields, body, exchange.headers)
         return answer.status, answer.fields, answer.body
 
     def _fields(self, entry: Entry, how: str) -> Fields:
@@ -260,6 +267,11 @@ class PageApp:
         if how == "passed" and not age_s:
             return [*fields, _TOLD[how]]
         return [*fields, (b"age", b"%d" % age_s), _TOLD[how]]
+
+    def _count_undecoded(self, told: Told) -> None:
+        coding = told.coding.decode("latin-1") if told.coding in DECODABLE else "other"
+        name = "nearside_undecoded_total"
+        self._counters.add(f'{name}{{coding="{coding}",reason="{told.undecoded}"}}')
 
     def _count(self, exchange: Exchange, error: UpstreamError) -> None:
         self._counters.add(f'nearside_upstream_errors_total{{code="{error.code}"}}')

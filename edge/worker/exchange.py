@@ -6,7 +6,7 @@ from typing import Any, Final
 from edge.proxy.fields import Fields, normalized
 from edge.proxy.store import Key
 from edge.visitor import cookie
-from edge.worker.coding import accepts_gzip
+from edge.worker.coding import offered
 from edge.worker.request import Headers, headers_of
 from edge.worker.view import Ahead
 
@@ -99,7 +99,7 @@ class Exchange:
         accepted = self.headers.get(b"accept-encoding", b"identity")
         # A page must be decoded to be cut; what is asked for as anything else may come in any coding.
         if self.wants_page or self.headers.get(b"accept", b"*/*") == b"*/*":
-            return b"gzip" if accepts_gzip(accepted) else b"identity"
+            return offered(accepted)
         return accepted
 
     def seen(self, name: bytes) -> bytes | None:

@@ -2,6 +2,7 @@
 
 import contextlib
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
 
@@ -63,6 +64,18 @@ class PlainPage:
         object.__setattr__(self, "squeezes", squeezes)
         object.__setattr__(self, "headers", varying(headers) if squeezes else headers)
 
+    def coded(self, accepted: Sequence[bytes]) -> tuple[bytes, bytes]:
+        """The plain page and its coding, for who accepts these, the best first.
+
+        What is for one visitor alone is only deflated: that is quickest, and nobody else profits.
+        """
+        for coding in accepted if self.squeezes else ():
+            if coding == b"gzip":
+                return self.plan.packing.fill(self.plan, {}), coding
+            if self.shared:
+                return self.plan.packing.whole(self.body, coding), coding
+        return self.body, b""
+
     def with_headers(self, headers: Fields) -> "PlainPage":
         """The same page with what the site told of it anew."""
         return replace(self, headers=headers)
@@ -97,5 +110,5 @@ class Plans:
 
 
 def _held_bytes(size: int) -> int:
-    """What a page of this size holds: its chunks, and these deflated."""
-    return 3 * size // 2 + OVERHEAD_BYTES
+    """What a page of this size holds: its chunks, and these in codings."""
+    return 2 * size + OVERHEAD_BYTES

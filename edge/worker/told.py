@@ -10,7 +10,7 @@ import httpx
 
 from edge.proxy.fields import Fields, directives, values
 from edge.proxy.policy import Received
-from edge.worker.coding import DECODABLE, decoded
+from edge.worker.decoding import DECODABLE, DecodingError, decoded
 from edge.worker.upstream import chunks, end_to_end
 
 MAX_READ_BYTES: Final = 1 << 20
@@ -37,6 +37,8 @@ class Told:
         Its end-to-end fields, with a Date, and when it was asked for and came.
     answers_us : bool
         Whether we asked if something holds still, not the client.
+    undecoded : str
+        Why its coding could not be undone, or empty.
     """
 
     def __init__(self, response: httpx.Response, asked_s: float, at_s: float, *, answers_us: bool) -> None:
@@ -48,6 +50,7 @@ class Told:
             fields.append((b"date", formatdate(at_s, usegmt=True).encode()))
         self.received = Received(response.status_code, fields, asked_s, at_s)
         self.answers_us = answers_us
+        self.undecoded = ""
 
     def keep_private(self) -> None:
         """It was made for one visitor, whatever the site says of keeping it."""
@@ -69,14 +72,15 @@ class Told:
         """Whether it is HTML that may be cut, as far as its headers tell."""
         fields = self.received.fields
         kind = b"".join(values(fields, b"content-type")[:1]).lower()
-        return (
-            self.status == 200
-            and kind.startswith(b"text/html")
-            and self._coding in DECODABLE
-            and b"no-transform" not in directives(values(fields, b"cache-control"))
-            and (self._length(0) or 0) <= max_bytes
-            and self._length(0) is not None
-        )
+        if self.status != 200 or not kind.startswith(b"text/html"):
+            return False
+        length = self._length(0)
+        if length is None or length > max_bytes:
+            return False
+        if b"no-transform" in directives(values(fields, b"cache-control")):
+            return False
+        self.undecoded = "" if self.coding in DECODABLE else "unknown"
+        return not self.undecoded
 
     def is_short(self, max_bytes: int) -> bool:
         """Whether it states a length that may be read before any of it is sent."""
@@ -97,7 +101,8 @@ class Told:
         return fields
 
     @property
-    def _coding(self) -> bytes:
+    def coding(self) -> bytes:
+        """In which coding its body comes."""
         return b",".join(values(self.received.fields, b"content-encoding")).strip().lower()
 
     async def page(self, max_bytes: int) -> bytes | None:
@@ -109,7 +114,13 @@ class Told:
             ``upstream-body``: it broke off.
         """
         body = await self.read(max_bytes)
-        return None if body is None else decoded(body, self._coding, max_bytes)
+        if body is None:
+            return None
+        try:
+            return decoded(body, self.coding, max_bytes)
+        except DecodingError as error:
+            self.undecoded = error.reason
+            return None
 
     async def read(self, max_bytes: int) -> bytes | None:
         """The whole body; None where it is longer, and then `chunks` has all of it.

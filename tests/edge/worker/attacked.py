@@ -13,6 +13,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import brotli
+import zstandard
+
 from edge.bundle.active import control_path
 from loadtest.bench_page import lay_down
 
@@ -75,17 +78,21 @@ def _answer(path: bytes, head: bytes) -> tuple[bytes, list[tuple[bytes, bytes]],
         _, _, sid = head.lower().partition(b"sid=")
         name = sid.split(b"\r")[0].split(b";")[0]
         return b"200 OK", [(b"content-type", b"text/html"), (b"cache-control", b"max-age=60")], b"of " + name
-    if path == b"/bomb":
-        fields = [(b"content-type", b"text/html"), (b"content-encoding", b"gzip"), kept]
-        return b"200 OK", fields, _bomb()
+    if path.startswith(b"/bomb-"):
+        coding = path.removeprefix(b"/bomb-")
+        fields = [(b"content-type", b"text/html"), (b"content-encoding", coding), kept]
+        return b"200 OK", fields, _BOMBS[coding](bytes(64 << 20))
     if path.startswith(b"/asset"):
         return b"200 OK", [(b"content-type", b"text/css"), kept], b"body {}" + b" " * 1000
     told = b" ".join(line for line in head.split(b"\r\n")[1:] if not line.lower().startswith(b"cookie"))
     return b"200 OK", [(b"content-type", b"text/html"), kept], PAGE % (b"<!-- %s -->" % told)
 
 
-def _bomb() -> bytes:
-    return gzip.compress(bytes(64 << 20), 9)
+def _brotli(body: bytes) -> bytes:
+    return bytes(brotli.compress(body, quality=1))
+
+
+_BOMBS = {b"gzip": gzip.compress, b"zstd": zstandard.compress, b"br": _brotli}
 
 
 def _broken(path: bytes) -> bytes | None:

@@ -109,10 +109,11 @@ def coded(worker: LiveWorker) -> list[bytes]:
 
 
 def bomb(worker: LiveWorker) -> list[bytes]:
-    """64 MiB in 64 kB: passed on as it came, not unpacked."""
-    answer = worker.get(b"/bomb", b"accept-encoding: gzip\r\n")
-    assert len(answer) < 200_000
-    return [answer]
+    """64 MiB in a few kB: passed on as they came, not unpacked."""
+    codings = (b"gzip", b"zstd", b"br")
+    answers = [worker.get(b"/bomb-" + name, b"accept-encoding: gzip, zstd, br\r\n") for name in codings]
+    assert all(len(answer) < 200_000 for answer in answers)
+    return answers
 
 
 def ill_site(worker: LiveWorker) -> list[bytes]:
@@ -298,7 +299,7 @@ ON_THE_WIRE: dict[str, Attack] = {
             b"/<script>evil",
         )
     ),
-    "A bomb from the site": Attack(bomb),
+    "Bombs from the site": Attack(bomb),
     "Answers of the site that are none": Attack(ill_site),
     "A second answer behind the first": Attack(split_site),
     "100 pages at once that nobody has": Attack(at_once),

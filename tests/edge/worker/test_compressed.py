@@ -5,14 +5,18 @@ import re
 import zlib
 from typing import Any
 
+import brotli
 import pytest
+import zstandard
 
+from edge.pages.packing import WHOLE
 from edge.pages.stitch import deflated
 from edge.worker.coding import MIN_CODED_BYTES
+from edge.worker.decoding import decoded
 from tests.edge.worker.conftest import HTML, MAX_PAGE_BYTES, PAGE, Answer, Said, Worker
 
 LONG = PAGE + b"<p>more of the page</p>\n" * 100
-GZIP = {"accept-encoding": "gzip, deflate, br"}
+GZIP = {"accept-encoding": "gzip, deflate"}
 FULL = {"cookie": "consent=full"}
 NONE = {"cookie": "consent=none"}
 TOKEN = re.compile(rb'<template data-nearside="[^"]+"></template>')
@@ -93,9 +97,10 @@ def test_a_page_for_one_visitor_leaves_compressed_if_the_site_sent_it_so(worker:
 @pytest.mark.parametrize(
     ("accept", "asked", "told"),
     [
-        ("text/html", "gzip, br", b"gzip"),
+        ("text/html", "gzip, deflate, br, zstd", b"br, gzip, zstd"),
         ("*/*", "gzip;q=0.5", b"gzip"),
-        ("text/html", "br", b"identity"),
+        ("text/html", "br", b"br"),
+        ("text/html", "deflate", b"identity"),
         ("text/html", None, b"identity"),
         ("image/webp", "br, zstd", b"br, zstd"),
     ],
@@ -109,7 +114,13 @@ def test_the_site_is_asked_for_what_can_be_read_here(
 
 @pytest.mark.parametrize(
     ("coding", "body"),
-    [("gzip", gzip.compress(LONG)), ("deflate", zlib.compress(LONG)), ("GZIP", gzip.compress(LONG))],
+    [
+        ("gzip", gzip.compress(LONG)),
+        ("deflate", zlib.compress(LONG)),
+        ("GZIP", gzip.compress(LONG)),
+        ("br", brotli.compress(LONG)),
+        ("zstd", zstandard.compress(LONG)),
+    ],
 )
 def test_a_page_that_came_coded_is_cut(worker: Worker, coding: str, body: bytes) -> None:
     worker.site.says[b"/"] = kept(body, ("content-encoding", coding))
@@ -125,21 +136,87 @@ def test_a_site_that_names_no_coding_at_length_is_understood(worker: Worker) -> 
 
 
 @pytest.mark.parametrize(
-    ("coding", "body"),
+    ("coding", "body", "reason"),
     [
-        ("br", b"\x1b\x03"),
-        ("gzip", gzip.compress(LONG)[:-4]),
-        ("gzip", b"no gzip"),
-        ("gzip", gzip.compress(b"a" * (MAX_PAGE_BYTES + 1))),
-        ("gzip, br", gzip.compress(LONG)),
+        ("br", b"\x1b\x03", "broken"),
+        ("zstd", zstandard.compress(LONG)[:-4], "broken"),
+        ("gzip", gzip.compress(LONG)[:-4], "broken"),
+        ("gzip", b"no gzip", "broken"),
+        ("gzip", gzip.compress(b"a" * (MAX_PAGE_BYTES + 1)), "size"),
+        ("br", brotli.compress(b"a" * (MAX_PAGE_BYTES + 1)), "size"),
+        ("zstd", zstandard.compress(b"a" * (MAX_PAGE_BYTES + 1)), "size"),
+        ("gzip, br", gzip.compress(LONG), "unknown"),
     ],
-    ids=["br", "cut-off", "none", "too-long", "twice"],
 )
-def test_what_cannot_be_decoded_passes_as_it_came(worker: Worker, coding: str, body: bytes) -> None:
+def test_what_cannot_be_decoded_passes_as_it_came(
+    worker: Worker, coding: str, body: bytes, reason: str
+) -> None:
     worker.site.says[b"/"] = kept(body, ("content-encoding", coding))
     answer = worker.get("/", FULL | GZIP)
     assert (answer.body, answer.values("content-encoding")) == (body, [coding])
     assert worker.count('nearside_pages_total{kind="passed"}') == 1
+    label = "other" if "," in coding else coding
+    assert worker.count(f'nearside_undecoded_total{{coding="{label}",reason="{reason}"}}') == 1
+
+
+@pytest.mark.parametrize(
+    ("accepts", "coding"),
+    [
+        ("gzip, deflate, br, zstd", "br"),
+        ("gzip, deflate, br;q=0.5, zstd;q=0.7", "gzip"),
+        ("zstd, gzip;q=0.5", "zstd"),
+        ("br;q=0, gzip;q=0.5, zstd;q=0.1", "gzip"),
+        ("br", "br"),
+    ],
+)
+def test_a_plain_page_leaves_in_the_coding_that_is_liked_best(
+    worker: Worker, monkeypatch: pytest.MonkeyPatch, accepts: str, coding: str
+) -> None:
+    made = []
+    for name, make in WHOLE.items():
+        monkeypatch.setitem(
+            WHOLE, name, lambda page, name=name, make=make: (made.append(name), make(page))[1]
+        )
+    worker.site.says[b"/"] = kept(LONG, ("etag", '"1"'))
+    for _ in range(3):
+        answer = worker.get("/", NONE | {"accept-encoding": accepts})
+        assert (answer.values("content-encoding"), answer.value("etag")) == ([coding], 'W/"1"')
+        assert (answer.value("cache-control"), answer.value("vary")) == (
+            "public, max-age=60",
+            "accept-encoding",
+        )
+        assert decoded(answer.body, coding.encode(), len(LONG)) == LONG
+    assert made == [coding.encode()] * (coding != "gzip")
+
+
+def test_a_page_that_keeps_its_defaults_is_the_plain_one_and_leaves_as_small(worker: Worker) -> None:
+    worker.site.says[b"/film/alien"] = kept(b"<p>nothing to fill</p>" * 100)
+    answer = worker.get("/film/alien", FULL | {"accept-encoding": "gzip, br"})
+    assert (answer.values("content-encoding"), answer.value("cache-control")) == (["br"], "private, no-store")
+    assert answer.values("set-cookie")
+
+
+def test_a_personalized_page_is_stitched_whatever_is_liked_best(worker: Worker) -> None:
+    worker.site.says[b"/"] = kept()
+    answer = worker.get("/", FULL | {"accept-encoding": "gzip;q=0.1, br, zstd"})
+    assert b"Welcome to <em>our</em> films" in page_of(answer)
+    alone = worker.get("/", FULL | {"accept-encoding": "br"})
+    assert b"Welcome to <em>our</em> films" in alone.body
+    assert not alone.values("content-encoding")
+
+
+def test_a_page_for_one_visitor_is_only_deflated(worker: Worker) -> None:
+    headers = (HTML, ("content-encoding", "br"), ("cache-control", "private"))
+    worker.site.says[b"/"] = Said(brotli.compress(LONG), headers)
+    assert page_of(worker.get("/", NONE | {"accept-encoding": "gzip, br"})) == LONG
+    assert worker.get("/", NONE | {"accept-encoding": "br"}).body == LONG
+
+
+def test_a_range_is_one_of_the_plain_bytes(worker: Worker) -> None:
+    worker.site.says[b"/"] = kept()
+    worker.get("/", NONE)
+    answer = worker.get("/", NONE | {"accept-encoding": "br", "range": "bytes=0-8"})
+    assert (answer.status, answer.body, answer.values("content-encoding")) == (206, LONG[:9], [])
 
 
 def test_a_failed_decision_is_the_plain_page_compressed(

@@ -1,0 +1,226 @@
+"""Undoes the codings in which a site sends pages, as they come, within bounds: few bytes may be millions."""
+
+import importlib
+import zlib
+from collections.abc import Callable
+from typing import Any, Final, Protocol
+
+MAX_MEMBERS: Final = 16
+"""Streams of one gzip body, or frames of one zstd body; servers send one."""
+MAX_RATIO: Final = 250
+"""Bytes of a page for each that came; what is squeezed harder is no page that anybody reads."""
+FREE_BYTES: Final = 64 << 10
+"""Of a page for which that does not count: a small one may well be one phrase many times."""
+MAX_WINDOW_BYTES: Final = 8 << 20
+"""RFC 9659: what a decoder of zstd has to hold for the web, and no more."""
+
+_SLICE_BYTES: Final = 128
+"""zstd has no bound on what one call gives; four bytes may be 128 kB."""
+
+
+class DecodingError(Exception):
+    """A body that can't be had without its coding.
+
+    Attributes
+    ----------
+    reason : str
+        ``broken``, ``size`` (more than may be) or ``ratio`` (a bomb).
+    """
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+class _Codec(Protocol):
+    @property
+    def ended(self) -> bool:
+        """Whether the body may end here."""
+
+    def feed(self, data: bytes, limit: int) -> bytes:
+        """What these bytes are; if that is more than `limit` bytes, a little more than that of it."""
+
+
+class Decoding:
+    """One body on its way out of its coding.
+
+    Parameters
+    ----------
+    coding
+        One of `DECODABLE`.
+    max_bytes
+        Of the body without it.
+    """
+
+    def __init__(self, coding: bytes, max_bytes: int) -> None:
+        self._codec = _CODECS[coding]()
+        self._is_plain = coding in _PLAIN
+        self._max_bytes = max_bytes
+        self._came = self._given = 0
+
+    def take(self, data: bytes) -> bytes:
+        """What the next bytes are.
+
+        Raises
+        ------
+        DecodingError
+            It can't be decoded, or not within its bounds.
+        """
+        room = self._max_bytes - self._given
+        found = self._codec.feed(data, room)
+        self._came += len(data)
+        self._given += len(found)
+        if len(found) > room:
+            raise DecodingError("size")
+        if not self._is_plain and self._given > FREE_BYTES + MAX_RATIO * self._came:
+            raise DecodingError("ratio")
+        return found
+
+    def end(self) -> None:
+        """See that the body may end here; one that is empty is an empty page.
+
+        Raises
+        ------
+        DecodingError
+            ``broken``: more was to come.
+        """
+        if self._came and not self._codec.ended:
+            raise DecodingError("broken")
+
+
+def decoded(body: bytes, coding: bytes, max_bytes: int) -> bytes:
+    """The whole body without its coding.
+
+    Raises
+    ------
+    DecodingError
+        It can't be decoded, or not within its bounds.
+    """
+    decoding = Decoding(coding, max_bytes)
+    found = decoding.take(body)
+    decoding.end()
+    return found
+
+
+class _Plain:
+    ended = True
+
+    def feed(self, data: bytes, limit: int) -> bytes:
+        return data
+
+
+class _Streams:
+    """A body of one stream or several, one behind the other, by a library's objects for one."""
+
+    def __init__(self) -> None:
+        self._stream: Any = None
+        self._streams = 0
+
+    @property
+    def ended(self) -> bool:
+        return self._stream is not None and bool(self._stream.eof)
+
+    def feed(self, data: bytes, limit: int) -> bytes:
+        parts: list[bytes] = []
+        while data and limit >= 0:
+            if self._stream is None or self._stream.eof:
+                self._begin(data)
+            found, data = self._decode(data, limit)
+            parts.append(found)
+            limit -= len(found)
+        return b"".join(parts)
+
+    def _begin(self, data: bytes) -> None:
+        self._streams += 1
+        if self._streams > MAX_MEMBERS:
+            raise DecodingError("broken")
+        self._stream = self._new(data)
+
+    def _new(self, data: bytes) -> Any:
+        raise NotImplementedError
+
+    def _decode(self, data: bytes, limit: int) -> tuple[bytes, bytes]:
+        """What the bytes are, and those behind the end of the stream, or that are still to be read."""
+        raise NotImplementedError
+
+
+class _Gzip(_Streams):
+    def _new(self, data: bytes) -> Any:
+        return zlib.decompressobj(zlib.MAX_WBITS | 16)
+
+    def _decode(self, data: bytes, limit: int) -> tuple[bytes, bytes]:
+        try:
+            found = self._stream.decompress(data, limit + 1)
+        except zlib.error as error:
+            raise DecodingError("broken") from error
+        return found, self._stream.unused_data
+
+
+class _Deflate(_Gzip):
+    _head = b""
+
+    def feed(self, data: bytes, limit: int) -> bytes:
+        if self._stream is None and len(self._head) + len(data) < 2:
+            self._head += data
+            return b""
+        data, self._head = self._head + data, b""
+        return super().feed(data, limit)
+
+    def _new(self, data: bytes) -> Any:
+        # Some servers send it without the header that belongs to it.
+        wrapped = data[0] & 0x0F == 8 and int.from_bytes(data[:2], "big") % 31 == 0
+        return zlib.decompressobj(zlib.MAX_WBITS if wrapped else -zlib.MAX_WBITS)
+
+
+class _Zstd(_Streams):
+    def __init__(self) -> None:
+        super().__init__()
+        # Loaded with the first such page: not every site sends one.
+        self._zstandard = importlib.import_module("zstandard")
+        self._context = self._zstandard.ZstdDecompressor(max_window_size=MAX_WINDOW_BYTES)
+
+    def _new(self, data: bytes) -> Any:
+        return self._context.decompressobj()
+
+    def _decode(self, data: bytes, limit: int) -> tuple[bytes, bytes]:
+        try:
+            found = self._stream.decompress(data[:_SLICE_BYTES])
+        except self._zstandard.ZstdError as error:
+            raise DecodingError("broken") from error
+        return found, self._stream.unused_data + data[_SLICE_BYTES:]
+
+
+class _Brotli:
+    def __init__(self) -> None:
+        self._brotli = importlib.import_module("brotli")
+        self._stream = self._brotli.Decompressor()
+
+    @property
+    def ended(self) -> bool:
+        return bool(self._stream.is_finished())
+
+    def feed(self, data: bytes, limit: int) -> bytes:
+        if self.ended and data:
+            raise DecodingError("broken")
+        try:
+            found: bytes = self._stream.process(data, output_buffer_limit=limit + 1)
+            while len(found) <= limit and not self._stream.can_accept_more_data():
+                found += self._stream.process(b"", output_buffer_limit=limit + 1)
+        except self._brotli.error as error:
+            raise DecodingError("broken") from error
+        return found
+
+
+_CODECS: Final[dict[bytes, Callable[[], _Codec]]] = {
+    b"": _Plain,
+    b"identity": _Plain,
+    b"gzip": _Gzip,
+    b"x-gzip": _Gzip,
+    b"deflate": _Deflate,
+    b"br": _Brotli,
+    b"zstd": _Zstd,
+}
+_PLAIN: Final = (b"", b"identity")
+
+DECODABLE: Final = frozenset(_CODECS)
+"""The codings in which a page may come."""
