@@ -18,6 +18,7 @@ from compiler.schema_caps import cap_schemas
 from compiler.schema_conditions import condition_definitions
 from compiler.schema_consent import DEFINITIONS, consent_schema, purposes_schema
 from compiler.schema_experiments import bandit_schema, experiment_schema, holdout_schema
+from compiler.schema_features import features_schema
 from compiler.schema_page import layout_schema, whole_page_schemas
 from compiler.schema_schedule import schedule_schema
 from compiler.show import DEFAULT_LIMIT, MAX_LIMIT
@@ -49,8 +50,10 @@ Recipes = Mapping[str, Mapping[str, Schema]]
 
 
 def schemas(recipes: Recipes) -> dict[str, Schema]:
-    """The schemas of site.yaml, rules/*.yaml and models/*.yaml, as ``site``, ``rules`` and ``model``."""
-    return {"site": _site(), "rules": _rules(), "model": _model(recipes)}
+    """The schemas of site.yaml, rules/*.yaml, models/*.yaml and features.yaml, by name."""
+    features = features_schema(_id("A feature's name."))
+    made = _document("features.yaml", "Numbers for models, defined once.", features)
+    return {"site": _site(), "rules": _rules(), "model": _model(recipes), "features": made}
 
 
 def _document(title: str, about: str, schema: Schema) -> Schema:

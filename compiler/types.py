@@ -13,6 +13,7 @@ from compiler.problems import Problem
 from compiler.schedule import ALWAYS, Schedule
 from compiler.yaml_lines import Node
 from edge.bundle import format as fmt
+from edge.bundle.features import Feature
 from edge.decide.campaigns import PAGE_LAYOUT, PAGE_REDIRECT, WHOLE_PAGE
 from edge.decide.caps import Cap
 from edge.decide.holes import Hole
@@ -349,6 +350,14 @@ class Card:
 
 
 @dataclass(frozen=True)
+class Features:
+    """features.yaml; `lines` is where each feature stands."""
+
+    by_name: Mapping[str, Feature] = field(default_factory=dict)
+    lines: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class ModelConfig:
     """models/NAME.yaml: a recipe, its data and its settings."""
 
@@ -380,6 +389,7 @@ class Workspace:
     groups: Mapping[str, Sequence[Value]] = field(default_factory=dict)
     bandits: tuple[Bandit, ...] = ()
     layouts: tuple[Layout, ...] = ()
+    features: Features = Features()
 
     @property
     def placements(self) -> tuple[str, ...]:

@@ -11,6 +11,8 @@ from compiler.caps import with_caps
 from compiler.catalog import read_cards, read_catalog
 from compiler.consent import Known, read_names
 from compiler.content import read_contents
+from compiler.features import PATH as FEATURES_PATH
+from compiler.features import read_features
 from compiler.fields import Fields, check_id
 from compiler.holes import check_holes
 from compiler.lint_campaigns import note_shadowed
@@ -30,6 +32,7 @@ from compiler.types import (
     Card,
     Catalog,
     Content,
+    Features,
     Item,
     ModelConfig,
     Show,
@@ -94,6 +97,7 @@ def read_workspace(folder: Path, check_settings: CheckSettings = _accept) -> Wor
     known = site.consent.known if site is not None else None
     models = _read_models(folder, check_settings, known, problems)
     _check_items(folder, models, catalog, problems)
+    features = read_features(folder, site, problems) if site is not None else Features()
     rules = Rules((), (), (), (), {}, (), ())
     # Without the site's attributes and placements, every rule would look wrong.
     if site is not None:
@@ -115,7 +119,7 @@ def read_workspace(folder: Path, check_settings: CheckSettings = _accept) -> Wor
     found = Workspace(
         folder, site, rules.audiences, rules.campaigns, contents, catalog, cards, models,
         experiments=rules.experiments, holdouts=rules.holdouts, groups=rules.groups, bandits=rules.bandits,
-        layouts=rules.layouts,
+        layouts=rules.layouts, features=features,
     )  # fmt: skip
     # Only now: what a broken campaign would use looks unused.
     shown = found.shows()
@@ -140,7 +144,7 @@ def _note_strangers(folder: Path, problems: Problems) -> None:
             near = nearest(entry.name, FOLDERS)
             if near.startswith("did you mean"):
                 problems.warn(entry.name, 0, "unused", "this folder is not read", near)
-        elif entry.suffix in (".yaml", ".yml") and entry.name != SITE_PATH:
+        elif entry.suffix in (".yaml", ".yml") and entry.name not in (SITE_PATH, FEATURES_PATH):
             problems.warn(
                 entry.name, 0, "unused", "this file is not read", "rules are in rules/, models in models/"
             )

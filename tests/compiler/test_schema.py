@@ -51,7 +51,9 @@ BEYOND = {
 
 
 def _schema_of(path: str) -> str:
-    return {"site.yaml": "site", "rules": "rules", "models": "model"}.get(path.partition("/")[0], "")
+    return {"site.yaml": "site", "rules": "rules", "models": "model", "features.yaml": "features"}.get(
+        path.partition("/")[0], ""
+    )
 
 
 def _plain(folder: Path, path: str) -> Any:
@@ -116,6 +118,16 @@ campaigns:
   - {id: dear, placement: hero, value: {base: 1, plus: {visitor.visits: 2}}, show: {content: app}}
 """
 
+FEATURES = """\
+features:
+  device: {attribute: device.type, one_hot: [mobile, desktop]}
+  loyal: {attribute: visitor.visits, buckets: [2, 10], missing: 0}
+  visits: {attribute: visitor.visits, clip: [0, 100], log: true}
+  country: {attribute: geo.country, code: [DE, AT]}
+  told: {attribute: geo.country, present: true}
+  both: {cross: [device, loyal]}
+"""
+
 OLD_CONSENT = "consent: {cookie: consent, default: contextual}"
 GROUPED = {"rules/groups.yaml": "groups: {dach: [AT]}\naudiences: {near: {geo.country: {$inGroup: dach}}}\n"}
 
@@ -134,6 +146,7 @@ def test_the_keys_are_those_that_the_readers_ask_for(tmp_path: Path, monkeypatch
     site = site.replace(f"{OLD_CONSENT}\n", CONSENT) + MORE
     site += ACTIONS["site.yaml"].removeprefix(FILES["site.yaml"]).partition("holdouts")[0]
     more = {"rules/page.yaml": ACTIONS["rules/page.yaml"], "rules/worth.yaml": VALUED}
+    more |= {"features.yaml": FEATURES}
     changes = {**EXPERIMENTS, **BANDITS, **WEEKENDS, **CAPPED, **GROUPED, **more, "site.yaml": site}
     assert read_workspace(make_workspace(tmp_path, changes)).campaigns
     # A campaign reads `show` by its keys before it asks for them.
