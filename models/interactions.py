@@ -2,8 +2,8 @@
 
 import csv
 import itertools
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
@@ -35,6 +35,8 @@ class Interactions:
         The catalog: sorted by UTF-8 bytes.
     unknown : int
         Rows left out because their item is not in the catalog.
+    item_columns : Mapping[str, tuple[str, ...]]
+        What else the catalog says of its items: texts by column, each in the order of `item_ids`.
     """
 
     users: NDArray[np.int32]
@@ -44,25 +46,28 @@ class Interactions:
     user_ids: tuple[str, ...]
     item_ids: tuple[str, ...]
     unknown: int = 0
+    item_columns: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.users)
 
     def where(self, rows: NDArray[np.bool_] | NDArray[np.int64]) -> "Interactions":
         """The chosen rows, with the same codes."""
-        return Interactions(
-            self.users[rows],
-            self.items[rows],
-            self.timestamps[rows],
-            self.values[rows],
-            self.user_ids,
-            self.item_ids,
+        return replace(
+            self,
+            users=self.users[rows],
+            items=self.items[rows],
+            timestamps=self.timestamps[rows],
+            values=self.values[rows],
+            unknown=0,
         )
 
     def digest(self) -> str:
         """SHA-256 over all that training can see."""
         arrays = (self.users, self.items, self.timestamps, self.values)
         ids = "\0".join(self.user_ids) + "\1" + "\0".join(self.item_ids)
+        for name, texts in sorted(self.item_columns.items()):
+            ids += "\1" + name + "\0" + "\0".join(texts)
         return fmt.digest(b"".join(array.tobytes() for array in arrays) + ids.encode())
 
 

@@ -3,7 +3,7 @@
 import csv
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -50,8 +50,9 @@ def read_films(folder: Path) -> tuple[Film, ...]:
 
 
 def read_interactions(folder: Path) -> Interactions:
-    """All ratings of ``u.data``; item codes are positions in `read_films`."""
-    items = tuple(film.id for film in read_films(folder))
+    """All ratings of ``u.data``; item codes are positions in `read_films`, whose columns come along."""
+    films = read_films(folder)
+    items = tuple(film.id for film in films)
     path = folder / "u.data"
     try:
         rows = [
@@ -60,7 +61,12 @@ def read_interactions(folder: Path) -> Interactions:
         ]
     except ValueError as error:
         raise GivenError("movielens", f"{path}: {error}") from error
-    return from_rows(rows, items, str(path))
+    columns = {
+        "title": tuple(film.title for film in films),
+        "year": tuple(str(film.year or "") for film in films),
+        "genres": tuple(" ".join(film.genres) for film in films),
+    }
+    return replace(from_rows(rows, items, str(path)), item_columns=columns)
 
 
 def _rows(path: Path, columns: set[str]) -> Iterator[dict[str, str]]:

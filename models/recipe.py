@@ -9,6 +9,7 @@ from edge.errors import GivenError
 from models import trained as _trained
 from models.interactions import Interactions
 from models.recipes.also_viewed import AlsoViewed
+from models.recipes.content import Content
 from models.recipes.ease import Ease
 from models.recipes.item_item import ItemItem
 from models.recipes.popularity import Popularity
@@ -21,7 +22,7 @@ __all__ = ["RECIPES", "Progress", "Recipe", "Trained", "load", "save", "train"]
 
 RECIPES: Final[Mapping[str, Recipe]] = {
     recipe.name: recipe
-    for recipe in (AlsoViewed(), Ease(), ItemItem(), Popularity(), RecentlyViewed(), Svd())
+    for recipe in (AlsoViewed(), Content(), Ease(), ItemItem(), Popularity(), RecentlyViewed(), Svd())
 }
 
 
@@ -42,7 +43,8 @@ def train(
     chosen = _recipe(recipe)
     checked = check_settings(recipe, settings or {})
     model = chosen.train(interactions, interactions.item_ids, checked, progress)
-    card = {"recipe": recipe, "settings": checked, "seed": 0, "data": interactions.digest(), "metrics": {}}
+    seed, data = int(checked.get("seed", 0)), interactions.digest()
+    card = {"recipe": recipe, "settings": checked, "seed": seed, "data": data, "metrics": {}, **model.card}
     return replace(model, name=name, card=card, excludes_seen=chosen.excludes_seen)
 
 

@@ -66,7 +66,25 @@ class Choice:
         return {"enum": list(self.among), "default": self.default, "description": self.about}
 
 
-Setting = Number | Choice
+@dataclass(frozen=True)
+class Text:
+    """A setting that is words of the workspace's own, such as names of columns."""
+
+    default: str
+    about: str
+
+    def read(self, value: object) -> str:
+        """The value that training uses; a ValueError says what it must be."""
+        if not isinstance(value, str) or not value.strip():
+            raise ValueError(f"must be text, not {value!r}")
+        return " ".join(value.split())
+
+    def schema(self) -> dict[str, Any]:
+        """The setting as JSON Schema."""
+        return {"type": "string", "minLength": 1, "default": self.default, "description": self.about}
+
+
+Setting = Number | Choice | Text
 
 MAX_HISTORY: Final = 1000
 COMMON: Final[Mapping[str, Setting]] = {

@@ -125,7 +125,11 @@ def _named(config: ModelConfig) -> Iterator[None]:
 
 
 def _read(workspace: Workspace, config: ModelConfig) -> Interactions:
-    return read(config.interactions, tuple(item.id for item in workspace.catalog.items))
+    catalog = workspace.catalog
+    found = read(config.interactions, tuple(item.id for item in catalog.items))
+    names = (name for name in catalog.columns if name != "id")
+    columns = {name: tuple(item.values.get(name, "") for item in catalog.items) for name in names}
+    return replace(found, item_columns=columns)
 
 
 def _trainer(config: ModelConfig, progress: Progress) -> Trainer:

@@ -1,5 +1,7 @@
 """Interactions whose best lists are obvious."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -19,4 +21,5 @@ def tastes() -> Interactions:
         for user in range(80)
         for order, n in enumerate(draw.permutation(GROUP_ITEMS)[:6].tolist())
     ]
-    return from_rows(rows, items)
+    titles = tuple(f"Taste {item[1]} number {item[3:]}" for item in items)
+    return replace(from_rows(rows, items), item_columns={"title": titles})

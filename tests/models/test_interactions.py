@@ -1,5 +1,6 @@
 """Interactions from CSV: what is read, and what is said about what can't be."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -8,7 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from edge.errors import GivenError
-from models.interactions import read, read_csv, sort_items
+from models.interactions import from_rows, read, read_csv, sort_items
 
 
 def _write(tmp_path: Path, text: str) -> Path:
@@ -133,3 +134,11 @@ def test_what_is_no_parquet_is_refused(tmp_path: Path) -> None:
     (tmp_path / "views.parquet").write_text("user,item,timestamp\n")
     with pytest.raises(GivenError, match="can't be read as Parquet"):
         read(tmp_path / "views.parquet", ("a",))
+
+
+def test_columns_of_the_catalog_stay_with_any_rows_and_in_the_digest() -> None:
+    plain = from_rows([("u", "a", 1, 1.0), ("v", "b", 2, 1.0)], ("a", "b"))
+    told = replace(plain, item_columns={"title": ("A", "B")})
+    other = replace(plain, item_columns={"title": ("A", "C")})
+    assert len({plain.digest(), told.digest(), other.digest()}) == 3
+    assert told.where(told.users == 1).item_columns == {"title": ("A", "B")}

@@ -45,3 +45,10 @@ def test_other_layouts_are_refused_by_name(tmp_path: Path) -> None:
     (tmp_path / "u.data").write_text("user|item|rating|timestamp\n1|1|5|today\n")
     with pytest.raises(GivenError, match=r"u\.data: .*today"):
         movielens.read_interactions(tmp_path)
+
+
+def test_the_columns_of_the_films_come_with_the_ratings(data_dir: Path) -> None:
+    ratings = movielens.read_interactions(data_dir / "ml-100k")
+    place = ratings.item_ids.index("1")
+    found = {name: texts[place] for name, texts in ratings.item_columns.items()}
+    assert found == {"title": "Toy Story", "year": "1995", "genres": "Animation Children's Comedy"}

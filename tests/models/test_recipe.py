@@ -1,6 +1,7 @@
 """One contract for all recipes, on data whose answer is obvious."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,7 @@ from models.cooccurrence import use_matrix
 from models.interactions import Interactions, from_rows
 from models.neighbours import exact_step, quantize, strongest
 from models.recipes.ease import count_together, solve
-from models.settings import COMMON, Choice, Number
+from models.settings import COMMON, Choice, Number, Text
 from models.trained import EXACT_STEPS, WEIGHT_STEPS, Trained
 
 ALL = sorted(recipe.RECIPES)
@@ -230,6 +231,7 @@ def test_recently_viewed_lists_the_history_as_it_is(tastes: Interactions) -> Non
 
 def test_one_item_and_repeated_rows_train(tmp_path: Path) -> None:
     lone = from_rows([("u", "a", 1, 1.0), ("u", "a", 2, 1.0)], ("a",))
+    lone = replace(lone, item_columns={"title": ("Alone",)})
     for name in ALL:
         model = recipe.train("m", name, lone, {})
         assert model.score(*_padded([[], [0]], 1)).shape == (2, 1)
@@ -280,7 +282,7 @@ def test_too_many_items_for_the_dense_solve_are_refused() -> None:
 def test_every_setting_says_what_it_is_as_json_schema() -> None:
     for name in ALL:
         for setting in {**recipe.RECIPES[name].settings, **COMMON}.values():
-            assert isinstance(setting, Number | Choice)
+            assert isinstance(setting, Number | Choice | Text)
             schema = setting.schema()
             assert schema["description"].endswith(".")
             assert setting.read(schema["default"]) == schema["default"]
