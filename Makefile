@@ -4,8 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 ONCE ?=
 
-.PHONY: demo test check neural bench bench-edge bench-gzip bench-upstream bench-rules bench-models bench-activation bench-footprint \
-	bench-install lock clean
+.PHONY: demo test check neural bench lock clean
 
 demo: $(VENV)/run.stamp
 	$(BIN)/nearside demo $(if $(ONCE),--once)
@@ -25,29 +24,8 @@ neural: $(VENV)/neural.stamp
 bench: $(VENV)/dev.stamp
 	$(BIN)/python -m loadtest.bench_page
 
-bench-edge: $(VENV)/dev.stamp
-	$(BIN)/python -m loadtest.bench_edge
-
-bench-gzip: $(VENV)/dev.stamp
-	$(BIN)/python -m loadtest.bench_gzip
-
-bench-upstream: $(VENV)/dev.stamp
-	$(BIN)/python -m loadtest.bench_upstream
-
-bench-rules: $(VENV)/dev.stamp
-	$(BIN)/python -m loadtest.bench_rules
-
-bench-models: $(VENV)/dev.stamp
-	$(BIN)/python -m loadtest.bench_models
-
-bench-activation: $(VENV)/dev.stamp
-	$(BIN)/python -m loadtest.bench_activation
-
-bench-footprint: $(VENV)/dev.stamp
-	$(BIN)/python -m loadtest.bench_footprint
-
-bench-install: $(VENV)/dev.stamp
-	$(BIN)/python -m loadtest.bench_install
+bench-%: $(VENV)/dev.stamp
+	$(BIN)/python -m loadtest.bench_$*
 
 # What PyTorch brings along where it is built for a GPU; its own install decides.
 GPU := torch triton cuda-bindings cuda-pathfinder cuda-toolkit nvidia-cublas nvidia-cuda-cccl nvidia-cuda-cupti nvidia-cuda-nvrtc \

@@ -166,16 +166,16 @@ def _amount(behaviour: Behaviour, amount: float) -> str:
         return f"{amount:.1f} hours ago"
     if behaviour.measure == "rate":
         return f"{amount:.0%} of {back}"
-    what = {"count": "times", "distinct": "different ones", "sum": "together"}[behaviour.measure]
+    what = {"count": "time", "distinct": "different one", "sum": "together"}[behaviour.measure]
+    what += "s" if amount != 1 and behaviour.measure != "sum" else ""
     return f"{amount:g} {what} in {back}"
 
 
 def _seen(measure: str, window_s: int, amount: float) -> str:
     if measure == "recency":
         return f"seen {amount:.1f} hours ago"
-    return (
-        f"seen {amount:g} times in {'this visit' if measure == 'visit' else f'the last {lasting(window_s)}'}"
-    )
+    when = "this visit" if measure == "visit" else f"the last {lasting(window_s)}"
+    return f"seen {amount:g} time{'s' if amount != 1 else ''} in {when}"
 
 
 def lasting(seconds: int) -> str:

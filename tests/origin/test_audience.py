@@ -55,7 +55,7 @@ def write(path: Path, records: list[DecisionRecord]) -> Path:
 
 
 @pytest.fixture(scope="module")
-def tested(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The small workspace with experiments, compiled."""
     return make_bundle(tmp_path_factory.mktemp("audience"), EXPERIMENTS)
 
@@ -64,12 +64,12 @@ def campaigns(sizes: Sizes) -> dict[str, CampaignSize]:
     return {size.id: size for size in sizes.campaigns}
 
 
-def test_counts_are_those_of_deciding_each_request(tested: Path, tmp_path: Path) -> None:
+def test_counts_are_those_of_deciding_each_request(bundle: Path, tmp_path: Path) -> None:
     records = requests("elsewhere", 600)
-    view = View(open_bundle(tested, "films"))
+    view = View(open_bundle(bundle, "films"))
     sizes = measure(view, Log(write(tmp_path / "a.seg", records), view).requests())
-    engine = load_engine(tested)
-    workspace = read_workspace(tested.parent / "workspace")
+    engine = load_engine(bundle)
+    workspace = read_workspace(bundle.parent / "workspace")
     gets: Counter[str] = Counter()
     reached: Counter[str] = Counter()
     within: Counter[str] = Counter()
@@ -100,10 +100,10 @@ def test_counts_are_those_of_deciding_each_request(tested: Path, tmp_path: Path)
     assert on_the_go.low < on_the_go.requests / 600 < on_the_go.high
 
 
-def test_a_workspace_counts_as_its_bundle(tested: Path, tmp_path: Path) -> None:
+def test_a_workspace_counts_as_its_bundle(bundle: Path, tmp_path: Path) -> None:
     log = write(tmp_path / "a.seg", requests("elsewhere", 80))
     sizes = []
-    for source in (tested, tested.parent / "workspace"):
+    for source in (bundle, bundle.parent / "workspace"):
         view = open_rules(source)
         sizes.append(measure(view, Log(log, view).requests()))
     assert sizes[0] == sizes[1]
@@ -152,16 +152,16 @@ def test_of_several_bundles_each_tells_what_it_read(tmp_path: Path) -> None:
     assert campaigns(sizes)["umbrellas"].of == 20
 
 
-def test_what_nobody_had_is_known_where_the_bundle_is_at_hand(tested: Path, tmp_path: Path) -> None:
-    engine = load_engine(tested)
+def test_what_nobody_had_is_known_where_the_bundle_is_at_hand(bundle: Path, tmp_path: Path) -> None:
+    engine = load_engine(bundle)
     records = requests(engine.id, 40, leave_out=("device.type",))
     other = make_bundle(tmp_path, {"content/app.html": "<p>Another</p>\n"})
     view = open_rules(other)
     log = write(tmp_path / "a.seg", records)
     assert "device.type" in measure(view, Log(log, view).requests()).unknown
-    assert measure(view, Log(log, view, tested).requests()).unknown == {}
+    assert measure(view, Log(log, view, bundle).requests()).unknown == {}
     # The bundle itself is at hand anyway.
-    own = open_rules(tested)
+    own = open_rules(bundle)
     assert measure(own, Log(log, own).requests()).unknown == {}
 
 
@@ -220,8 +220,8 @@ def test_who_is_led_elsewhere_is_lost_to_others(tmp_path: Path) -> None:
     assert found["moved"].requests == found["popular"].lost["redirect", "moved"] == germans > 0
 
 
-def test_an_older_bundle_and_an_empty_log_are_refused(tested: Path, tmp_path: Path) -> None:
-    view = open_rules(tested)
+def test_an_older_bundle_and_an_empty_log_are_refused(bundle: Path, tmp_path: Path) -> None:
+    view = open_rules(bundle)
     with pytest.raises(ConfigError, match="no request"):
         measure(view, Log(write(tmp_path / "a.seg", []), view).requests())
     older = View(view.bundle)
@@ -230,7 +230,7 @@ def test_an_older_bundle_and_an_empty_log_are_refused(tested: Path, tmp_path: Pa
         measure(older, [])
 
 
-def test_contexts_of_a_folder_a_list_and_lines(tested: Path, tmp_path: Path) -> None:
+def test_contexts_of_a_folder_a_list_and_lines(bundle: Path, tmp_path: Path) -> None:
     mobile = {"attributes": {"device.type": "mobile"}, "unit": "a", "placements": ["hero"]}
     other = {"attributes": {"device.type": "desktop"}}
     (tmp_path / "folder").mkdir()
@@ -238,7 +238,7 @@ def test_contexts_of_a_folder_a_list_and_lines(tested: Path, tmp_path: Path) -> 
     (tmp_path / "folder/b.json").write_text(json.dumps(other))
     (tmp_path / "list.json").write_text(json.dumps([mobile, other]))
     (tmp_path / "lines.jsonl").write_text(f"{json.dumps(mobile)}\n\n{json.dumps(other)}\n")
-    view = open_rules(tested)
+    view = open_rules(bundle)
     found = [
         measure(view, Stated(tmp_path / name, view).requests())
         for name in ("folder", "list.json", "lines.jsonl")
@@ -260,21 +260,21 @@ def run(*options: object) -> str:
     return result.output
 
 
-def test_the_command(tested: Path, tmp_path: Path) -> None:
+def test_the_command(bundle: Path, tmp_path: Path) -> None:
     log = write(tmp_path / "a.seg", requests("elsewhere", 100))
-    text = run(tested.parent / "workspace", "--log", log)
+    text = run(bundle.parent / "workspace", "--log", log)
     assert text.startswith("100 requests, 2026-07-02 13:46 to 2027-07-02 13:46 UTC: ")
-    document = json.loads(run(tested, "--log", log, "--json"))
+    document = json.loads(run(bundle, "--log", log, "--json"))
     by_name = {entry["name"]: entry for entry in document["audiences"]}
     assert by_name["on-the-go"]["requests"] == round(by_name["on-the-go"]["share"] * 100)
     (words,) = [entry for entry in document["campaigns"] if entry["id"] == "words"]
     assert words["requests"] + sum(lost["requests"] for lost in words["lost"]) == words["reached"]
     (tmp_path / "less").mkdir()
     log = write(tmp_path / "less/a.seg", requests("elsewhere", 9, leave_out=("device.type",)))
-    text = run(tested, "--log", log)
+    text = run(bundle, "--log", log)
     assert (
         "device.type cannot be known from this log; it matters to audience on-the-go, campaign mobile-"
         in text
     )
-    assert json.loads(run(tested, "--log", log, "--json"))["audiences"][1]["requests"] is None
-    assert CliRunner().invoke(app, ["audience", str(tested)]).exit_code == 2
+    assert json.loads(run(bundle, "--log", log, "--json"))["audiences"][1]["requests"] is None
+    assert CliRunner().invoke(app, ["audience", str(bundle)]).exit_code == 2

@@ -22,7 +22,7 @@ from tests.workspaces.make import ACTIONS, EXPERIMENTS, make_bundle
 
 
 @pytest.fixture(scope="module")
-def tested(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The small workspace with experiments, compiled."""
     return make_bundle(tmp_path_factory.mktemp("explained"), EXPERIMENTS)
 
@@ -49,9 +49,9 @@ def unit(low: float, high: float) -> str:
     )
 
 
-def test_the_bucket_is_told(tested: Path, tmp_path: Path) -> None:
+def test_the_bucket_is_told(bundle: Path, tmp_path: Path) -> None:
     visitor = unit(0.5, 0.77)
-    text = told(tested, tmp_path, unit=visitor, options=("--explain",))
+    text = told(bundle, tmp_path, unit=visitor, options=("--explain",))
     assert "hero: campaign words shows content warm (experiment hero-words, variation warm)\n" in text
     place = bucket("hero-words", visitor, 2)
     parts = "control 0 to 0.45, warm 0.5 to 0.77, cool 0.8 to 0.98"
@@ -60,37 +60,37 @@ def test_the_bucket_is_told(tested: Path, tmp_path: Path) -> None:
     assert "  lists, priority 20: holds, but words of its group loud is on the page\n" in text
 
 
-def test_who_is_not_enrolled_is_told_why(tested: Path, tmp_path: Path) -> None:
-    text = told(tested, tmp_path, options=("--explain",))
+def test_who_is_not_enrolled_is_told_why(bundle: Path, tmp_path: Path) -> None:
+    text = told(bundle, tmp_path, options=("--explain",))
     assert "experiment hero-words: not enrolled, as the visitor's id is missing\n" in text
     missing = "what it divides by is missing"
     assert f"  words, priority 30: holds, but not in experiment hero-words: {missing}\n" in text
     assert "holdout never: nobody without an id is held out\n" in text
-    text = told(tested, tmp_path, unit=unit(0.46, 0.49), options=("--explain",))
+    text = told(bundle, tmp_path, unit=unit(0.46, 0.49), options=("--explain",))
     assert "experiment hero-words: not enrolled: in the part of no variation; the bucket is 0.4" in text
-    text = told(tested, tmp_path, country="US", options=("--explain",))
+    text = told(bundle, tmp_path, country="US", options=("--explain",))
     assert "trending: campaign popular shows 3 items of popular\n" in text
 
 
-def test_what_sticks_and_what_is_demanded_is_told(tested: Path, tmp_path: Path) -> None:
+def test_what_sticks_and_what_is_demanded_is_told(bundle: Path, tmp_path: Path) -> None:
     more = {"unit": unit(0.5, 0.77), "assigned": [["hero-words", 1, "cool"]]}
-    text = told(tested, tmp_path, options=("--explain",), **more)
+    text = told(bundle, tmp_path, options=("--explain",), **more)
     assert "experiment hero-words: variation cool, which sticks to the visitor; the bucket" in text
-    text = told(tested, tmp_path, options=("--explain",), forced={"hero-words": "control"})
+    text = told(bundle, tmp_path, options=("--explain",), forced={"hero-words": "control"})
     assert "hero: campaign words shows the default (experiment hero-words, variation control)\n" in text
     assert "experiment hero-words: variation control, as a tester demands\n" in text
 
 
-def test_as_json_the_decision_has_them_too(tested: Path, tmp_path: Path) -> None:
-    document = json.loads(told(tested, tmp_path, unit=unit(0.8, 0.98)))
+def test_as_json_the_decision_has_them_too(bundle: Path, tmp_path: Path) -> None:
+    document = json.loads(told(bundle, tmp_path, unit=unit(0.8, 0.98)))
     (hero,) = [slot for slot in document["slots"] if slot["placement"] == "hero"]
     assert (hero["experiment"], hero["variation"], hero["propensity"]) == ("hero-words", "cool", 0.18)
     assert document["excluded"] == ["lists:exclusive"]
 
 
-def test_below_the_tier_full_there_is_no_unit(tested: Path, tmp_path: Path) -> None:
+def test_below_the_tier_full_there_is_no_unit(bundle: Path, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="there is no unit"):
-        told(tested, tmp_path, unit="a", tier="session")
+        told(bundle, tmp_path, unit="a", tier="session")
 
 
 def held(holdout: str) -> str:
@@ -99,10 +99,10 @@ def held(holdout: str) -> str:
     )
 
 
-def test_each_placement_tells_all_who_wanted_it(tested: Path, tmp_path: Path) -> None:
+def test_each_placement_tells_all_who_wanted_it(bundle: Path, tmp_path: Path) -> None:
     attributes = {"geo.country": "FR", "device.type": "mobile", "visitor.visits": 1}
     given = {"attributes": attributes, "placements": ["hero"], "now": "2026-05-31T23:59:00+02:00"}
-    text = told(tested, tmp_path, options=("--explain", "--kill", "mobile-hero"), **given)
+    text = told(bundle, tmp_path, options=("--explain", "--kill", "mobile-hero"), **given)
     assert text.split("experiment ")[0] == (
         "hero: campaign welcome shows content welcome\n"
         '  words, priority 30: no, geo.country is "FR", not "DE"\n'
@@ -113,8 +113,8 @@ def test_each_placement_tells_all_who_wanted_it(tested: Path, tmp_path: Path) ->
     )
 
 
-def test_the_held_out_are_told_by_which_holdout(tested: Path, tmp_path: Path) -> None:
-    text = told(tested, tmp_path, unit=held("never"), placements=["trending"], options=("--explain",))
+def test_the_held_out_are_told_by_which_holdout(bundle: Path, tmp_path: Path) -> None:
+    text = told(bundle, tmp_path, unit=held("never"), placements=["trending"], options=("--explain",))
     assert "trending: the default\n" in text
     assert "  popular, priority 0: holds, but holdout never holds the visitor out\n" in text
     assert "holdout never: held out; the bucket is 0.0" in text
@@ -199,8 +199,8 @@ def test_of_very_many_the_first_that_hold_are_told(tmp_path: Path) -> None:
     assert text.endswith("  and 51 more, of which 0 hold, and are weaker\n")
 
 
-def test_an_older_bundle_says_so(tested: Path, tmp_path: Path) -> None:
-    bundle = shutil.copytree(tested, tmp_path / "older")
+def test_an_older_bundle_says_so(bundle: Path, tmp_path: Path) -> None:
+    bundle = shutil.copytree(bundle, tmp_path / "older")
     file = bundle / "rules.manifest"
     manifest = fmt.decode(file.read_bytes(), fmt.Manifest)
     kept = tuple(artifact for artifact in manifest.artifacts if artifact.kind != "written")
@@ -209,8 +209,8 @@ def test_an_older_bundle_says_so(tested: Path, tmp_path: Path) -> None:
     assert "hero: campaign welcome shows content welcome\n  (this bundle was compiled before" in text
 
 
-def test_words_agree_with_the_index_in_every_sample_context(tested: Path) -> None:
-    view = View(open_bundle(tested, "films"))
+def test_words_agree_with_the_index_in_every_sample_context(bundle: Path) -> None:
+    view = View(open_bundle(bundle, "films"))
     assert view.written is not None
     asked = Asked(view.written)
     seen = {True: 0, False: 0}

@@ -108,7 +108,7 @@ def test_it_tells_what_is_kept_and_from_what(worker: Worker) -> None:
     text = _words(browser.me("?page=/film/dune"))
     assert "1 visit" in text and "2 items that you viewed" in text
     assert text.index("Dune, Part One") < text.index("Heat")
-    assert "crime: 1 times in the last 7 days" in text
+    assert "crime: 1 time in the last 7 days" in text
     assert "the site's own cookie says so" in text
     assert "words: variation “a”" in text
     assert "campaign “for-you” is for everyone; the list goes by what you viewed and liked" in text

@@ -21,9 +21,13 @@ HTML = b"content-type: text/html\r\n"
 
 
 def talk(
-    worker: Worker, site: RawSite, *requests: bytes, read: Callable[[bytes], bool] | None = None
+    worker: Worker,
+    site: RawSite,
+    *requests: bytes,
+    read: Callable[[bytes], bool] | None = None,
+    pause_s: float = 0.0,
 ) -> bytes:
-    """Send the bytes on one connection; all that comes back until it is closed or `read` says enough."""
+    """Send the bytes on one connection; all that comes back, after a pause, until `read` says enough."""
 
     async def main() -> bytes:
         async with serving(site) as url:
@@ -36,7 +40,7 @@ def talk(
             listening.listen()
             task = asyncio.create_task(server.serve(sockets=[listening]))
             try:
-                return await exchange(listening.getsockname()[1], requests, read)
+                return await exchange(listening.getsockname()[1], requests, read, pause_s)
             finally:
                 server.drain()
                 await task
@@ -47,7 +51,7 @@ def talk(
         return runner.run(main())
 
 
-async def exchange(port: int, requests: tuple[bytes, ...], read: Enough | None) -> bytes:
+async def exchange(port: int, requests: tuple[bytes, ...], read: Enough | None, pause_s: float) -> bytes:
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     data = b""
     try:
@@ -55,6 +59,7 @@ async def exchange(port: int, requests: tuple[bytes, ...], read: Enough | None) 
             for request in requests:
                 writer.write(request)
                 await writer.drain()
+            await asyncio.sleep(pause_s)
             while not (read and read(data)) and (more := await reader.read(65536)):
                 data += more
     except ConnectionError:
