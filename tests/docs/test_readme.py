@@ -44,5 +44,8 @@ def test_links_lead_somewhere(page: Path) -> None:
 def test_make_has_what_the_pages_tell_to_run() -> None:
     told = {target for page in DOCS for target in re.findall(r"`make ([a-z-]+)", page.read_text())}
     targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.M))
+    targets |= {
+        f"bench-{path.stem.removeprefix('bench_')}" for path in (ROOT / "loadtest").glob("bench_*.py")
+    }
     assert {"demo", "test", "bench"} <= told
     assert told <= targets
