@@ -5,6 +5,7 @@ A model that crashes, hangs or eats memory takes down this process, not the agen
 
 import asyncio
 import os
+import resource
 import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -15,6 +16,9 @@ import msgspec
 from edge.errors import BundleError
 
 CHECK_TIMEOUT_S: Final = 120.0
+MAX_DATA_BYTES: Final = 2 << 30
+"""What a check may hold, mapped files aside; a model that asks for more ends it."""
+
 REFUSED: Final = 3
 NICENESS: Final = 10
 
@@ -64,6 +68,7 @@ def main(folder: str, site: str) -> int:
     """Verify every hash and run the golden decisions; 0, or `REFUSED` with the reason as JSON."""
     # Pages are served beside this by the same processors; the imports are most of the work.
     os.nice(NICENESS)
+    resource.setrlimit(resource.RLIMIT_DATA, (MAX_DATA_BYTES, MAX_DATA_BYTES))
     # Heavy imports (the model runtime) belong to this short process only.
     from edge.bundle.reader import open_bundle  # noqa: PLC0415
     from edge.decide.golden import check  # noqa: PLC0415

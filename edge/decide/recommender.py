@@ -9,7 +9,7 @@ from edge.bundle import format as fmt
 from edge.bundle.arrays import Array, unpack
 from edge.bundle.format import Artifact, ModelsPlan
 from edge.bundle.reader import Bundle
-from edge.decide.inference import ort
+from edge.decide.inference import ort, session_options
 from edge.decide.operators import check_graph
 from edge.errors import BundleError
 
@@ -221,7 +221,7 @@ class NoRecommenders(Recommender):
 
 
 def open_session(graph: bytes) -> ort.InferenceSession:
-    """A session over a checked graph, on one thread: a worker is one core.
+    """A session over a checked graph, with `session_options`.
 
     Raises
     ------
@@ -229,14 +229,8 @@ def open_session(graph: bytes) -> ort.InferenceSession:
         ``graph``: `check_graph` or onnxruntime refuses it.
     """
     check_graph(graph)
-    options = ort.SessionOptions()
-    options.intra_op_num_threads = 1
-    options.inter_op_num_threads = 1
-    # Plans of memory are kept for each shape ever seen, without bound.
-    options.enable_mem_pattern = False
-    options.log_severity_level = 4  # what goes wrong is raised as well
     try:
-        return ort.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
+        return ort.InferenceSession(graph, session_options(), providers=["CPUExecutionProvider"])
     except Exception as error:
         # onnxruntime's errors share no base but this one.
         raise BundleError("graph", f"onnxruntime refuses it: {error}") from error
