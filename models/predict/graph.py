@@ -7,7 +7,7 @@ import numpy as np
 import onnx
 from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
 from numpy.typing import NDArray
-from onnx import NodeProto, TensorProto, helper, numpy_helper
+from onnx import GraphProto, NodeProto, TensorProto, helper, numpy_helper
 
 from edge.bundle.arrays import Array
 from models.onnx_build import IR_VERSION, OPSET, TYPES
@@ -50,13 +50,17 @@ def prediction_graph(
     return bytes(model.SerializeToString(deterministic=True))
 
 
-def constants_of(graph: bytes) -> dict[str, Array]:
-    """The constants that a graph was made with, by name; a ValueError where it is no graph."""
+def read_graph(graph: bytes) -> GraphProto:
+    """The graph of a serialized model; a ValueError where it is none."""
     try:
-        model = onnx.load_model_from_string(graph)
+        return onnx.load_model_from_string(graph).graph
     except DecodeError as error:
         raise ValueError(f"not a graph: {error}") from error
-    return {tensor.name: numpy_helper.to_array(tensor) for tensor in model.graph.initializer}
+
+
+def constants_of(graph: bytes) -> dict[str, Array]:
+    """The constants that a graph was made with, by name."""
+    return {tensor.name: numpy_helper.to_array(tensor) for tensor in read_graph(graph).initializer}
 
 
 def rounded(values: NDArray[np.float64] | NDArray[np.float32]) -> NDArray[np.float32]:

@@ -7,7 +7,11 @@ from typing import Any, Final
 
 from edge.errors import GivenError
 from models.predict import contract
+from models.predict.boosting import Boosting
 from models.predict.contract import Prediction, PredictionRecipe, save
+from models.predict.forest import Forest
+from models.predict.hist_boosting import HistBoosting
+from models.predict.lambdamart import LambdaMart
 from models.predict.logistic import Logistic
 from models.predict.table import Table
 from models.settings import Number, Setting, complete, nearest
@@ -15,7 +19,9 @@ from models.trained import Progress
 
 __all__ = ["COMMON", "PREDICTIONS", "Prediction", "Table", "load", "save", "settings_of", "train"]
 
-PREDICTIONS: Final[Mapping[str, PredictionRecipe]] = {recipe.name: recipe for recipe in (Logistic(),)}
+PREDICTIONS: Final[Mapping[str, PredictionRecipe]] = {
+    recipe.name: recipe for recipe in (Boosting(), Forest(), HistBoosting(), LambdaMart(), Logistic())
+}
 
 COMMON: Final[Mapping[str, Setting]] = {
     "seed": Number(1, "What chance begins with; the same seed gives the same bytes.", 2**31 - 1, whole=True),

@@ -17,4 +17,5 @@ def buyers() -> Table:
     margin = 2 * rows[:, 0] + 0.4 * rows[:, 1] + 1.5 * absent - 0.5
     labels = draw.random(len(rows)) < 1 / (1 + np.exp(-margin))
     rows[absent, 2] = np.nan
-    return Table(FEATURES, rows.astype(np.float32), labels.astype(np.float32))
+    groups = np.arange(len(rows)) // 6
+    return Table(FEATURES, rows.astype(np.float32), labels.astype(np.float32), groups=groups)

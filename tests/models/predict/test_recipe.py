@@ -8,6 +8,7 @@ import pytest
 from numpy.typing import NDArray
 
 from edge.decide.inference import ort
+from edge.decide.operators import check_graph
 from edge.errors import GivenError
 from models.predict import recipe
 from models.predict.contract import STEP, TOLERANCE, Prediction, is_prediction
@@ -44,6 +45,10 @@ def test_graph_and_reference_give_the_same_numbers(trained: Prediction, buyers: 
         assert expected.dtype == np.float32
         assert np.isfinite(expected).all()
         assert np.abs(run(trained, rows) - expected).max(initial=0) <= TOLERANCE
+
+
+def test_an_edge_takes_the_graph(trained: Prediction) -> None:
+    assert check_graph(trained.graph)
 
 
 def test_what_shares_a_batch_changes_nothing(trained: Prediction, buyers: Table) -> None:
