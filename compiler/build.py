@@ -18,6 +18,7 @@ from compiler.report import Report, report_path
 from compiler.rules_manifest import draft_rules
 from compiler.types import IdList, Workspace
 from edge.bundle import format as fmt
+from edge.bundle.certificate import Certificate, load_certificate
 from edge.bundle.reader import Bundle, open_bundle
 from edge.decide import golden
 
@@ -58,7 +59,9 @@ def compile_workspace(workspace: Workspace, trained: Mapping[str, Trained], out:
     laid = _lay_down(out, drafts, manifests, lists, timings)
     warnings = tuple(sorted({*workspace.warnings, *problems.warnings}))
     site, counts = workspace.site.name, _counts(workspace)
-    report = Report(site, laid.bundle, manifests, counts, timings, laid.golden, warnings, laid.lists)
+    report = Report(
+        site, laid.bundle, manifests, counts, timings, laid.golden, warnings, laid.lists, laid.certificate
+    )
     report_path(out).write_text(report.json(), encoding="utf-8")
     return report
 
@@ -69,6 +72,7 @@ class _Laid(NamedTuple):
     bundle: str
     golden: dict[str, int]
     lists: dict[str, Trial]
+    certificate: Certificate | None
 
 
 def _lay_down(
@@ -86,7 +90,8 @@ def _lay_down(
             _write(folder, drafts, manifests)
         with _timed(timings, "verify"):
             bundle = open_bundle(folder, manifests["rules"].site)
-            laid = _Laid(bundle.id, verify_golden(bundle), try_lists(bundle, lists))
+            counts, certificate = verify_golden(bundle), load_certificate(bundle)
+            laid = _Laid(bundle.id, counts, try_lists(bundle, lists), certificate)
         _replace(folder, out)
     finally:
         shutil.rmtree(folder, ignore_errors=True)

@@ -1,14 +1,15 @@
 """Compiles trained models: one graph, its plan and arrays, and golden lists."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any
 
 import msgspec
 from msgspec.structs import replace
 
+from compiler.certificate import Carded, certify
 from compiler.draft import Draft, interface
 from compiler.golden import golden_lists
-from compiler.graph import MAX_HISTORY, RecommenderSpec, ScoreModel, merge
+from compiler.graph import MAX_HISTORY, RecommenderSpec, merge
 from compiler.hoist import hoist
 from compiler.problems import Problems
 from compiler.types import ModelConfig, Workspace
@@ -20,12 +21,8 @@ MIN_LIMIT = 10
 """A recommender lists at least that many, so that few changes to rules need the models' key."""
 
 
-class Trained(ScoreModel, Protocol):
-    """A trained model, and what it was trained with (``recipe``, ``settings``)."""
-
-    @property
-    def card(self) -> Mapping[str, Any]:
-        """How it came about; all JSON."""
+Trained = Carded
+"""A trained model, what it was trained with (``recipe``, ``settings``), and real rows of that."""
 
 
 def recommender_interface(plan: fmt.RecommenderPlan) -> str:
@@ -46,7 +43,8 @@ def draft_models(
     if workspace.models and _check(workspace, trained, problems):
         specs = _specs(workspace)
         try:
-            merged = merge(hoist(trained), specs, _max_history(trained, specs))
+            trained = hoist(trained)
+            merged = merge(trained, specs, _max_history(trained, specs))
         except GivenError as error:
             problems.error("models", 0, "model", str(error), "train the models again")
             return draft
@@ -57,6 +55,8 @@ def draft_models(
             draft.put(name, "arrays", pack(arrays))
         for plan in merged.plan.recommenders:
             draft.provides[f"recommender/{plan.name}"] = recommender_interface(plan)
+        certificate = certify(merged, trained, specs, workspace.models, problems)
+        draft.put("certificate", "certificate", fmt.encode(certificate))
         golden = golden_lists(trained, specs, workspace.catalog, merged.plan.max_history)
     draft.put("golden", "golden", msgspec.msgpack.encode(golden, order="deterministic"))
     return draft

@@ -48,6 +48,7 @@ CODES: Final[dict[str, str]] = {
     "untrained": "A model has not been trained.",
     "stale-model": "A model was trained on other items or settings than the workspace has.",
     "model": "A trained model can't become part of the bundle.",
+    "parity": "A compiled model gives other scores than the one that was trained.",
     "not-supported": "Something that this version does not do yet.",
 }
 """Each code and what it means; stable names, for scripts and documentation."""

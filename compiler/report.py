@@ -6,8 +6,12 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
+from compiler.certificate_words import certificate_lines
 from compiler.list_trial import Trial
 from compiler.problems import Problem
+from edge.bundle.certificate import Certificate
 from edge.bundle.format import Manifest
 
 
@@ -29,6 +33,8 @@ class Report:
         Golden decisions by role that the edge's runtime answered as the compiler's references do.
     lists : dict[str, Trial]
         How often the filter of each list takes strangers for members, as stated and as tried.
+    certificate : Certificate or None
+        The same that is in the bundle; None where it has no models.
     """
 
     site: str
@@ -39,6 +45,7 @@ class Report:
     golden: dict[str, int]
     warnings: tuple[Problem, ...]
     lists: dict[str, Trial]
+    certificate: Certificate | None = None
 
     def json(self) -> str:
         """The report as JSON."""
@@ -51,6 +58,7 @@ class Report:
             "timings_ms": self.timings_ms,
             "golden": self.golden,
             "lists": {name: asdict(trial) for name, trial in self.lists.items()},
+            "models": msgspec.to_builtins(self.certificate.models) if self.certificate else [],
             "warnings": [asdict(problem) for problem in self.warnings],
         }
         return json.dumps(document, indent=1, ensure_ascii=False) + "\n"
@@ -64,6 +72,7 @@ class Report:
         lines.append("holds:  " + _listed({name: count for name, count in self.counts.items() if count}))
         lines.append("golden: " + _listed(self.golden) + "; all answered alike by the edge's runtime")
         lines += [f"list {name}: {trial}" for name, trial in self.lists.items()]
+        lines += certificate_lines(self.certificate)
         lines.append("took:   " + ", ".join(f"{name} {ms:.0f} ms" for name, ms in self.timings_ms.items()))
         lines += [str(problem) for problem in self.warnings]
         return "\n".join(lines) + "\n"

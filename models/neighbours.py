@@ -60,7 +60,8 @@ def sum_rows(arrays: Mapping[str, Array], history: NDArray[np.int32], weight: ND
     scores = np.zeros((len(history), len(arrays["neighbour"]) - 1), np.float32)
     for row, (positions, weights) in enumerate(zip(history, weight, strict=True)):
         products = arrays["value"][positions] * weights[:, np.newaxis]
-        np.add.at(scores[row], arrays["neighbour"][positions], products)
+        places = arrays["neighbour"][positions]
+        scores[row] = np.bincount(places.ravel(), products.ravel(), scores.shape[1])
     return scores
 
 

@@ -8,6 +8,7 @@ from typing import Final
 from edge.errors import GivenError
 from models import trained as _trained
 from models.interactions import Interactions
+from models.provenance import code_hash
 from models.recipes.also_viewed import AlsoViewed
 from models.recipes.content import Content
 from models.recipes.ease import Ease
@@ -15,6 +16,7 @@ from models.recipes.item_item import ItemItem
 from models.recipes.popularity import Popularity
 from models.recipes.recently_viewed import RecentlyViewed
 from models.recipes.svd import Svd
+from models.sample import sample_histories
 from models.settings import COMMON, Setting, complete, nearest
 from models.trained import Progress, Recipe, Trained, save
 
@@ -45,7 +47,9 @@ def train(
     model = chosen.train(interactions, interactions.item_ids, checked, progress)
     seed, data = int(checked.get("seed", 0)), interactions.digest()
     card = {"recipe": recipe, "settings": checked, "seed": seed, "data": data, "metrics": {}, **model.card}
-    return replace(model, name=name, card=card, excludes_seen=chosen.excludes_seen)
+    card["code"] = code_hash(type(chosen).__module__)
+    sample = sample_histories(interactions)
+    return replace(model, name=name, card=card, excludes_seen=chosen.excludes_seen, sample=sample)
 
 
 def settings_of(recipe: str) -> dict[str, Setting]:

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, Protocol
 
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from edge.bundle.arrays import Array, pack, unpack
 from edge.errors import GivenError
 from models.interactions import Interactions
+from models.sample import load_sample, save_sample
 from models.settings import Setting, Settings
 
 WEIGHT_STEPS: Final = 16
@@ -48,6 +49,8 @@ class Trained:
         ``recipe``, ``settings``, ``seed``, ``data`` (a hash), ``metrics``; all JSON.
     excludes_seen : bool
         Whether a list leaves out what the history holds.
+    sample : dict[str, Array]
+        Real rows for the certificate, of `models.sample`; may be empty.
     """
 
     name: str
@@ -57,6 +60,7 @@ class Trained:
     card: Mapping[str, Any]
     reference: Predictor
     excludes_seen: bool = True
+    sample: Mapping[str, Array] = field(default_factory=dict)
 
     def score(self, history: NDArray[np.int32], weight: NDArray[np.float32]) -> Scores:
         """Scores of all items for each row of a padded history; see `scores_graph` for the shapes."""
@@ -90,13 +94,14 @@ class Recipe(Protocol):
 
 
 def save(trained: Trained, folder: Path) -> None:
-    """Write the model's three files into a folder, which is made."""
+    """Write the model's files into a folder, which is made."""
     folder.mkdir(parents=True, exist_ok=True)
     card = {"name": trained.name, "items": trained.items, **trained.card}
     (folder / GRAPH_FILE).write_bytes(trained.scores_graph)
     (folder / ARRAYS_FILE).write_bytes(pack(trained.arrays))
     text = json.dumps(card, indent=1, sort_keys=True, ensure_ascii=False) + "\n"
     (folder / CARD_FILE).write_text(text, encoding="utf-8")
+    save_sample(trained.sample, folder)
 
 
 def load(folder: Path, recipe_of: Callable[[str], Recipe]) -> Trained:
@@ -113,6 +118,7 @@ def load(folder: Path, recipe_of: Callable[[str], Recipe]) -> Trained:
         graph = (folder / GRAPH_FILE).read_bytes()
         arrays = unpack((folder / ARRAYS_FILE).read_bytes())
         recipe = recipe_of(str(card["recipe"]))
-        return Trained(name, items, graph, arrays, card, recipe.score, recipe.excludes_seen)
+        sample = load_sample(folder)
+        return Trained(name, items, graph, arrays, card, recipe.score, recipe.excludes_seen, sample)
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise GivenError("trained-model", f"{folder}: {error!r}; train the model again") from error

@@ -9,6 +9,7 @@ import msgspec
 from compiler.problems import nearest
 from edge.bundle import format as fmt
 from edge.bundle.arrays import unpack
+from edge.bundle.certificate import load_certificate
 from edge.bundle.reader import Bundle, open_bundle, read_site
 from edge.bundle.strings import Strings
 from edge.decide.campaigns import Campaigns
@@ -48,7 +49,15 @@ def inspect_bundle(folder: Path) -> dict[str, Any]:
         "layouts": {name: blocks_of(layout) for name, layout in engine.page.layouts.items()},
         "redirects": list(engine.page.redirects),
         "items": len(engine.items),
+        "models": _models(bundle),
     }
+
+
+def _models(bundle: Bundle) -> list[dict[str, Any]]:
+    """What the certificate says of each model."""
+    certificate = load_certificate(bundle)
+    found: list[dict[str, Any]] = msgspec.to_builtins(certificate.models) if certificate else []
+    return found
 
 
 def decide_file(folder: Path, context: Path, killed: tuple[str, ...] = (), *, explained: bool = False) -> str:

@@ -7,11 +7,14 @@ from contextlib import contextmanager
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, Literal
 
+import msgspec
 from rich.console import Console
 from rich.progress import Progress, TaskID
 from rich.table import Table
 
+from compiler.certificate_words import certificate_line, origin_lines
 from compiler.problems import ERROR, Problem, WorkspaceError
+from edge.bundle.certificate import ModelCertificate
 from origin.counted import counted
 
 if TYPE_CHECKING:  # each command loads only what it needs
@@ -131,6 +134,14 @@ def bundle(document: dict[str, Any], *, as_json: bool) -> None:
     for recommender in document["recommenders"]:
         limit = counted(recommender["limit"], "item")
         out.print(f"recommender {recommender['name']}: {limit} as {recommender['card']}")
+    _certified(document["models"])
+
+
+def _certified(models: list[dict[str, Any]]) -> None:
+    for document in models:
+        model = msgspec.convert(document, ModelCertificate)
+        for line in (certificate_line(model), *origin_lines(model)):
+            out.print(line, soft_wrap=True)
 
 
 def replayed(findings: "Findings") -> None:

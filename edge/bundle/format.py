@@ -114,7 +114,7 @@ ARTIFACT_KINDS: Final[dict[str, frozenset[str]]] = {
             "golden",
         )
     ),
-    "models": frozenset({"plan", "graph", "arrays", "golden"}),
+    "models": frozenset({"plan", "graph", "arrays", "golden", "certificate"}),
     "catalog": frozenset({"items", "cards", "about"}),
 }
 """What each role's key may ship: a marketer's key can never ship a model."""

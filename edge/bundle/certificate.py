@@ -1,0 +1,85 @@
+"""What a bundle's maker vouches for about its models; people and tools read it, decisions never do."""
+
+from typing import Final
+
+import msgspec
+
+from edge.bundle import format as fmt
+from edge.bundle.reader import Bundle
+
+KIND: Final = "certificate"
+MAX_CERTIFICATE_BYTES: Final = 1 << 20
+
+
+class Parity(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How far the compiled graph is from the model's reference predictor, over real rows.
+
+    Attributes
+    ----------
+    rows : int
+        Of training data, that both were given; histories as they once were, or rows of a table.
+    error : float
+        No score was further off: as a share of the row's greatest score, or absolute where that is below 1;
+        rounded up to a power of two. 0 is equal.
+    allowed : float
+        A greater error had been no bundle.
+    agreement : float
+        The share of rows with the same `top` items in the same order, rounded down to a thousandth.
+    flips : int
+        Rows that would be decided differently: another item is listed, or a threshold is on the other side.
+    """
+
+    rows: int
+    error: float
+    allowed: float
+    top: int
+    agreement: float
+    flips: int
+
+
+class Cost(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What a model takes: its bytes, and multiply-adds for one visitor with as much history as it reads.
+
+    `candidates` are the items that it scores for one page.
+    """
+
+    bytes: int
+    operations: int
+    candidates: int
+
+
+class ModelCertificate(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """One model: how it came about, how it was measured, what it costs, and that its graph is it.
+
+    `data` and `code` are SHA-256: of what it was trained on, and of the sources that trained it.
+    """
+
+    name: str
+    recipe: str
+    settings: dict[str, float | str]
+    seed: int
+    data: str
+    code: str
+    split: str
+    metrics: dict[str, float]
+    parity: Parity
+    cost: Cost
+
+
+class Certificate(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """All models of a bundle, by name."""
+
+    models: tuple[ModelCertificate, ...]
+
+
+def load_certificate(bundle: Bundle) -> Certificate | None:
+    """The bundle's certificate; None in bundles without models, and of before there were certificates.
+
+    Raises
+    ------
+    BundleError
+        It can't be read.
+    """
+    if not bundle.artifacts("models", KIND):
+        return None
+    return fmt.decode(bundle.read(bundle.one("models", KIND)), Certificate, MAX_CERTIFICATE_BYTES)

@@ -1,0 +1,58 @@
+"""Keeps real rows beside a model, on which a compiler proves that its graph is the model."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+
+from edge.bundle.arrays import Array, pack, unpack
+from models.interactions import Interactions
+from models.metrics import histories
+
+SAMPLE_FILE: Final = "sample.nsa"
+MAX_ROWS: Final = 200_000
+"""Of interactions: enough for many more than the 10,000 histories that are certified."""
+
+
+def sample_histories(interactions: Interactions) -> dict[str, Array]:
+    """Whole histories of users, most recent first: `items` one after the other, `starts` of each and the end.
+
+    Users are taken from all over the file until there are `MAX_ROWS` items.
+    """
+    known = histories(interactions)
+    chosen, total = [], 0
+    for position in _spread(len(known)):
+        if total >= MAX_ROWS:
+            break
+        chosen.append(known[position])
+        total += len(known[position])
+    starts = np.cumsum([0, *map(len, chosen)], dtype=np.int64)
+    items = np.array([item for history in chosen for item in history], np.int32)
+    return {"items": items, "starts": starts}
+
+
+def _spread(count: int) -> list[int]:
+    """Every position once, near ones far apart: multiples of a step that shares no factor with the count."""
+    step = next(step for step in range(int(count * 0.618) + 1, 2 * count + 2) if np.gcd(step, count) == 1)
+    return [position * step % count for position in range(count)]
+
+
+def save_sample(sample: Mapping[str, Array], folder: Path) -> None:
+    """Write it into a model's folder, or take it away where there is none."""
+    if sample:
+        (folder / SAMPLE_FILE).write_bytes(pack(sample))
+    else:
+        (folder / SAMPLE_FILE).unlink(missing_ok=True)
+
+
+def load_sample(folder: Path) -> dict[str, Array]:
+    """What `save_sample` wrote; empty for models of before there were samples.
+
+    Raises
+    ------
+    BundleError
+        ``arrays``: the file is damaged.
+    """
+    path = folder / SAMPLE_FILE
+    return unpack(path.read_bytes()) if path.is_file() else {}
