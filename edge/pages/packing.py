@@ -31,13 +31,17 @@ class Packing:
 
     def fill(self, plan: "PagePlan", fragments: Mapping[str, Part]) -> bytes:
         """`PagePlan.fill`, as a gzip stream."""
+        return stitched(self.parts(plan, fragments))
+
+    def parts(self, plan: "PagePlan", fragments: Mapping[str, Part]) -> list[Part]:
+        """`PagePlan.fill`, in deflated parts, the first of them the first chunk."""
         self._uses += 1
         if self._uses in (1, THOROUGH_FROM):
             self._pack(plan)
         parts = [self._chunks[0]]
         for number, name in enumerate(plan.placements):
             parts += (fragments.get(name) or self._defaults[number], self._chunks[number + 1])
-        return stitched(parts)
+        return parts
 
     def whole(self, page: bytes, coding: bytes) -> bytes:
         """The plan's plain page in one of `WHOLE`; made for the first response that needs it."""

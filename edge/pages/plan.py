@@ -3,6 +3,7 @@
 import logging
 import secrets
 from dataclasses import dataclass, field, replace
+from typing import Final
 
 import lolhtml
 
@@ -68,6 +69,10 @@ class PagePlan:
         for name, default, chunk in zip(self.placements, self.defaults, self.chunks[1:], strict=True):
             parts += (fragments.get(name, default), chunk)
         return b"".join(parts)
+
+
+NO_PAGE: Final = PagePlan((b"",), (), ())
+"""Of a request whose page is not there."""
 
 
 def scan(body: bytes, codec: str = UTF_8) -> PagePlan:

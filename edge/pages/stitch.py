@@ -72,6 +72,23 @@ def stitched(parts: Iterable[Part]) -> bytes:
     return b"".join(out)
 
 
+class Stitching:
+    """A gzip stream that leaves part by part."""
+
+    def __init__(self) -> None:
+        self._crc = self._size = 0
+
+    def add(self, part: Part) -> bytes:
+        """The bytes of the next part; those of the first follow `HEADER`."""
+        self._crc = crc32(part.raw, self._crc)
+        self._size += len(part.raw)
+        return part.deflated
+
+    def end(self) -> bytes:
+        """What ends the stream."""
+        return END + _TRAILER(self._crc, self._size & 0xFFFFFFFF)
+
+
 def deflated(raw: bytes, level: int) -> bytes:
     """The bytes as blocks for a `Part`; stored where deflating makes them no smaller."""
     if not raw:

@@ -7,7 +7,7 @@ from functools import partial
 from typing import Final
 
 from edge.errors import GivenError, UpstreamError
-from edge.pages.plan import PagePlan
+from edge.pages.plan import NO_PAGE
 from edge.proxy.conditional import is_same, reply, validation
 from edge.proxy.fields import Fields
 from edge.proxy.policy import SITE_ERRORS, Terms
@@ -16,9 +16,10 @@ from edge.worker.cache import Flight, SharedCache, entry_of
 from edge.worker.coding import accepted, recoded
 from edge.worker.decoding import DECODABLE
 from edge.worker.exchange import App, Exchange, Receive, Scope, Send
-from edge.worker.facts import Request
 from edge.worker.forward import RequestBody, check, left, to_site
+from edge.worker.outcome import COUNTED, FROM, HIT, TOLD
 from edge.worker.plain import Plans
+from edge.worker.streaming import Stream, Streams
 from edge.worker.told import Told
 from edge.worker.turn import Turn
 from edge.worker.upstream import Upstream
@@ -29,7 +30,6 @@ __all__ = ["App", "PageApp"]
 
 log = logging.getLogger(__name__)
 
-NO_PAGE: Final = PagePlan((b"",), (), ())
 OWN_PATHS: Final = ("/_nearside/", "/ofrep/v1/evaluate/")
 # No body, so the length that some sites state is that of another answer.
 _WITHOUT_BODY: Final = (204, 304)
@@ -57,6 +57,7 @@ class PageApp:
         self._beside = beside
         self._max_page_bytes = max_page_bytes
         self._plans = Plans(turn.counters)
+        self._streams = Streams(turn, self._plans, max_page_bytes)
         self._counters = turn.counters
         self._refreshing: dict[Key, asyncio.Task[None]] = {}
 
@@ -69,13 +70,13 @@ class PageApp:
             return
         exchange = Exchange(scope, receive, send)
         if self._turn.foresees and exchange.wants_page:
-            exchange.ahead, exchange.signals = self._turn.foresee(_request(exchange))
+            exchange.ahead, exchange.signals = self._turn.foresee(exchange.page_request())
         kept = None
         if not exchange.signals and self._cache.is_shareable(exchange):
             kept = self._cache.find(exchange)
             if kept is not None and kept.fresh_until_s > self._clock():
                 if kept.page is not None and exchange.method == "GET":  # the one that has to be quick
-                    self._counters.add(_HIT)
+                    self._counters.add(HIT)
                     await self._send_page(kept, exchange, "hit")
                 else:
                     await self._send_kept(kept, exchange, "hit")
@@ -131,6 +132,8 @@ class PageApp:
         except UpstreamError as error:
             # Headers are out: ending here makes the server break the connection off, as the site did.
             self._count(exchange, error)
+            if told.undecoded:
+                self._count_undecoded(told)
         finally:
             await told.close()
 
@@ -164,9 +167,13 @@ class PageApp:
         body = None
         if is_page or (found is not None and told.is_short(self._cache.max_bytes)):
             try:
-                body = await self._read(told, is_page=is_page)
+                stream = await self._streams.begin(exchange, told, found) if is_page else None
+                body = await self._read(told, is_page=is_page) if stream is None else None
             except UpstreamError as error:
                 await self._without_site(exchange, stale, error)
+                return
+            if stream is not None:
+                await self._stream(stream, flight, found, watched=watched)
                 return
         if told.undecoded:
             self._count_undecoded(told)
@@ -181,6 +188,17 @@ class PageApp:
         body = await self._pass(exchange, told, self._cache.max_bytes if found else 0, watched=watched)
         if found is not None and body is not None:
             self._cache.keep(exchange, flight, self._entry(exchange, told, body, found, is_page=False))
+
+    async def _stream(self, stream: Stream, flight: Flight, found: Terms | None, *, watched: bool) -> None:
+        """Answer with a page as it comes, and keep it where that may be."""
+        exchange, told = stream.exchange, stream.told
+        body = await self._streams.end(stream, watched=watched)
+        stored = False
+        if found is not None and body is not None:
+            stored = self._cache.keep(
+                exchange, flight, self._entry(exchange, told, body, found, is_page=True)
+            )
+        self._counters.add(COUNTED["stored" if stored else "passed"])
 
     async def _read(self, told: Told, *, is_page: bool) -> bytes | None:
         return await (told.page(self._max_page_bytes) if is_page else told.read(self._cache.max_bytes))
@@ -199,7 +217,7 @@ class PageApp:
         self, entry: Entry, exchange: Exchange, how: str, asked_s: float | None = None
     ) -> None:
         """Answer with a whole response; `how` it came about is counted and told."""
-        self._counters.add(_COUNTED[how])
+        self._counters.add(COUNTED[how])
         if entry.page is not None and exchange.method == "GET":
             await self._send_page(entry, exchange, how, asked_s)
             return
@@ -216,7 +234,7 @@ class PageApp:
     ) -> None:
         page = entry.page
         codings = accepted(exchange.headers.get(b"accept-encoding", b"")) if page.squeezes else ()
-        request = _request(exchange) if exchange.ahead is None else exchange.ahead.draft.view.request
+        request = exchange.page_request() if exchange.ahead is None else exchange.ahead.draft.view.request
         view = PageView(request, page.plan, page.body, b"gzip" in codings, ahead=exchange.ahead)
         await self._turn.submit(view)
         if view.whole is not None and view.whole.location:
@@ -233,7 +251,7 @@ class PageApp:
         else:
             status, fields, body = self._plain(entry, exchange, codings, how)
         fields += view.cookie_fields
-        timing = _FROM[how] if asked_s is None else b"site;dur=%.1f" % ((self._clock() - asked_s) * 1000)
+        timing = FROM[how] if asked_s is None else b"site;dur=%.1f" % ((self._clock() - asked_s) * 1000)
         fields.append((b"server-timing", b"%s, decide;dur=%.2f" % (timing, view.decided_ms)))
         send = exchange.send
         await send({"type": "http.response.start", "status": status, "headers": fields})
@@ -243,7 +261,7 @@ class PageApp:
         """Answer a HEAD of a page as its GET would be, where that is led elsewhere; whether it was."""
         if not self._turn.leads:
             return False
-        view = PageView(_request(exchange), NO_PAGE, b"", whole=Whole(peek=True))
+        view = PageView(exchange.page_request(), NO_PAGE, b"", whole=Whole(peek=True))
         await self._turn.submit(view)
         if view.location:
             await _lead(view, exchange)
@@ -265,8 +283,8 @@ class PageApp:
         age_s = entry.age_s(self._clock())
         fields = entry.fields if entry.page is None else entry.page.headers
         if how == "passed" and not age_s:
-            return [*fields, _TOLD[how]]
-        return [*fields, (b"age", b"%d" % age_s), _TOLD[how]]
+            return [*fields, TOLD[how]]
+        return [*fields, (b"age", b"%d" % age_s), TOLD[how]]
 
     def _count_undecoded(self, told: Told) -> None:
         coding = told.coding.decode("latin-1") if told.coding in DECODABLE else "other"
@@ -293,13 +311,13 @@ class PageApp:
         Its body, where that is whole and at most `keep_bytes` long.
         """
         self._counters.add('nearside_pages_total{kind="passed"}')
-        self._counters.add(_COUNTED["passed"])
+        self._counters.add(COUNTED["passed"])
         send = exchange.send
         # No send tells that the client left, and some streams of a site never end.
         gone = asyncio.create_task(left(exchange.receive)) if watched else None
         parts, room = [], keep_bytes
         try:
-            fields = [*told.fields_to_pass(), _TOLD["passed"]]
+            fields = [*told.fields_to_pass(), TOLD["passed"]]
             await send(
                 {"type": "http.response.start", "status": min(told.status, _MAX_STATUS), "headers": fields}
             )
@@ -356,12 +374,6 @@ class PageApp:
             self._cache.keep(exchange, flight, self._entry(exchange, told, body, found, is_page=is_page))
 
 
-def _request(exchange: Exchange) -> Request:
-    scope = exchange.scope
-    peer = scope["client"][0] if scope.get("client") else ""
-    return Request(scope["path"], scope["query_string"], exchange.headers, peer)
-
-
 async def _lead(view: PageView, exchange: Exchange) -> None:
     """Answer that the page is, for this visitor and for now, another one."""
     fields: Fields = [(b"location", view.location), (b"cache-control", b"private, no-store")]
@@ -369,17 +381,3 @@ async def _lead(view: PageView, exchange: Exchange) -> None:
     fields += view.cookie_fields
     fields.append((b"server-timing", b"decide;dur=%.2f" % view.decided_ms))
     await exchange.answer(302, fields, b"")
-
-
-_TOLD: Final = {
-    "hit": (b"cache-status", b"Nearside; hit"),
-    "stale": (b"cache-status", b"Nearside; hit; detail=stale"),
-    "collapsed": (b"cache-status", b"Nearside; fwd=miss; collapsed"),
-    "validated": (b"cache-status", b"Nearside; fwd=stale; fwd-status=304; stored"),
-    "stored": (b"cache-status", b"Nearside; fwd=miss; stored"),
-    "passed": (b"cache-status", b"Nearside; fwd=miss"),
-}
-"""RFC 9211, by how an answer came about."""
-_FROM: Final = {how: b"page;desc=" + how.encode() for how in _TOLD}
-_COUNTED: Final = {how: f'nearside_cache_total{{result="{how}"}}' for how in _TOLD}
-_HIT: Final = _COUNTED["hit"]

@@ -43,7 +43,7 @@ class Budget:
         ends_s = self.clock() + self._cost_s
         if drafts[0].view.due_s < ends_s:
             for draft in drafts:
-                draft.is_late = draft.view.due_s < ends_s and draft.view.ahead is None
+                draft.is_late = draft.view.due_s < ends_s and not draft.view.is_told
         asking = [draft.context for draft in drafts if not draft.is_late]
         if not asking:
             self._cost_s *= _FORGET

@@ -131,7 +131,7 @@ class SharedCache:
     def renew(self, exchange: Exchange, flight: Flight, stale: Entry, told: Received) -> Entry:
         """Keep what a 304 told to hold still; whoever asked, it is for all whom it was for before."""
         fields = freshened(stale.fields, told.fields)
-        received = Received(stale.status, [*fields, *_age_of(told)], told.asked_s, told.at_s)
+        received = Received(stale.status, [*fields, *age_of(told)], told.asked_s, told.at_s)
         found = terms(received, {})
         cut = None if stale.page is None else stale.page.with_headers
         entry = entry_of(exchange, received, stale.body, found or Terms(0), cut)
@@ -183,12 +183,17 @@ class SharedCache:
                 del self._flights[flight.key]
 
 
+def kept_fields(received: Received, found: Terms | None) -> Fields:
+    """A response's fields as they may be used again."""
+    without = _NOT_KEPT if found is None else found.without | _NOT_KEPT
+    return [(name, value) for name, value in received.fields if name not in without]
+
+
 def entry_of(
     exchange: Exchange, received: Received, body: bytes, found: Terms, cut: Cut | None = None
 ) -> Entry:
     """A response as it is kept; `cut` makes a page of it."""
-    without = found.without | _NOT_KEPT
-    fields = [(name, value) for name, value in received.fields if name not in without]
+    fields = kept_fields(received, found)
     # A page is kept without its coding, so that does not select it.
     ignored = b"accept-encoding" if cut else b""
     selecting = tuple((name, exchange.seen(name)) for name in vary(fields) if name != ignored)
@@ -204,7 +209,8 @@ def tags_of(fields: Fields) -> frozenset[bytes]:
     return frozenset(tags[:MAX_TAGS])
 
 
-def _age_of(received: Received) -> Fields:
+def age_of(received: Received) -> Fields:
+    """What the site said of its age."""
     return [(b"age", value) for value in values(received.fields, b"age")]
 
 

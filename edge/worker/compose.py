@@ -10,7 +10,7 @@ from edge.pages.charset import UTF_8, in_codec
 from edge.pages.marks import SCRIPT
 from edge.pages.packing import Fragments
 from edge.pages.plan import PagePlan
-from edge.pages.stitch import Part, stored
+from edge.pages.stitch import Part, stitched, stored
 
 # A <template> may stand wherever content may, shows nothing, and runs nothing.
 _TOKEN: Final = b'<template data-nearside="%s"></template>'
@@ -46,7 +46,11 @@ class Composition:
         return self.plan.fill(fragments)
 
     def packed(self, engine: Engine, fragments: Fragments) -> bytes:
-        """The page as a gzip stream; what is this visitor's alone is not squeezed."""
+        """The page as a gzip stream."""
+        return stitched(self.parts(engine, fragments))
+
+    def parts(self, engine: Engine, fragments: Fragments) -> list[Part]:
+        """The page in deflated parts; what is this visitor's alone is not squeezed."""
         parts = {slot.placement: self._part(slot, engine, fragments) for slot in self.slots}
         for name, (ahead, behind) in self._around(parts).items():
             part = parts[name] if name in parts else fragments.part([self._default])
@@ -54,7 +58,7 @@ class Composition:
             parts[name] = Part(ahead + part.raw + behind, squeezed)
         if self._script:
             parts[SCRIPT] = Part(self._script, stored(self._script))
-        return self.plan.packing.fill(self.plan, parts)
+        return self.plan.packing.parts(self.plan, parts)
 
     def _part(self, slot: Slot, engine: Engine, fragments: Fragments) -> Part:
         pieces = self._pieces(slot, engine)

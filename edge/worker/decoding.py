@@ -8,9 +8,9 @@ from typing import Any, Final, Protocol
 MAX_MEMBERS: Final = 16
 """Streams of one gzip body, or frames of one zstd body; servers send one."""
 MAX_RATIO: Final = 250
-"""Bytes of a page for each that came; what is squeezed harder is no page that anybody reads."""
-FREE_BYTES: Final = 64 << 10
-"""Of a page for which that does not count: a small one may well be one phrase many times."""
+"""Bytes of a page for each that comes; what is squeezed harder is no page that anybody reads."""
+FREE_BYTES: Final = 256 << 10
+"""More than that of it: a small page may well be one phrase many times, and codings give out whole blocks."""
 MAX_WINDOW_BYTES: Final = 8 << 20
 """RFC 9659: what a decoder of zstd has to hold for the web, and no more."""
 
@@ -54,9 +54,8 @@ class Decoding:
 
     def __init__(self, coding: bytes, max_bytes: int) -> None:
         self._codec = _CODECS[coding]()
-        self._is_plain = coding in _PLAIN
         self._max_bytes = max_bytes
-        self._came = self._given = 0
+        self._given, self._has_come = 0, False
 
     def take(self, data: bytes) -> bytes:
         """What the next bytes are.
@@ -66,14 +65,14 @@ class Decoding:
         DecodingError
             It can't be decoded, or not within its bounds.
         """
-        room = self._max_bytes - self._given
-        found = self._codec.feed(data, room)
-        self._came += len(data)
-        self._given += len(found)
+        room, at_once = self._max_bytes - self._given, FREE_BYTES + MAX_RATIO * len(data)
+        found = self._codec.feed(data, min(room, at_once))
         if len(found) > room:
             raise DecodingError("size")
-        if not self._is_plain and self._given > FREE_BYTES + MAX_RATIO * self._came:
+        if len(found) > at_once:
             raise DecodingError("ratio")
+        self._has_come = self._has_come or bool(data)
+        self._given += len(found)
         return found
 
     def end(self) -> None:
@@ -84,7 +83,7 @@ class Decoding:
         DecodingError
             ``broken``: more was to come.
         """
-        if self._came and not self._codec.ended:
+        if self._has_come and not self._codec.ended:
             raise DecodingError("broken")
 
 
@@ -220,7 +219,6 @@ _CODECS: Final[dict[bytes, Callable[[], _Codec]]] = {
     b"br": _Brotli,
     b"zstd": _Zstd,
 }
-_PLAIN: Final = (b"", b"identity")
 
 DECODABLE: Final = frozenset(_CODECS)
 """The codings in which a page may come."""

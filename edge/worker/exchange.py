@@ -7,7 +7,7 @@ from edge.proxy.fields import Fields, normalized
 from edge.proxy.store import Key
 from edge.visitor import cookie
 from edge.worker.coding import offered
-from edge.worker.request import Headers, headers_of
+from edge.worker.request import Headers, Request, headers_of
 from edge.worker.view import Ahead
 
 Scope = MutableMapping[str, Any]
@@ -101,6 +101,12 @@ class Exchange:
         if self.wants_page or self.headers.get(b"accept", b"*/*") == b"*/*":
             return offered(accepted)
         return accepted
+
+    def page_request(self) -> Request:
+        """What of it a decision may look at."""
+        scope = self.scope
+        peer = scope["client"][0] if scope.get("client") else ""
+        return Request(scope["path"], scope["query_string"], self.headers, peer)
 
     def seen(self, name: bytes) -> bytes | None:
         """A request field as the site sees it, normalized; what a kept response was selected by."""

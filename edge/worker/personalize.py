@@ -61,7 +61,7 @@ def personalize(
         if draft.item:
             records.append(_view_event(draft))
         if draft.keep and not draft.read_only:
-            draft.view.set_cookie = _set_cookie(desk, draft)
+            draft.view.set_cookie = state_cookie(desk, draft)
             draft.view.private = True
     desk.counters.add('nearside_pages_total{kind="personalized"}', filled)
     pages = _pages(drafts, desk) if acts else len(drafts)
@@ -161,7 +161,7 @@ def _compose(draft: Draft, slots: list[Slot], engine: Engine, desk: Desk, token:
     if engine.page.asks:
         slots = [slot for slot in slots if not is_whole_page(slot)]
         plan = view_.whole.plan if view_.whole is not None and view_.whole.plan is not None else plan
-    told = view_.ahead
+    told = view_.ahead if view_.is_told else None
     if told is not None:
         slots = told.left(slots)
     shown = {slot.placement for slot in slots}
@@ -171,7 +171,9 @@ def _compose(draft: Draft, slots: list[Slot], engine: Engine, desk: Desk, token:
     if not carrier and plan is view_.plan:
         return
     composition = Composition(plan, slots, carrier, token, draft.context.attributes)
-    if view_.gzip:
+    if view_.in_parts:
+        view_.parts = composition.parts(engine, desk.fragments)
+    elif view_.gzip:
         view_.body, view_.coded = composition.packed(engine, desk.fragments), True
     else:
         view_.body = composition.page(engine)
@@ -204,7 +206,8 @@ def _view_event(draft: Draft) -> Event:
     return Event(draft.id, "view", draft.item, 0, "", draft.state.visitor.hex(), draft.context.now_ms)
 
 
-def _set_cookie(desk: Desk, draft: Draft) -> bytes:
+def state_cookie(desk: Desk, draft: Draft) -> bytes:
+    """The Set-Cookie header's value that takes the visitor's state along."""
     value = desk.cookies.seal(draft.state, draft.nonce)
     lifetime_s = desk.cookie_lifetime_s if draft.context.tier == "full" else 0
     return cookie.set_cookie(cookie.NAME, value, lifetime_s, secure=_is_secure(draft))

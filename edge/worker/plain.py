@@ -26,6 +26,12 @@ _OF_PLAIN: Final = frozenset(
 )  # fmt: skip
 
 
+def private(headers: Fields) -> Fields:
+    """Those of a page's headers that may stand on a personalized one."""
+    kept = [(name, value) for name, value in headers if name not in _OF_PLAIN]
+    return [*kept, (b"cache-control", b"private, no-store")]
+
+
 @dataclass(frozen=True, eq=False)
 class PlainPage:
     """One page as the site made it.
@@ -55,9 +61,7 @@ class PlainPage:
     def __post_init__(self) -> None:
         came_coded = b",".join(values(self.headers, b"content-encoding")) not in (b"", b"identity")
         headers = recoded(self.headers) if came_coded or self.plan.resolved else self.headers
-        private = [(name, value) for name, value in headers if name not in _OF_PLAIN]
-        private.append((b"cache-control", b"private, no-store"))
-        object.__setattr__(self, "private_headers", private)
+        object.__setattr__(self, "private_headers", private(headers))
         # A page for one visitor may hold a secret beside what an attacker made the site repeat: its length
         # tells of both once it is compressed (BREACH), and that is for the site to decide.
         squeezes = len(self.body) >= MIN_CODED_BYTES and (self.shared or came_coded)

@@ -3,8 +3,6 @@
 import base64
 import hmac
 import json
-import os
-import time
 from collections.abc import Mapping, Sequence
 from typing import Final
 
@@ -12,12 +10,11 @@ from msgspec import structs
 
 from edge.decide.engine import EmptyEngine
 from edge.decide.types import Slot
-from edge.pages.plan import PagePlan
+from edge.pages.plan import NO_PAGE
 from edge.proxy.fields import Fields
 from edge.worker.active import Active
+from edge.worker.ahead import draft_ahead
 from edge.worker.boundary import note_failure
-from edge.worker.device import is_bot
-from edge.worker.draft import RANDOM_BYTES, draft_of
 from edge.worker.facts import Request
 from edge.worker.view import Ahead, Desk, PageView
 
@@ -26,7 +23,6 @@ SIGNATURE: Final = b"nearside-signature"
 MAX_SIGNALS_BYTES: Final = 4096
 """Sites bound a request's headers; a longer one is not sent."""
 
-_NO_PAGE: Final = PagePlan((b"",), (), ())
 _DETAILS: Final = ("content", "experiment", "variation")
 
 
@@ -69,16 +65,9 @@ class Signals:
         names = tuple(name for name in self._placements if name in engine.schema.placements)
         if isinstance(engine, EmptyEngine) or not names:
             return None
-        if is_bot(request.headers):
+        draft = draft_ahead(PageView(request, NO_PAGE, b""), active, desk)
+        if isinstance(draft, str):
             return None
-        grant = active.reader.consent.of(request.headers)
-        if grant.tier == "none":
-            return None
-        request.now_ms = time.time_ns() // 1_000_000
-        request.tier, request.granted = grant.tier, grant.purposes
-        for counter in grant.counters:
-            desk.counters.add(counter)
-        draft = draft_of(PageView(request, _NO_PAGE, b""), active, desk, os.urandom(RANDOM_BYTES))
         draft.context = structs.replace(draft.context, placements=names)
         return Ahead(active, draft, engine.decide(draft.context, active.killed, active.weights))
 

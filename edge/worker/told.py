@@ -1,6 +1,8 @@
 """What the site told: a response whose headers were read, its body still to come."""
 
+import asyncio
 import re
+import sys
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from email.utils import formatdate
@@ -8,13 +10,17 @@ from typing import Final
 
 import httpx
 
+from edge.errors import UpstreamError
 from edge.proxy.fields import Fields, directives, values
 from edge.proxy.policy import Received
-from edge.worker.decoding import DECODABLE, DecodingError, decoded
+from edge.worker.decoding import DECODABLE, Decoding, DecodingError, decoded
 from edge.worker.upstream import chunks, end_to_end
 
 MAX_READ_BYTES: Final = 1 << 20
 """What is kept and not longer is read whole before it is sent, so that a slow client keeps nobody waiting."""
+
+SLICE_BYTES: Final = 16 << 10
+"""As much of a page in a coding is decoded at once while it comes."""
 
 _LENGTH: Final = re.compile(rb"[0-9]{1,12}")
 # No body, so the length that some sites state is that of another answer.
@@ -45,6 +51,7 @@ class Told:
         self._response = response
         self._stream = chunks(response)
         self._read: list[bytes] = []
+        self._read_bytes, self._is_whole = 0, False
         fields = end_to_end(response.headers.raw)
         if not any(name == b"date" for name, _ in fields):
             fields.append((b"date", formatdate(at_s, usegmt=True).encode()))
@@ -130,13 +137,56 @@ class Told:
         UpstreamError
             ``upstream-body``: it broke off.
         """
-        size = 0
-        async for chunk in self._stream:
+        while not self._is_whole and self._read_bytes <= max_bytes:
+            chunk = await anext(self._stream, b"")
+            self._is_whole = not chunk
             self._read.append(chunk)
-            size += len(chunk)
-            if size > max_bytes:
-                return None
-        return b"".join(self._read)
+            self._read_bytes += len(chunk)
+        return b"".join(self._read) if self._read_bytes <= max_bytes else None
+
+    async def is_here(self, max_bytes: int, patience_s: float) -> bool:
+        """Whether the whole body, or as much of it as may be read, comes within this time.
+
+        Raises
+        ------
+        UpstreamError
+            ``upstream-body``: it broke off.
+        """
+        try:
+            async with asyncio.timeout(patience_s):
+                await self.read(max_bytes)
+        except TimeoutError:
+            self._stream = chunks(self._response)  # goes on where the waiting was given up
+            return False
+        return True
+
+    @property
+    def is_sound(self) -> bool:
+        """Whether what is here of it can be decoded."""
+        try:
+            Decoding(self.coding, sys.maxsize).take(b"".join(self._read))
+        except DecodingError:
+            return False
+        return True
+
+    async def pieces(self) -> AsyncIterator[bytes]:
+        """The page as it comes, without its coding.
+
+        Raises
+        ------
+        UpstreamError
+            ``upstream-body``: it broke off, or can't be decoded further.
+        """
+        decoding = Decoding(self.coding, sys.maxsize)
+        try:
+            async for chunk in self.chunks():
+                for at in range(0, len(chunk), SLICE_BYTES):
+                    if found := decoding.take(chunk[at : at + SLICE_BYTES]):
+                        yield found
+            decoding.end()
+        except DecodingError as error:
+            self.undecoded = error.reason
+            raise UpstreamError("upstream-body", "it can't be decoded further") from error
 
     async def chunks(self) -> AsyncIterator[bytes]:
         """The body as it comes, what was read before it first."""

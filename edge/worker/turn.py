@@ -8,6 +8,7 @@ from typing import Final
 
 from edge.proxy.fields import Fields
 from edge.worker.active import Active, Holder
+from edge.worker.ahead import begin
 from edge.worker.boundary import note_failure
 from edge.worker.budget import UNBOUNDED, Budget
 from edge.worker.counters import Counters
@@ -67,6 +68,16 @@ class Turn:
         fields = [] if ahead is None else self._signals.fields(ahead, self._desk)
         return (ahead, fields) if fields else (None, [])
 
+    def begin(self, view: PageView) -> bool:
+        """Fill in what the headers of a page that is not whole need; whether they may leave before it is."""
+        try:
+            return begin(view, self._holder.active, self._desk)
+        except Exception as error:
+            note_failure(error, "the beginning of a page", self.counters)
+            view.ahead = None
+            view.reset()
+            return False
+
     def submit(self, view: PageView) -> asyncio.Future[None]:
         """Answer this view with the others of its turn; the future is done when it is filled in."""
         done: asyncio.Future[None] = self._loop.create_future()
@@ -103,7 +114,7 @@ class Turn:
         now_s, kept = self._budget.clock(), []
         for view, done in self._waiting:
             # What the site was told ahead is decided already.
-            if view.due_s >= now_s or view.ahead is not None:
+            if view.due_s >= now_s or view.is_told:
                 kept.append((view, done))
             elif not done.done():
                 self.counters.add('nearside_pages_total{kind="late"}', not view.peeks)

@@ -1,5 +1,6 @@
 """A page on its way to one visitor: what is asked, what is decided, what is answered."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from math import inf
 
@@ -11,6 +12,7 @@ from edge.events.spool import SpoolWriter
 from edge.events.token import TokenBox
 from edge.pages.packing import Fragments
 from edge.pages.plan import PagePlan
+from edge.pages.stitch import Part
 from edge.visitor import cookie
 from edge.visitor.cookie import CookieBox
 from edge.visitor.state import VisitorState
@@ -45,7 +47,11 @@ class PageView:
     whole : Whole or None
         What is done to the page as a whole, where anything is.
     ahead : Ahead or None
-        What was decided, and told to the site, before it was asked for the page.
+        What was read of the visitor, and perhaps decided, before the page was there.
+    in_parts : bool
+        Whether the page is wanted in deflated parts, as its beginning has left already.
+    parts : sequence of Part
+        Those; none of the plain page.
     """
 
     request: Request
@@ -60,6 +66,13 @@ class PageView:
     decided_ms: float = 0.0
     whole: Whole | None = None
     ahead: "Ahead | None" = None
+    in_parts: bool = False
+    parts: Sequence[Part] = ()
+
+    @property
+    def is_told(self) -> bool:
+        """Whether the site was told what is decided, so that it must stay so."""
+        return self.ahead is not None and bool(self.ahead.placements)
 
     @property
     def location(self) -> bytes:
@@ -81,7 +94,7 @@ class PageView:
     def reset(self) -> None:
         """Back to the plain page."""
         self.body, self.coded, self.set_cookie, self.private = self.plan.page, False, b"", False
-        self.whole = None if self.whole is None else Whole(self.whole.peek)
+        self.whole, self.parts = None if self.whole is None else Whole(self.whole.peek), ()
         self.forgets = ()
 
 
@@ -118,7 +131,7 @@ class Draft:
 
 @dataclass(frozen=True, slots=True)
 class Ahead:
-    """A decision that the site was told of before it made the page; the page's own continues it.
+    """What was read and decided before the page was there; the page's own decision continues it.
 
     Attributes
     ----------
@@ -134,7 +147,7 @@ class Ahead:
 
     @property
     def placements(self) -> tuple[str, ...]:
-        """Those that the site fills itself."""
+        """Those that the site was told of and fills itself, if any."""
         return self.draft.context.placements
 
     def resumed(self, view: PageView, more: tuple[str, ...]) -> Draft:

@@ -49,14 +49,18 @@ MAX_KEPT_BYTES = 100_000
 
 
 class Stream(httpx.AsyncByteStream):
-    """A body in chunks; one that is an error breaks it off."""
+    """A body in chunks; an error breaks it off, what can be called is waited for."""
 
     def __init__(self, chunks: list[Any], site: "FakeSite") -> None:
-        self.chunks, self.site = chunks, site
+        self.chunks, self.site = list(chunks), site
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
-        for chunk in self.chunks:
+        while self.chunks:
             await asyncio.sleep(0)
+            while callable(self.chunks[0]):
+                await self.chunks[0]()
+                self.chunks.pop(0)
+            chunk = self.chunks.pop(0)
             if isinstance(chunk, Exception):
                 raise chunk
             self.site.streamed += 1
@@ -158,6 +162,7 @@ class Worker:
         self.clock = Clock()
         self.cache = SharedCache(Store(1 << 20), self.clock, ["sid-of-session"], MAX_KEPT_BYTES)
         self.records_at_start: list[int] = []
+        self.answer = Answer()  # as far as it came
 
     def routes(self) -> list[Route]:
         forms = FormBox(SITE, [(1, b"t" * 32)])
@@ -212,6 +217,7 @@ class Worker:
             "client": ("192.0.2.1", 4711),
         }
         answer, left = Answer(), asyncio.Event()
+        self.answer = answer
         scope["state"] = {INTERIM: lambda status, fields: answer.interim.append((status, fields))}
         messages = [{"type": "http.request", "body": part, "more_body": True} for part in body]
         if leaves_after != 0 or not body:

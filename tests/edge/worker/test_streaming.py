@@ -1,0 +1,202 @@
+"""A page that takes the site a while begins at once, and is the page that it would have been."""
+
+import asyncio
+import gzip
+import re
+import zlib
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import brotli
+import pytest
+
+from edge.errors import UpstreamError
+from tests.edge.worker.conftest import HTML, MAX_PAGE_BYTES, Answer, Said, Worker
+
+HEAD = b"<!doctype html><title>Films</title><p>" + b"a heading " * 20 + b"</p>"
+REST = (
+    b'<main><div data-placement="hero">the default</div>\n'
+    b'<section data-placement="recommended"><i>nothing yet</i></section><p>after</p></main>'
+)
+PRIVATE = ("cache-control", "private, no-store")
+FULL = {"cookie": "consent=full"}
+NONE = {"cookie": "consent=none"}
+TOKEN = re.compile(rb'<template data-nearside="[^"]+"></template>')
+WAIT_S = 5.0
+
+Pause = Callable[[], Awaitable[None]]
+
+
+def until(worker: Worker, has: Callable[[bytes], bool]) -> Pause:
+    """The site goes on when the client has that; it never does where the page is not streamed."""
+
+    async def wait() -> None:
+        async with asyncio.timeout(WAIT_S):
+            while not has(worker.answer.body):
+                await asyncio.sleep(0.001)
+
+    return wait
+
+
+async def pause() -> None:
+    await asyncio.sleep(0.02)
+
+
+def slow(worker: Worker, head: bytes = HEAD, rest: bytes = REST, *more: tuple[str, str]) -> Said:
+    return Said([head, until(worker, lambda body: HEAD in body), rest], (HTML, *(more or (PRIVATE,))))
+
+
+def same(answer: Answer) -> bytes:
+    return TOKEN.sub(b"", answer.body)
+
+
+@pytest.mark.parametrize(
+    "visitor", [FULL, NONE, {"cookie": "consent=session"}, FULL | {"user-agent": "Googlebot"}]
+)
+def test_the_first_bytes_come_at_once_and_the_page_is_the_same(
+    worker: Worker, visitor: dict[str, str]
+) -> None:
+    worker.site.says |= {b"/": slow(worker), b"/?fast": Said([HEAD, REST], (HTML, PRIVATE))}
+    fast, slowly = worker.get("/?fast", visitor), worker.get("/", visitor)
+    assert slowly.status == 200
+    assert slowly.ended
+    assert same(slowly) == same(fast)
+    assert len(TOKEN.findall(slowly.body)) == len(TOKEN.findall(fast.body))
+    told = [{name for name, _ in answer.headers} for answer in (slowly, fast)]
+    assert told[1] - told[0] == {b"content-length"}
+    assert slowly.values("cache-control") == fast.values("cache-control")
+
+
+def test_the_record_and_the_state_are_those_of_any_page(worker: Worker) -> None:
+    worker.site.says[b"/film/alien"] = slow(worker)
+    answer = worker.get("/film/alien", {"cookie": "consent=full; " + worker.cookie("blade-runner")})
+    (decision,) = worker.decisions()
+    assert decision.context.placements == ("hero", "recommended")
+    assert decision.visitor == worker.state(answer).visitor.hex() == (b"v" * 16).hex()
+    assert worker.state(answer).items == ("alien", "blade-runner")
+    assert [event.kind for event in worker.events()] == ["view"]
+    assert worker.count('nearside_pages_total{kind="personalized"}') == 1
+    assert worker.count("nearside_pages_total") == 1
+    assert worker.count('nearside_cache_total{result="passed"}') == 1
+
+
+@pytest.mark.parametrize("kind", ["default", "no-consent", "no-bundle", "bot"])
+def test_each_page_counts_once(worker: Worker, empty_worker: Worker, kind: str) -> None:
+    worker = empty_worker if kind == "no-bundle" else worker
+    worker.site.says[b"/"] = slow(worker, rest=b"<p>no placement</p>")
+    visitor = {"no-consent": NONE, "bot": FULL | {"user-agent": "Googlebot"}}.get(kind, FULL)
+    assert worker.get("/", visitor).body == HEAD + b"<p>no placement</p>"
+    assert worker.count(f'nearside_pages_total{{kind="{kind}"}}') == 1
+    assert worker.count("nearside_pages_total") == 1
+
+
+def test_it_leaves_compressed_where_the_whole_page_would(worker: Worker) -> None:
+    def begun(body: bytes) -> bool:
+        return HEAD in zlib.decompressobj(31).decompress(body) if body else False
+
+    shared = ("cache-control", "public, max-age=60")
+    worker.site.says[b"/"] = Said([HEAD, until(worker, begun), REST * 3], (HTML, shared))
+    accepts = {"accept-encoding": "gzip"}
+    for visitor in (FULL, NONE):
+        answer = worker.get("/", visitor | accepts)
+        assert answer.values("content-encoding") == ["gzip"]
+        page = gzip.decompress(answer.body)
+        assert page.startswith(HEAD)
+        assert (b"Welcome to <em>our</em> films" in page) == (visitor is FULL)
+        assert all(token in answer.body for token in TOKEN.findall(page))  # not squeezed with anything
+        worker.cache.purge_all()
+    worker.site.says[b"/"] = slow(worker)
+    assert not worker.get("/", FULL | accepts).values("content-encoding")
+
+
+def test_what_comes_coded_is_read_as_it_comes(worker: Worker) -> None:
+    squeezer = brotli.Compressor()
+    begun = squeezer.process(HEAD) + squeezer.flush()
+    worker.site.says[b"/"] = Said(
+        [begun, until(worker, lambda body: HEAD in body), squeezer.process(REST) + squeezer.finish()],
+        (HTML, PRIVATE, ("content-encoding", "br")),
+    )
+    answer = worker.get("/", FULL)
+    assert b"Welcome to <em>our</em> films" in answer.body
+    assert not answer.values("content-encoding")
+
+
+def test_a_page_that_may_be_kept_is_kept_when_it_is_whole(worker: Worker) -> None:
+    worker.site.says[b"/"] = slow(worker, HEAD, REST, ("cache-control", "max-age=60"), ("etag", '"1"'))
+    first, second = worker.get("/", NONE), worker.get("/", NONE)
+    assert first.body == second.body == HEAD + REST
+    assert "hit" in second.value("cache-status")
+    assert len(worker.site.heard) == 1
+    assert b"Welcome" in worker.get("/", FULL).body
+    assert worker.count('nearside_cache_total{result="stored"}') == 1
+
+
+def test_who_asks_for_the_same_meanwhile_waits_for_it(worker: Worker) -> None:
+    worker.site.says[b"/"] = Said([HEAD, pause, REST], (HTML, ("cache-control", "max-age=60")))
+    one, two = worker.together(("/", NONE), ("/", NONE))
+    assert one.body == two.body == HEAD + REST
+    assert len(worker.site.heard) == 1
+
+
+@pytest.mark.parametrize("visitor", [FULL, NONE])
+def test_a_site_that_breaks_off_is_heard_of_as_it_would_be(worker: Worker, visitor: dict[str, str]) -> None:
+    broken = UpstreamError("upstream-body", "it broke off")
+    worker.site.says[b"/"] = Said([HEAD, pause, b'<p data-placement="hero">', broken], (HTML, PRIVATE))
+    answer = worker.get("/", visitor)
+    assert (answer.status, answer.body, answer.ended) == (200, HEAD, False)
+    assert worker.count('nearside_upstream_errors_total{code="upstream-body"}') == 1
+    assert not worker.records()
+
+
+def test_a_coding_that_breaks_in_the_middle_ends_the_page(worker: Worker) -> None:
+    squeezer = brotli.Compressor()
+    begun = squeezer.process(HEAD) + squeezer.flush()
+    worker.site.says[b"/"] = Said([begun, pause, b"broken"], (HTML, PRIVATE, ("content-encoding", "br")))
+    answer = worker.get("/", FULL)
+    assert (answer.body, answer.ended) == (HEAD, False)
+    assert worker.count('nearside_undecoded_total{coding="br",reason="broken"}') == 1
+
+
+def test_what_cannot_be_decoded_from_the_start_passes_as_it_came(worker: Worker) -> None:
+    worker.site.says[b"/"] = Said([b"no br", pause, b"at all"], (HTML, PRIVATE, ("content-encoding", "br")))
+    answer = worker.get("/", FULL | {"accept-encoding": "br"})
+    assert (answer.body, answer.values("content-encoding")) == (b"no brat all", ["br"])
+
+
+def test_a_page_that_gets_too_long_passes_as_it_comes(worker: Worker) -> None:
+    long = [b"<p>more</p>" * 500 for _ in range(MAX_PAGE_BYTES // 2000)]
+    worker.site.says[b"/"] = Said([HEAD, pause, REST, *long], (HTML, PRIVATE))
+    answer = worker.get("/", FULL)
+    assert answer.body == HEAD + REST + b"".join(long)
+    assert answer.ended
+    assert worker.count('nearside_pages_total{kind="passed"}') == 1
+
+
+def test_what_looks_like_no_mark_and_is_one_leaves_the_sites_page(worker: Worker) -> None:
+    odd = b'<esi:include alt=">" src="/placement/hero"/><p>after</p>'
+    worker.site.says[b"/"] = Said([HEAD + odd[:20], pause, odd[20:]], (HTML, PRIVATE))
+    assert worker.get("/", FULL).body == HEAD + odd
+
+
+@pytest.mark.parametrize(
+    "headers", [{"if-none-match": '"1"'}, {"range": "bytes=0-3"}, {"if-modified-since": "x"}]
+)
+def test_what_a_client_has_is_told_by_the_whole_page(worker: Worker, headers: dict[str, str]) -> None:
+    worker.site.says[b"/"] = Said([HEAD, pause, REST], (HTML, ("etag", '"1"')))
+    answer = worker.get("/", NONE | headers)
+    assert answer.status == {"if-none-match": 304, "range": 206}.get(next(iter(headers)), 200)
+    assert answer.value("content-length") == str(len(answer.body)) or answer.status == 304
+
+
+def test_nobody_waits_for_a_page_of_which_the_client_left(worker: Worker) -> None:
+    never = asyncio.sleep
+
+    async def forever() -> None:
+        await never(0.05)
+
+    many: list[Any] = [HEAD, *[forever, b"<p>more</p>"] * 3, pause, b"<p>last</p>"]
+    worker.site.says[b"/"] = Said(many, (HTML, PRIVATE))
+    answer = worker.get("/", FULL, leaves_after=1)
+    assert not answer.ended
+    assert worker.site.closed == 1
+    assert worker.site.streamed < 5
