@@ -12,6 +12,8 @@ import pytest
 
 from edge.errors import UpstreamError
 from tests.edge.worker.conftest import HTML, MAX_PAGE_BYTES, Answer, Said, Worker
+from tests.edge.worker.live import listening
+from tests.edge.worker.raw_site import RawSite, serving
 
 HEAD = b"<!doctype html><title>Films</title><p>" + b"a heading " * 20 + b"</p>"
 REST = (
@@ -200,3 +202,40 @@ def test_nobody_waits_for_a_page_of_which_the_client_left(worker: Worker) -> Non
     assert not answer.ended
     assert worker.site.closed == 1
     assert worker.site.streamed < 5
+
+
+class MakingSite(RawSite):
+    """Sends the beginning of its page, and goes on when it is told to; in a coding that needs no length."""
+
+    def __init__(self) -> None:
+        super().__init__({})
+        self.go_on = asyncio.Event()
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """One request on one connection."""
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 OK\r\ncontent-type: text/html\r\ntransfer-encoding: chunked\r\n\r\n")
+        writer.write(b"%x\r\n%s\r\n" % (len(HEAD), HEAD))
+        await self.go_on.wait()
+        writer.write(b"%x\r\n%s\r\n0\r\n\r\n" % (len(REST), REST))
+        writer.close()
+
+
+def test_on_real_sockets_a_visitor_has_the_beginning_while_the_site_makes_the_rest(worker: Worker) -> None:
+    async def main() -> tuple[bytes, bytes]:
+        site = MakingSite()
+        async with serving(site) as site_url, listening(worker, site_url) as url, asyncio.timeout(WAIT_S):
+            reader, writer = await asyncio.open_connection("127.0.0.1", int(url.rpartition(":")[2]))
+            writer.write(b"GET / HTTP/1.1\r\nhost: a\r\ncookie: consent=full\r\nconnection: close\r\n\r\n")
+            begun = await reader.readuntil(HEAD)
+            site.go_on.set()
+            rest = await reader.read()
+            writer.close()
+            return begun, rest
+
+    begun, rest = asyncio.run(main())
+    assert begun.startswith(b"HTTP/1.1 200 OK\r\n")
+    assert b"cache-control: private, no-store\r\n" in begun
+    assert b"set-cookie: nearside=" in begun
+    assert b"Welcome to <em>our</em> films" in rest
+    assert rest.endswith(b"0\r\n\r\n")
