@@ -18,6 +18,7 @@ from models.recipes.recently_viewed import RecentlyViewed
 from models.recipes.svd import Svd
 from models.sample import sample_histories
 from models.settings import COMMON, Setting, complete, nearest
+from models.storage import decoding, store
 from models.trained import Progress, Recipe, Trained, save
 
 __all__ = ["RECIPES", "Progress", "Recipe", "Trained", "load", "save", "train"]
@@ -49,7 +50,8 @@ def train(
     card = {"recipe": recipe, "settings": checked, "seed": seed, "data": data, "metrics": {}, **model.card}
     card["code"] = code_hash(type(chosen).__module__)
     sample = sample_histories(interactions)
-    return replace(model, name=name, card=card, excludes_seen=chosen.excludes_seen, sample=sample)
+    model = replace(model, name=name, card=card, excludes_seen=chosen.excludes_seen, sample=sample)
+    return store(model, str(checked["storage"]))
 
 
 def settings_of(recipe: str) -> dict[str, Setting]:
@@ -70,7 +72,8 @@ def load(folder: Path) -> Trained:
     GivenError
         ``trained-model`` where the folder is not what `save` writes, or ``unknown-recipe``.
     """
-    return _trained.load(folder, _recipe)
+    model = _trained.load(folder, _recipe)
+    return replace(model, reference=decoding(model.reference))
 
 
 def _recipe(name: str) -> Recipe:

@@ -86,6 +86,7 @@ class Text:
 
 Setting = Number | Choice | Text
 
+FLOAT32, FLOAT16, INT8 = "float32", "float16", "int8"
 MAX_HISTORY: Final = 1000
 COMMON: Final[Mapping[str, Setting]] = {
     "max_history": Number(
@@ -93,6 +94,11 @@ COMMON: Final[Mapping[str, Setting]] = {
         "How many of a visitor's newest items are looked at; a cookie carries 50.",
         MAX_HISTORY,
         whole=True,
+    ),
+    "storage": Choice(
+        FLOAT32,
+        "How its arrays are kept: float16 takes half of the bytes, int8 a quarter.",
+        (FLOAT32, FLOAT16, INT8),
     ),
 }
 """What every recipe has; a bundle takes in as much history as its most demanding model."""
