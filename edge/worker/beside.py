@@ -68,16 +68,37 @@ def make_beside(
 
     `origins` are the other sites whose pages may ask and report.
     """
+    beside = _Beside(holder, desk, origins)
+    program = Starlette(
+        routes=[
+            Route("/_nearside/decide", beside.decide, methods=["POST"]),
+            Route("/_nearside/events", beside.events, methods=["POST"]),
+            *[_script(name) for name in SCRIPTS],
+            *more,
+        ],
+        middleware=[_sharing(origins)] if origins else [],
+    )
+    program.router.redirect_slashes = False  # it would lead to whatever host the request names
+    return program
 
-    async def decide(request: HttpRequest) -> Response:
-        active = holder.active
+
+class _Beside:
+    """Answers apps, and pages that report."""
+
+    def __init__(self, holder: Holder, desk: Desk, origins: Sequence[str]) -> None:
+        self._holder, self._desk, self._origins = holder, desk, origins
+        self._gate = Gate(desk)
+
+    async def decide(self, request: HttpRequest) -> Response:
+        """What to show in a context."""
+        active, desk = self._holder.active, self._desk
         told: dict[str, object] = {}
         try:
             ask = await read_json(request, Ask, MAX_DECIDE_BYTES)
             if ask.page is None:
                 context = asked_context(ask, active)
             else:
-                context, told["item"] = _of_page(ask, ask.page, request, active, origins)
+                context, told["item"] = _of_page(ask, ask.page, request, active, self._origins)
                 told["tier"] = context.tier
         except GivenError as error:
             return _refused(error, desk, "decide")
@@ -90,14 +111,13 @@ def make_beside(
             commit([record], desk)
         return JSONResponse({**answer, **told}, headers={"cache-control": "no-store"})
 
-    gate = Gate(desk)
-
-    async def events(request: HttpRequest) -> Response:
-        active = holder.active
+    async def events(self, request: HttpRequest) -> Response:
+        """Take what a page reports, as far as its token and the visitor's consent go."""
+        active, desk = self._holder.active, self._desk
         try:
             beacon = await read_json(request, Beacon, MAX_BEACON_BYTES)
             now_ms = time.time_ns() // 1_000_000
-            report = gate.check(beacon, active.engine, now_ms)
+            report = self._gate.check(beacon, active.engine, now_ms)
         except GivenError as error:
             return _refused(error, desk, "events")
         headers = headers_of(request.headers.raw)
@@ -107,18 +127,6 @@ def make_beside(
             return _problem(429, "spool-full", "no room for events now; send them again later")
         kept = count(report, Reporter(headers, grant), active, desk, now_ms // 1000)
         return Response(status_code=204, headers={"set-cookie": kept.decode()} if kept else None)
-
-    program = Starlette(
-        routes=[
-            Route("/_nearside/decide", decide, methods=["POST"]),
-            Route("/_nearside/events", events, methods=["POST"]),
-            *[_script(name) for name in SCRIPTS],
-            *more,
-        ],
-        middleware=[_sharing(origins)] if origins else [],
-    )
-    program.router.redirect_slashes = False  # it would lead to whatever host the request names
-    return program
 
 
 def _script(name: str) -> Route:

@@ -1,7 +1,7 @@
 """OpenFeature's remote evaluation protocol (OFREP 0.3): placements and experiments as flags."""
 
 import hashlib
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 import msgspec
@@ -39,47 +39,62 @@ def ofrep_routes(holder: Holder, desk: Desk) -> list[Route]:
     one whose value is the key of the variation. Where there is nothing to show,
     or no variation, a flag has no value: the application's own default counts.
     """
+    flags = _Flags(holder, desk)
+    return [
+        Route(PATH, flags.evaluate_all, methods=["POST"]),
+        Route(PATH + "/{key:path}", flags.evaluate_one, methods=["POST"]),
+    ]
 
-    def one(request: HttpRequest, asked: Mapping[str, Any], active: Active) -> Response:
+
+class _Flags:
+    """Answers the two requests that there are."""
+
+    def __init__(self, holder: Holder, desk: Desk) -> None:
+        self._holder, self._desk = holder, desk
+
+    async def evaluate_all(self, request: HttpRequest) -> Response:
+        """All flags, or that nothing changed."""
+        return await self._answer(request, self._all)
+
+    async def evaluate_one(self, request: HttpRequest) -> Response:
+        """One flag."""
+        return await self._answer(request, self._one)
+
+    async def _answer(self, request: HttpRequest, evaluate: _Evaluation) -> Response:
+        try:
+            body = await read_json(request, dict[str, Any], MAX_DECIDE_BYTES)
+            return evaluate(request, _asked(body), self._holder.active)
+        except GivenError as error:
+            self._count(error.code)
+            status = 413 if error.code == "too-large" else 400
+            code = _CODES.get(error.code, "INVALID_CONTEXT")
+            return _failure(status, code, str(error), request.path_params.get("key"))
+
+    def _one(self, request: HttpRequest, asked: Mapping[str, Any], active: Active) -> Response:
         key = request.path_params["key"]
         if key not in _keys(active):
-            desk.counters.add('nearside_refused_requests_total{route="ofrep",code="flag"}')
+            self._count("flag")
             details = f"{key!r} is no placement and no experiment of this site"
             return _failure(404, "FLAG_NOT_FOUND", details, key)
         context = _context(asked, active)
-        decision = _decide(context, active, desk)
+        decision = _decide(context, active, self._desk)
         flag = _flag(key, decision, context, active.engine)
-        metadata = _logged(context, decision, active, desk)
+        metadata = _logged(context, decision, active, self._desk)
         return JSONResponse({**flag, "metadata": metadata}, headers=_NOT_KEPT)
 
-    def all_of_them(request: HttpRequest, asked: Mapping[str, Any], active: Active) -> Response:
+    def _all(self, request: HttpRequest, asked: Mapping[str, Any], active: Active) -> Response:
         context = _context(asked, active)
-        decision = _decide(context, active, desk)
+        decision = _decide(context, active, self._desk)
         flags = [_flag(key, decision, context, active.engine) for key in _keys(active)]
         # Of the answer alone: what is the same has the same tag, whatever made it so.
         etag = '"' + hashlib.sha256(msgspec.json.encode(flags)).hexdigest()[:32] + '"'
         if etag in _tags(request.headers.get("if-none-match", "")):
             return Response(status_code=304, headers={**_NOT_KEPT, "etag": etag})
-        metadata = _logged(context, decision, active, desk)
+        metadata = _logged(context, decision, active, self._desk)
         return JSONResponse({"flags": flags, "metadata": metadata}, headers={**_NOT_KEPT, "etag": etag})
 
-    def route(evaluate: _Evaluation) -> Callable[[HttpRequest], Awaitable[Response]]:
-        async def endpoint(request: HttpRequest) -> Response:
-            key = request.path_params.get("key")
-            try:
-                body = await read_json(request, dict[str, Any], MAX_DECIDE_BYTES)
-                return evaluate(request, _asked(body), holder.active)
-            except GivenError as error:
-                desk.counters.add(f'nearside_refused_requests_total{{route="ofrep",code="{error.code}"}}')
-                status = 413 if error.code == "too-large" else 400
-                return _failure(status, _CODES.get(error.code, "INVALID_CONTEXT"), str(error), key)
-
-        return endpoint
-
-    return [
-        Route(PATH, route(all_of_them), methods=["POST"]),
-        Route(PATH + "/{key:path}", route(one), methods=["POST"]),
-    ]
+    def _count(self, code: str) -> None:
+        self._desk.counters.add(f'nearside_refused_requests_total{{route="ofrep",code="{code}"}}')
 
 
 _NOT_KEPT: Final = {"cache-control": "private, no-store"}
