@@ -1,6 +1,7 @@
 """Gradient boosted trees of LightGBM: the chance of something, or an amount."""
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
@@ -20,7 +21,7 @@ from models.predict.calibration import (
 from models.predict.contract import Prediction, Predictor
 from models.predict.graph import constants_of, prediction_graph, rounded
 from models.predict.table import Rows, Table, check_two_classes
-from models.predict.trees import Trees, gather, of_lightgbm, read_trees
+from models.predict.trees import Node, Trees, gather, of_lightgbm, read_trees
 from models.settings import Choice, Number, Setting, Settings
 from models.trained import Progress
 
@@ -47,30 +48,56 @@ class Boosting:
 
     def train(self, table: Table, settings: Settings, progress: Progress) -> Prediction:
         """See `models.predict.contract.PredictionRecipe`."""
-        is_chance = settings["objective"] == "chance"
-        if is_chance:
+        if settings["objective"] == "chance":
             check_two_classes(table)
-        params = lightgbm_params(settings, "binary" if is_chance else "regression")
-        rounds, slope, offset = int(settings["rounds"]), 1.0, 0.0
-        if settings["patience"]:
-            rounds = best_rounds(params, table, settings)
-        progress("rounds", 0.2)
-        if is_chance and settings["calibration"] == "platt":
-            margins = held_out_margins(table, int(settings["seed"]), _fit(params, rounds))
-            slope, offset = platt(margins, table)
-        progress("calibration", 0.6)
-        booster = boost(params, table, rounds, lambda share: progress("boost", 0.6 + 0.4 * share))
-        trees = gather(of_lightgbm(booster))
-        nodes, constants = curve_nodes(slope, offset) if is_chance else (_plain(), {})
-        graph = prediction_graph(
-            self.name, (len(table.features), 1), [trees.node("margin"), *nodes], constants
-        )
+            found = fit_chance(table, settings, progress)
+            nodes, constants = curve_nodes(found.slope, found.offset)
+        else:
+            found = Chance(fit_trees(table, settings, "regression", progress))
+            nodes, constants = [helper.make_node("Identity", ["margin"], ["values"])], {}
+        all_nodes = [*gather(found.trees).nodes("margin"), *nodes]
+        graph = prediction_graph(self.name, (len(table.features), 1), all_nodes, constants)
+        card = {"trees": len(found.trees)}
         predictor = self.predictor(graph, {})
-        return Prediction(self.name, table.features, (self.name,), graph, {}, {"trees": rounds}, predictor)
+        return Prediction(self.name, table.features, (self.name,), graph, {}, card, predictor)
 
     def predictor(self, graph: bytes, arrays: Mapping[str, Array]) -> Predictor:
         """See `models.predict.contract.PredictionRecipe`."""
         return trees_predictor(read_trees(graph), constants_of(graph))
+
+
+@dataclass(frozen=True)
+class Chance:
+    """Trees, and the curve on which their sum is a probability."""
+
+    trees: list[list[Node]]
+    slope: float = 1.0
+    offset: float = 0.0
+
+
+def fit_chance(table: Table, settings: Settings, progress: Progress) -> Chance:
+    """Trees for labels of 0 and 1, calibrated where the settings say so."""
+    trees = fit_trees(table, settings, "binary", lambda step, share: progress(step, share * 0.7))
+    if settings["calibration"] == "none":
+        progress("calibration", 1.0)
+        return Chance(trees)
+    params = lightgbm_params(settings, "binary")
+
+    def fit(train: Table, held_out: Table) -> Margins:
+        margins: Margins = boost(params, train, len(trees)).predict(held_out.rows, raw_score=True)
+        return margins
+
+    slope, offset = platt(held_out_margins(table, int(settings["seed"]), fit), table)
+    progress("calibration", 1.0)
+    return Chance(trees, slope, offset)
+
+
+def fit_trees(table: Table, settings: Settings, objective: str, progress: Progress) -> list[list[Node]]:
+    """LightGBM's trees for an objective, as many as held-out rows gain by."""
+    params = lightgbm_params(settings, objective)
+    rounds = best_rounds(params, table, settings) if settings["patience"] else int(settings["rounds"])
+    progress("rounds", 0.5)
+    return of_lightgbm(boost(params, table, rounds, lambda share: progress("boost", 0.5 + share / 2)))
 
 
 def trees_predictor(trees: Trees, constants: Mapping[str, Array]) -> Predictor:
@@ -127,14 +154,6 @@ def best_rounds(params: Mapping[str, Any], table: Table, settings: Settings) -> 
     return max(1, round(float(np.mean(found))))
 
 
-def _fit(params: Mapping[str, Any], rounds: int) -> Callable[[Table, Table], Margins]:
-    def fit(train: Table, held_out: Table) -> Margins:
-        margins: Margins = boost(params, train, rounds).predict(held_out.rows, raw_score=True)
-        return margins
-
-    return fit
-
-
 def _dataset(table: Table, params: Mapping[str, Any]) -> Any:
     import lightgbm  # noqa: PLC0415 - it is slow to import
 
@@ -150,7 +169,3 @@ def run_lengths(groups: NDArray[np.int64] | None) -> Sequence[int]:
     ends = np.flatnonzero(np.append(groups[1:] != groups[:-1], [True])) + 1
     lengths: list[int] = np.diff(ends, prepend=0).tolist()
     return lengths
-
-
-def _plain() -> list[Any]:
-    return [helper.make_node("Identity", ["margin"], ["values"])]

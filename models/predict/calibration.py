@@ -61,18 +61,18 @@ def platt(margins: Margins, table: Table) -> tuple[float, float]:
 
 
 def curve_nodes(slope: float, offset: float) -> tuple[list[NodeProto], Mapping[str, Array]]:
-    """From ``margin`` to ``values``, and the constants of it."""
+    """From ``margin``, float64, to ``values``, and the constants of it."""
     nodes = [
         helper.make_node("Mul", ["margin", "slope"], ["steep"]),
         helper.make_node("Add", ["steep", "offset"], ["moved"]),
         helper.make_node("Sigmoid", ["moved"], ["values"]),
     ]
-    return nodes, {"slope": np.array([slope], np.float32), "offset": np.array([offset], np.float32)}
+    return nodes, {"slope": np.array([slope]), "offset": np.array([offset])}
 
 
 def on_curve(margins: Margins, constants: Mapping[str, Array]) -> Margins:
     """What the nodes compute."""
-    found: Margins = expit(margins * float(constants["slope"][0]) + float(constants["offset"][0]))
+    found: Margins = expit(margins * constants["slope"] + constants["offset"])
     return found
 
 

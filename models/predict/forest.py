@@ -48,9 +48,9 @@ class Forest:
         trees = trees_of(fit_forest(table, settings))
         progress("trees", 1.0)
         nodes, constants = curve_nodes(slope, offset)
-        bounds = {"least": np.array(SURE, np.float32), "most": np.array(1 - SURE, np.float32)}
-        constants = {**constants, **bounds, "one": np.ones(1, np.float32)}
-        all_nodes = [trees.node("share"), *_logit_nodes(), *nodes]
+        bounds = {"least": np.array(SURE), "most": np.array(1 - SURE)}
+        constants = {**constants, **bounds, "one": np.ones(1)}
+        all_nodes = [*trees.nodes("share"), *_logit_nodes(), *nodes]
         graph = prediction_graph(self.name, (len(table.features), 1), all_nodes, constants)
         return Prediction(self.name, table.features, (self.name,), graph, {}, {}, self.predictor(graph, {}))
 
@@ -92,7 +92,7 @@ def _share(tree: Any) -> NDArray[np.float64]:
 
 
 def _margins(share: NDArray[np.float64]) -> Margins:
-    found: Margins = logit(np.clip(share[:, 0], np.float32(SURE), np.float32(1 - SURE)))
+    found: Margins = logit(np.clip(share[:, 0], SURE, 1 - SURE))
     return found
 
 

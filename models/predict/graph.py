@@ -26,7 +26,8 @@ def prediction_graph(
 ) -> bytes:
     """A graph of `shape` (features, outputs): `nodes` lead from ``features`` to ``values``.
 
-    ``prediction`` is ``values`` rounded to `STEP`.
+    ``values`` are float64, and ``prediction`` is ``values`` rounded to `STEP`: in so much
+    finer numbers, no order in which a library adds them up reaches the rounded ones.
     """
     n_features, n_outputs = shape
     features = helper.make_tensor_value_info("features", TensorProto.FLOAT, ["batch", n_features])
@@ -35,7 +36,7 @@ def prediction_graph(
         for key, array in sorted((arrays or {}).items())
     ]
     prediction = helper.make_tensor_value_info("prediction", TensorProto.FLOAT, ["batch", n_outputs])
-    steps = {"steps": np.array([1 / STEP], np.float32), "step": np.array([STEP], np.float32)}
+    steps = {"steps": np.array([1 / STEP]), "step": np.array([STEP])}
     initializers = [
         numpy_helper.from_array(np.asarray(array), key)
         for key, array in sorted({**constants, **steps}.items())
@@ -63,6 +64,11 @@ def constants_of(graph: bytes) -> dict[str, Array]:
     return {tensor.name: numpy_helper.to_array(tensor) for tensor in read_graph(graph).initializer}
 
 
+def widened(value: str, output: str) -> NodeProto:
+    """`value` as float64."""
+    return helper.make_node("Cast", [value], [output], to=TensorProto.DOUBLE)
+
+
 def rounded(values: NDArray[np.float64] | NDArray[np.float32]) -> NDArray[np.float32]:
     """Values as the graph's end gives them; one column where there is but one value a row."""
     steps = np.round(np.asarray(values, np.float64) / STEP) * STEP
@@ -74,5 +80,6 @@ def _round_nodes() -> list[NodeProto]:
     return [
         helper.make_node("Mul", ["values", "steps"], ["in_steps"]),
         helper.make_node("Round", ["in_steps"], ["whole_steps"]),
-        helper.make_node("Mul", ["whole_steps", "step"], ["prediction"]),
+        helper.make_node("Mul", ["whole_steps", "step"], ["rounded"]),
+        helper.make_node("Cast", ["rounded"], ["prediction"], to=TensorProto.FLOAT),
     ]

@@ -33,7 +33,7 @@ class HistBoosting:
         trees = trees_of(model)
         progress("boost", 1.0)
         nodes, constants = curve_nodes(slope, offset)
-        all_nodes = [trees.node("margin"), *nodes]
+        all_nodes = [*trees.nodes("margin"), *nodes]
         graph = prediction_graph(self.name, (len(table.features), 1), all_nodes, constants)
         card = {"trees": int(model.n_iter_)}
         predictor = self.predictor(graph, {})

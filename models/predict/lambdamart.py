@@ -8,11 +8,11 @@ from onnx import helper
 
 from edge.bundle.arrays import Array
 from edge.errors import GivenError
-from models.predict.boosting import GROWTH, best_rounds, boost, lightgbm_params, trees_predictor
+from models.predict.boosting import GROWTH, fit_trees, trees_predictor
 from models.predict.contract import Prediction, Predictor
 from models.predict.graph import constants_of, prediction_graph
 from models.predict.table import Table
-from models.predict.trees import gather, of_lightgbm, read_trees
+from models.predict.trees import gather, read_trees
 from models.settings import Setting, Settings
 from models.trained import Progress
 
@@ -29,19 +29,14 @@ class LambdaMart:
     def train(self, table: Table, settings: Settings, progress: Progress) -> Prediction:
         """See `models.predict.contract.PredictionRecipe`."""
         ordered = _by_group(table)
-        params = lightgbm_params(settings, "lambdarank")
-        rounds = int(settings["rounds"])
-        if settings["patience"]:
-            rounds = best_rounds(params, ordered, settings)
-        progress("rounds", 0.5)
-        booster = boost(params, ordered, rounds, lambda share: progress("boost", 0.5 + share / 2))
-        nodes = [
-            gather(of_lightgbm(booster)).node("margin"),
-            helper.make_node("Identity", ["margin"], ["values"]),
-        ]
+        trees = fit_trees(ordered, settings, "lambdarank", progress)
+        progress("boost", 1.0)
+        nodes = [*gather(trees).nodes("margin"), helper.make_node("Identity", ["margin"], ["values"])]
         graph = prediction_graph(self.name, (len(table.features), 1), nodes, {})
         predictor = self.predictor(graph, {})
-        return Prediction(self.name, table.features, (self.name,), graph, {}, {"trees": rounds}, predictor)
+        return Prediction(
+            self.name, table.features, (self.name,), graph, {}, {"trees": len(trees)}, predictor
+        )
 
     def predictor(self, graph: bytes, arrays: Mapping[str, Array]) -> Predictor:
         """See `models.predict.contract.PredictionRecipe`."""

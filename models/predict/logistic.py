@@ -56,12 +56,12 @@ class Logistic:
 
         def predict(rows: Rows) -> NDArray[np.float32]:
             inputs = np.concatenate(standard.apply(rows), axis=1)
-            return rounded(expit(inputs @ constants["weights"].astype(np.float64) + constants["bias"]))
+            return rounded(expit(inputs @ constants["weights"] + constants["bias"]))
 
         return predict
 
 
-def solve(inputs: Values, table: Table, ridge: float, progress: Progress) -> NDArray[np.float32]:
+def solve(inputs: Values, table: Table, ridge: float, progress: Progress) -> Values:
     """A weight for each input, and the bias, which has no ridge; steps that overshoot are halved."""
     columns = np.concatenate([inputs, np.ones((len(inputs), 1))], axis=1)
     penalty = np.append(np.full(inputs.shape[1], ridge), 1e-9)
@@ -82,7 +82,7 @@ def solve(inputs: Values, table: Table, ridge: float, progress: Progress) -> NDA
         if np.abs(move).max() <= CLOSE:
             break
     progress("fit", 1.0)
-    return found.astype(np.float32)
+    return found
 
 
 def _loss(columns: Values, labels: Values, weight: Values, penalty: Values, found: Values) -> float:

@@ -11,16 +11,33 @@ from models.predict.boosting import Boosting
 from models.predict.contract import Prediction, PredictionRecipe, save
 from models.predict.forest import Forest
 from models.predict.hist_boosting import HistBoosting
+from models.predict.intent import Intent
 from models.predict.lambdamart import LambdaMart
 from models.predict.logistic import Logistic
+from models.predict.mlp import Mlp
+from models.predict.segments import Segments
 from models.predict.table import Table
+from models.predict.text import Text
+from models.predict.uplift import Uplift
 from models.settings import Number, Setting, complete, nearest
 from models.trained import Progress
 
 __all__ = ["COMMON", "PREDICTIONS", "Prediction", "Table", "load", "save", "settings_of", "train"]
 
 PREDICTIONS: Final[Mapping[str, PredictionRecipe]] = {
-    recipe.name: recipe for recipe in (Boosting(), Forest(), HistBoosting(), LambdaMart(), Logistic())
+    recipe.name: recipe
+    for recipe in (
+        Boosting(),
+        Forest(),
+        HistBoosting(),
+        Intent(),
+        LambdaMart(),
+        Logistic(),
+        Mlp(),
+        Segments(),
+        Text(),
+        Uplift(),
+    )
 }
 
 COMMON: Final[Mapping[str, Setting]] = {

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from onnx import NodeProto, TensorProto, helper
 
 from edge.bundle.arrays import Array
+from models.predict.graph import widened
 from models.predict.table import Rows
 
 FARTHEST: Final = 8.0
@@ -21,8 +22,8 @@ Values = NDArray[np.float64]
 class Standard:
     """Means and scales of features; a missing value becomes 0, the mean, and is told as `absent`."""
 
-    mean: NDArray[np.float32]
-    scale: NDArray[np.float32]
+    mean: Values
+    scale: Values
 
     @classmethod
     def of(cls, rows: Rows, weight: NDArray[np.float32]) -> "Standard":
@@ -35,7 +36,7 @@ class Standard:
         spread = np.sqrt((heavy * (wide - mean) ** 2).sum(axis=0) / total)
         varies = spread > 1e-6 * (1 + np.abs(mean))
         scale = np.divide(1, spread, out=np.zeros_like(spread), where=varies)
-        return cls(mean.astype(np.float32), scale.astype(np.float32))
+        return cls(mean, scale)
 
     @classmethod
     def read(cls, constants: Mapping[str, Array]) -> "Standard":
@@ -44,23 +45,24 @@ class Standard:
 
     def constants(self) -> dict[str, Array]:
         """What `nodes` needs."""
-        bounds = {"least": np.array(-FARTHEST, np.float32), "most": np.array(FARTHEST, np.float32)}
-        return {"mean": self.mean, "scale": self.scale, "zero": np.zeros(1, np.float32), **bounds}
+        bounds = {"least": np.array(-FARTHEST), "most": np.array(FARTHEST)}
+        return {"mean": self.mean, "scale": self.scale, **bounds}
 
     def apply(self, rows: Rows) -> tuple[Values, Values]:
         """`scaled` and `absent`, both of the rows' shape."""
         absent = np.isnan(rows)
-        scaled = (np.where(absent, self.mean, rows).astype(np.float64) - self.mean) * self.scale
+        scaled = (np.where(absent, self.mean, rows.astype(np.float64)) - self.mean) * self.scale
         return np.clip(scaled, -FARTHEST, FARTHEST), absent.astype(np.float64)
 
     @staticmethod
     def nodes() -> list[NodeProto]:
-        """From ``features`` to ``scaled`` and ``absent``."""
+        """From ``features`` to ``scaled`` and ``absent``, both float64."""
         return [
             helper.make_node("IsNaN", ["features"], ["is_absent"]),
-            helper.make_node("Cast", ["is_absent"], ["absent"], to=TensorProto.FLOAT),
-            helper.make_node("Where", ["is_absent", "mean", "features"], ["filled"]),
+            helper.make_node("Cast", ["is_absent"], ["absent"], to=TensorProto.DOUBLE),
+            widened("features", "wide"),
+            helper.make_node("Where", ["is_absent", "mean", "wide"], ["filled"]),
             helper.make_node("Sub", ["filled", "mean"], ["centered"]),
-            helper.make_node("Mul", ["centered", "scale"], ["wide"]),
-            helper.make_node("Clip", ["wide", "least", "most"], ["scaled"]),
+            helper.make_node("Mul", ["centered", "scale"], ["unbounded"]),
+            helper.make_node("Clip", ["unbounded", "least", "most"], ["scaled"]),
         ]

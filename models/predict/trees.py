@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from onnx import NodeProto, helper
 
 from edge.errors import GivenError
-from models.predict.graph import TREES, read_graph
+from models.predict.graph import TREES, read_graph, widened
 from models.predict.table import Rows
 from models.trained import EXACT_STEPS
 
@@ -64,8 +64,11 @@ class Trees:
         found: NDArray[np.float64] = self.value[leaves].astype(np.float64) @ of_output
         return found
 
-    def node(self, output: str) -> NodeProto:
-        """From ``features`` to the sums of `output`."""
+    def nodes(self, output: str) -> list[NodeProto]:
+        """From ``features`` to the sums, float64, as `output`."""
+        return [self._node("exact_sums"), widened("exact_sums", output)]
+
+    def _node(self, output: str) -> NodeProto:
         tree = np.searchsorted(self.roots, np.arange(len(self.left)), side="right") - 1
         inside = np.arange(len(self.left)) - self.roots[tree]
         leaves = np.flatnonzero(self.is_leaf)
@@ -200,7 +203,7 @@ def of_histogram(nodes: NDArray[Any]) -> list[Node]:
 
 
 def read_trees(graph: bytes) -> Trees:
-    """The trees of a graph that was made with `Trees.node`; a ValueError where there are none."""
+    """The trees of a graph that was made with `Trees.nodes`; a ValueError where there are none."""
     found = [node for node in read_graph(graph).node if node.op_type == "TreeEnsembleRegressor"]
     if not found:
         raise ValueError("the graph holds no trees")
