@@ -12,8 +12,9 @@ from typing import NamedTuple
 from compiler.catalog_manifest import draft_catalog
 from compiler.draft import Draft
 from compiler.list_trial import Trial, try_lists
-from compiler.models_manifest import Trained, draft_models
+from compiler.models_manifest import Trained, draft_models, max_history
 from compiler.problems import Problem, Problems, WorkspaceError
+from compiler.recommender_parts import compile_recommenders, golden_pools
 from compiler.report import Report, report_path
 from compiler.rules_manifest import draft_rules
 from compiler.types import IdList, Workspace
@@ -50,10 +51,14 @@ def compile_workspace(workspace: Workspace, trained: Mapping[str, Trained], out:
     with _timed(timings, "catalog"):
         catalog = draft_catalog(workspace, problems)
     with _timed(timings, "models"):
-        models = draft_models(workspace, trained, catalog.provides["items"], problems)
-    problems.raise_errors()
+        parts = compile_recommenders(workspace, trained, problems)
+        models = draft_models(workspace, trained, catalog.provides["items"], problems, parts)
+        problems.raise_errors()
+        if parts.rules.finishes:
+            longest = max_history(workspace, trained, parts)
+            parts.put_catalog(catalog, golden_pools(workspace, trained, parts, longest))
     with _timed(timings, "rules"):
-        rules = draft_rules(workspace, {**catalog.provides, **models.provides})
+        rules = draft_rules(workspace, {**catalog.provides, **models.provides}, parts)
     manifests = {draft.role: draft.manifest(workspace.site.name) for draft in (rules, models, catalog)}
     drafts, lists = [rules, models, catalog], workspace.site.lists
     laid = _lay_down(out, drafts, manifests, lists, timings)
@@ -131,6 +136,7 @@ def _counts(workspace: Workspace) -> dict[str, int]:
         "items": len(workspace.catalog.items),
         "cards": len(workspace.cards),
         "models": len(workspace.models),
+        **({"recommenders": len(workspace.recommenders)} if workspace.recommenders else {}),
         **{name: count for name, count in page.items() if count},
     }
 

@@ -190,7 +190,7 @@ def golden_lists(
     """Histories with the ordered items that the reference predictor gives for each recommender."""
     ids = [item.id for item in catalog.items]
     golden = []
-    for history in _histories(len(ids)):
+    for history in histories_of(len(ids)):
         lists = {
             spec.name: tuple(ids[p] for p in reference_items(models, spec, history[:max_history]))
             for spec in specs
@@ -199,7 +199,7 @@ def golden_lists(
     return tuple(golden)
 
 
-def _histories(n_items: int) -> list[tuple[int, ...]]:
+def histories_of(n_items: int) -> list[tuple[int, ...]]:
     """No item, one, many, and as much of the catalog as fits; distinct positions, the same every time."""
     longest = min(n_items, MAX_HISTORY)
     found = {(): None, (0,): None, (n_items - 1,): None}

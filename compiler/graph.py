@@ -6,10 +6,12 @@ from typing import Final, Protocol
 
 import numpy as np
 import onnx
+from msgspec import structs
 from numpy.typing import NDArray
 from onnx import NodeProto, TensorProto, ValueInfoProto, helper, numpy_helper
 
 from compiler.hygiene import check_constants, tidy
+from compiler.recommender_graph import NEVER, Pool, Stage
 from edge.bundle.arrays import Array
 from edge.bundle.format import ModelsPlan, RecommenderPlan
 from edge.decide.operators import check_graph
@@ -22,8 +24,7 @@ IR_VERSION: Final = 8
 GRAPH_ARTIFACT: Final = "graph"
 MAX_HISTORY: Final = 50
 SHARED: Final = frozenset({"history", "weight"})
-NEVER: Final = -np.inf
-"""The score of what must not come out."""
+NO_STAGE: Final = Stage()
 
 
 class ScoreModel(Protocol):
@@ -73,13 +74,17 @@ class MergedGraph:
 
 
 def merge(
-    models: Mapping[str, ScoreModel], specs: Sequence[RecommenderSpec], max_history: int = MAX_HISTORY
+    models: Mapping[str, ScoreModel],
+    specs: Sequence[RecommenderSpec],
+    max_history: int = MAX_HISTORY,
+    stage: Stage = NO_STAGE,
 ) -> MergedGraph:
     """One deterministic graph for all recommenders, sharing what they share.
 
     Inputs are ``history``, ``weight`` and ``model/NAME/ARRAY``; outputs ``items/NAME``
     (int32, (batch, limit), -1 where no item is left) and ``scores/NAME`` (float32).
-    Models that no recommender names are left out.
+    Models that no recommender names are left out. The pools of `stage` have such outputs, too; their arrays
+    and, where they have gates, ``gate`` (int32, (batch, gates)) are inputs.
 
     Raises
     ------
@@ -87,7 +92,7 @@ def merge(
         ``recommender`` or ``model-graph``: a name is missing or doubled, a limit
         is no positive number, catalogs differ, or a graph holds what is not allowed.
     """
-    used = _used_models(models, specs)
+    used = _used_models(models, specs, stage.pools)
     n_items = _n_items(models, used)
     ordered = sorted(specs, key=lambda spec: spec.name)
     nodes, constants = _seen_nodes(n_items)
@@ -102,10 +107,29 @@ def merge(
         limit = min(spec.limit, n_items)
         nodes += _list_nodes(spec, models[spec.name].excludes_seen)
         constants[f"list/{spec.name}/limit"] = np.array([limit], np.int64)
-        outputs.append(_value(f"items/{spec.name}", TensorProto.INT32, limit))
-        outputs.append(_value(f"scores/{spec.name}", TensorProto.FLOAT, limit))
+        outputs += _outputs(spec.name, limit)
+    if stage.pools:
+        inputs += stage.inputs()
+        nodes += stage.nodes()
+        constants |= stage.constants()
+        constants[":padding"] = np.array(n_items, np.int32)
+    for pool in stage.pools:
+        nodes += _cut_nodes(pool.name, f"list/{pool.name}/open")
+        constants[f"list/{pool.name}/limit"] = np.array([pool.size], np.int64)
+        outputs += _outputs(pool.name, pool.size)
     graph = _serialize(nodes, inputs, outputs, constants, [f"model/{name}/scores" for name in used])
     plan = _plan(models, used, ordered, max_history)
+    if stage.pools:
+        pools = tuple(
+            RecommenderPlan(pool.name, f"items/{pool.name}", f"scores/{pool.name}", pool.size, pool=True)
+            for pool in stage.pools
+        )
+        plan = structs.replace(
+            plan,
+            bindings=plan.bindings | stage.bindings(),
+            recommenders=plan.recommenders + pools,
+            gates=stage.gates,
+        )
     return MergedGraph(graph, plan, {f"arrays/{name}": dict(models[name].arrays) for name in used})
 
 
@@ -164,14 +188,17 @@ class _Part:
         return copy
 
 
-def _used_models(models: Mapping[str, ScoreModel], specs: Sequence[RecommenderSpec]) -> list[str]:
-    names = [spec.name for spec in specs]
-    if not specs or len(set(names)) != len(names):
+def _used_models(
+    models: Mapping[str, ScoreModel], specs: Sequence[RecommenderSpec], pools: Sequence[Pool]
+) -> list[str]:
+    names = [spec.name for spec in specs] + [pool.name for pool in pools]
+    if not names or len(set(names)) != len(names):
         raise GivenError("recommender", f"recommenders must be named, each once: {names}")
     for spec in specs:
         if spec.limit < 1:
             raise GivenError("recommender", f"{spec.name!r}: limit must be at least 1, not {spec.limit}")
     used = {name for spec in specs for name in (spec.name, spec.fallback) if name is not None}
+    used |= {pool.model for pool in pools}
     if missing := sorted(used - set(models)):
         raise GivenError("recommender", f"no trained model {', '.join(missing)}; train it first")
     return sorted(used)
@@ -241,15 +268,24 @@ def _list_nodes(spec: RecommenderSpec, excludes_seen: bool) -> list[NodeProto]:
     if excludes_seen:
         nodes.append(helper.make_node("Add", [scores, ":seen"], [f"{name}/open"]))
         scores = f"{name}/open"
-    top = f"scores/{spec.name}"
+    return nodes + _cut_nodes(spec.name, scores)
+
+
+def _cut_nodes(list_: str, scores: str) -> list[NodeProto]:
+    """Nodes from scores to the two outputs of a list: its best, and what is masked is none."""
+    name, top = f"list/{list_}", f"scores/{list_}"
     return [
-        *nodes,
         helper.make_node("TopK", [scores, f"{name}/limit"], [top, f"{name}/best"], axis=1),
         helper.make_node("Cast", [f"{name}/best"], [f"{name}/positions"], to=TensorProto.INT32),
         helper.make_node("Equal", [top, ":masked"], [f"{name}/masked"]),
-        helper.make_node(
-            "Where", [f"{name}/masked", ":none_left", f"{name}/positions"], [f"items/{spec.name}"]
-        ),
+        helper.make_node("Where", [f"{name}/masked", ":none_left", f"{name}/positions"], [f"items/{list_}"]),
+    ]
+
+
+def _outputs(name: str, limit: int) -> list[ValueInfoProto]:
+    return [
+        _value(f"items/{name}", TensorProto.INT32, limit),
+        _value(f"scores/{name}", TensorProto.FLOAT, limit),
     ]
 
 

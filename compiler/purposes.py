@@ -37,9 +37,11 @@ def check_purposes(workspace: Workspace, problems: Problems) -> None:
 def _served(campaign: Campaign, workspace: Workspace) -> set[str]:
     """What a campaign is for: its own purposes, and those of the models that it shows."""
     models = {model.name: model.purposes for model in workspace.models}
+    chains = {one.name: one.models for one in workspace.recommenders}
     served = set(campaign.purposes)
     for show in _shows(campaign, workspace):
-        served.update(models.get(show.recommender, ()))
+        for model in chains.get(show.recommender, (show.recommender,)):
+            served.update(models.get(model, ()))
     return served
 
 
@@ -59,6 +61,10 @@ def _shows(campaign: Campaign, workspace: Workspace) -> Iterator[Show]:
 def _reads(campaign: Campaign, workspace: Workspace) -> Iterator[str]:
     yield from reads_of(campaign.condition)
     yield from (name for name, _ in campaign.worth.terms)
+    listed = {show.recommender for show in _shows(campaign, workspace)}
+    for recommender in workspace.recommenders:
+        if recommender.name in listed:
+            yield from recommender.reads
     shown = {show.content for show in _shows(campaign, workspace)}
     for content in workspace.contents:
         if content.id in shown:

@@ -17,6 +17,7 @@ from compiler.index import build
 from compiler.lists import put_lists
 from compiler.page_artifact import page_actions
 from compiler.purposes import used_purposes
+from compiler.recommender_parts import NO_PARTS, Parts
 from compiler.types import Campaign, Show, Workspace
 from compiler.walk import strongest_first
 from compiler.written import put_written
@@ -29,7 +30,7 @@ from edge.decide.campaigns import BANDIT, CONTENT, EXPERIMENT, LAYOUT, RECOMMEND
 Shown = tuple[str, str, int]
 
 
-def draft_rules(workspace: Workspace, interfaces: Mapping[str, str]) -> Draft:
+def draft_rules(workspace: Workspace, interfaces: Mapping[str, str], parts: Parts = NO_PARTS) -> Draft:
     """The rules' manifest; `interfaces` are what models and catalog provide."""
     draft = Draft("rules")
     shown = sorted({_shown(show) for show in workspace.shows() if show.recommender})
@@ -64,8 +65,11 @@ def draft_rules(workspace: Workspace, interfaces: Mapping[str, str]) -> Draft:
         draft.put("page", "page", fmt.encode(page))
     golden = golden_winners(workspace)
     draft.put("golden", "golden", msgspec.msgpack.encode(golden, order="deterministic"))
+    parts.put_rules(draft, interfaces)
+    made = {finish.name for finish in parts.rules.finishes}
     for recommender, card, _ in shown:
-        draft.requires[f"recommender/{recommender}"] = interfaces[f"recommender/{recommender}"]
+        if recommender not in made:
+            draft.requires[f"recommender/{recommender}"] = interfaces[f"recommender/{recommender}"]
         draft.requires[f"card/{card}"] = card_interface(card)
     return draft
 

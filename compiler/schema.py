@@ -20,6 +20,7 @@ from compiler.schema_consent import DEFINITIONS, consent_schema, purposes_schema
 from compiler.schema_experiments import bandit_schema, experiment_schema, holdout_schema
 from compiler.schema_features import features_schema
 from compiler.schema_page import layout_schema, whole_page_schemas
+from compiler.schema_recommenders import recommender_schema
 from compiler.schema_schedule import schedule_schema
 from compiler.show import DEFAULT_LIMIT, MAX_LIMIT
 from compiler.site import (
@@ -50,10 +51,16 @@ Recipes = Mapping[str, Mapping[str, Schema]]
 
 
 def schemas(recipes: Recipes) -> dict[str, Schema]:
-    """The schemas of site.yaml, rules/*.yaml, models/*.yaml and features.yaml, by name."""
-    features = features_schema(_id("A feature's name."))
-    made = _document("features.yaml", "Numbers for models, defined once.", features)
-    return {"site": _site(), "rules": _rules(), "model": _model(recipes), "features": made}
+    """The schemas of all files of a workspace but its contents and catalogs, by name."""
+    return {
+        "site": _site(),
+        "rules": _rules(),
+        "model": _model(recipes),
+        "recommender": _document("recommenders/*.yaml", *recommender_schema()),
+        "features": _document(
+            "features.yaml", "Numbers for models, defined once.", features_schema(_id("A feature's name."))
+        ),
+    }
 
 
 def _document(title: str, about: str, schema: Schema) -> Schema:
@@ -368,7 +375,7 @@ def _show() -> Schema:
 def _shown() -> list[Schema]:
     content = {"content": _text("A content's id: content/ID.html or content/ID.txt.")}
     listed = {
-        "recommender": _text("A recommender's name: models/NAME.yaml."),
+        "recommender": _text("A recommender's name: models/NAME.yaml, or recommenders/NAME.yaml."),
         "card": _text("What each item looks like: catalogs/cards/CARD.html."),
         "limit": {
             "description": f"How many items. Left out: {DEFAULT_LIMIT}.",

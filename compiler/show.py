@@ -14,7 +14,7 @@ DEFAULT_LIMIT: Final = 10
 MAX_LIMIT: Final = 1_000
 _FILES: Final = {
     "content": "content/{}.html",
-    "recommender": "models/{}.yaml",
+    "recommender": "models/{0}.yaml or recommenders/{0}.yaml",
     "card": "catalogs/cards/{}.html",
 }
 """What one writes to have what is named."""

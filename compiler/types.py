@@ -10,6 +10,7 @@ from compiler.conditions import Condition
 from compiler.consent import Consent
 from compiler.oracle import flat
 from compiler.problems import Problem
+from compiler.recommender_types import RecommenderConfig
 from compiler.schedule import ALWAYS, Schedule
 from compiler.yaml_lines import Node
 from edge.bundle import format as fmt
@@ -390,6 +391,7 @@ class Workspace:
     bandits: tuple[Bandit, ...] = ()
     layouts: tuple[Layout, ...] = ()
     features: Features = Features()
+    recommenders: tuple[RecommenderConfig, ...] = ()
 
     @property
     def placements(self) -> tuple[str, ...]:

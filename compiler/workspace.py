@@ -21,6 +21,9 @@ from compiler.placements import check_defaults
 from compiler.problems import Problems, WorkspaceError, nearest
 from compiler.purposes import check_purposes
 from compiler.reads import check_sources
+from compiler.recommender_types import RecommenderConfig
+from compiler.recommenders import FOLDER as RECOMMENDERS
+from compiler.recommenders import read_recommenders
 from compiler.rules import Rules, read_rules
 from compiler.show import Names
 from compiler.site import PATH as SITE_PATH
@@ -57,7 +60,7 @@ __all__ = [
 ]
 
 MODELS: Final = "models"
-FOLDERS: Final = ("catalogs", "content", "models", "rules")
+FOLDERS: Final = ("catalogs", "content", "models", "recommenders", "rules")
 BESIDE: Final = ("contexts", "data")
 """Folders that are nobody's spelling mistake, and not read: what people try out, and what models read."""
 
@@ -99,11 +102,12 @@ def read_workspace(folder: Path, check_settings: CheckSettings = _accept) -> Wor
     _check_items(folder, models, catalog, problems)
     features = read_features(folder, site, problems) if site is not None else Features()
     rules = Rules((), (), (), (), {}, (), ())
+    recommenders: tuple[RecommenderConfig, ...] = ()
     # Without the site's attributes and placements, every rule would look wrong.
     if site is not None:
         names = Names(
             _stems(folder, "content", ".html", ".txt"),
-            _stems(folder, "models", ".yaml", ".yml"),
+            _stems(folder, MODELS, ".yaml", ".yml") | _stems(folder, RECOMMENDERS, ".yaml", ".yml"),
             _stems(folder, "catalogs/cards", ".html"),
         )
         rules = read_rules(folder, site, names, problems)
@@ -114,17 +118,18 @@ def read_workspace(folder: Path, check_settings: CheckSettings = _accept) -> Wor
         if catalog.path:  # else it can't be read, and that is told
             check_behaviours(site.behaviours, catalog, problems)
             check_columns(site.item_columns, catalog, problems)
+            recommenders = read_recommenders(folder, site, models, catalog, problems)
     problems.raise_errors()
     assert site is not None
     found = Workspace(
         folder, site, rules.audiences, rules.campaigns, contents, catalog, cards, models,
         experiments=rules.experiments, holdouts=rules.holdouts, groups=rules.groups, bandits=rules.bandits,
-        layouts=rules.layouts, features=features,
+        layouts=rules.layouts, features=features, recommenders=recommenders,
     )  # fmt: skip
     # Only now: what a broken campaign would use looks unused.
     shown = found.shows()
     _note_unused(shown, contents, cards, problems)
-    _note_unused_models(shown, models, problems)
+    _note_unused_models(shown, models, recommenders, problems)
     note_shadowed(found, problems)
     note_circles(found, problems)
     check_purposes(found, problems)
@@ -242,15 +247,25 @@ def _check_settings(
                 return
 
 
-def _note_unused_models(shown: set[Show], models: tuple[ModelConfig, ...], problems: Problems) -> None:
-    """A model is used by campaigns, or as the fallback of one that is."""
+def _note_unused_models(
+    shown: set[Show],
+    models: tuple[ModelConfig, ...],
+    recommenders: tuple[RecommenderConfig, ...],
+    problems: Problems,
+) -> None:
+    """A model is used by campaigns and their recommenders, or as the fallback of one that is."""
     fallbacks = {model.name: model.fallback for model in models}
-    used = {""}
-    for show in shown:
-        name = show.recommender
-        while name not in used:
-            used.add(name)
-            name = fallbacks.get(name, "")
+    used, wanted = {""}, {show.recommender for show in shown}
+    for recommender in recommenders:
+        if recommender.name in wanted:
+            wanted.update(recommender.models)
+            wanted.update([recommender.challenger.model] if recommender.challenger else ())
+        else:
+            message = f"no campaign shows recommender {recommender.name!r}"
+            problems.warn(recommender.path, 0, "unused", message, "use it in a campaign, or delete it")
+    while wanted:
+        used |= wanted
+        wanted = {fallbacks.get(name, "") for name in wanted} - used
     for model in models:
         if model.name not in used:
             hint = "use it in a campaign, or delete it: it makes the bundle larger"

@@ -62,6 +62,11 @@ class Interactions:
             unknown=0,
         )
 
+    def unseen(self) -> list[int]:
+        """The items that nobody did anything with."""
+        missing: list[int] = np.setdiff1d(np.arange(len(self.item_ids)), self.items).tolist()
+        return missing
+
     def digest(self) -> str:
         """SHA-256 over all that training can see."""
         arrays = (self.users, self.items, self.timestamps, self.values)

@@ -48,7 +48,7 @@ def train(
     model = chosen.train(interactions, interactions.item_ids, checked, progress)
     seed, data = int(checked.get("seed", 0)), interactions.digest()
     card = {"recipe": recipe, "settings": checked, "seed": seed, "data": data, "metrics": {}, **model.card}
-    card["code"] = code_hash(type(chosen).__module__)
+    card |= {"code": code_hash(type(chosen).__module__), "unseen": interactions.unseen()}
     sample = sample_histories(interactions)
     model = replace(model, name=name, card=card, excludes_seen=chosen.excludes_seen, sample=sample)
     return store(model, str(checked["storage"]))

@@ -70,7 +70,9 @@ def init(
 
 @app.command()
 def schema(
-    name: Annotated[str, typer.Argument(help="site, rules, model or features; all when left out.")] = "",
+    name: Annotated[
+        str, typer.Argument(help="site, rules, model, recommender or features; all when left out.")
+    ] = "",
     out: Annotated[Path | None, typer.Option("-o", "--out", help="Folder to write them to.")] = None,
 ) -> None:
     """Print the JSON Schema of a workspace's files, by which editors complete them."""

@@ -111,11 +111,12 @@ ARTIFACT_KINDS: Final[dict[str, frozenset[str]]] = {
             "written",
             "page",
             "events",
+            "recommenders",
             "golden",
         )
     ),
-    "models": frozenset({"plan", "graph", "arrays", "golden", "certificate"}),
-    "catalog": frozenset({"items", "cards", "about"}),
+    "models": frozenset({"plan", "graph", "arrays", "golden", "certificate", "shadow"}),
+    "catalog": frozenset({"items", "cards", "about", "around", "golden"}),
 }
 """What each role's key may ship: a marketer's key can never ship a model."""
 
@@ -195,7 +196,8 @@ class Signed(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class RecommenderPlan(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """One recommender of the graph: its output names and how many items it lists.
 
-    Without a grant for all its `purposes` it lists what it lists for visitors without a history.
+    Without a grant for all its `purposes` it lists what it lists for visitors without a history. A `pool`
+    is no list of its own, but candidates with scores, of which one is made.
     """
 
     name: str
@@ -203,15 +205,18 @@ class RecommenderPlan(msgspec.Struct, frozen=True, forbid_unknown_fields=True, o
     scores_output: str
     limit: int
     purposes: tuple[str, ...] = ()
+    pool: bool = False
 
 
-class ModelsPlan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class ModelsPlan(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """How the one graph is called.
 
     `bindings` maps a graph input to ``(arrays artifact, array)``, bound by
     memory map. The two inputs that change per call are `history` (int32,
     shape (batch, length), catalog positions, most recent first, padded with
-    `n_items`) and `weight` (float32, same shape, 0 where padded).
+    `n_items`) and `weight` (float32, same shape, 0 where padded). Where there are
+    `gates`, so is `gate` (int32, shape (batch, gates)): which row of each gate's masks
+    the context picks.
     """
 
     graph: str
@@ -219,6 +224,7 @@ class ModelsPlan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     max_history: int
     bindings: dict[str, tuple[str, str]]
     recommenders: tuple[RecommenderPlan, ...]
+    gates: int = 0
 
 
 class ModelsGolden(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -11,6 +11,7 @@ from edge.bundle.format import Artifact, RulesSchema
 from edge.bundle.reader import Bundle
 from edge.bundle.strings import MAX_REMEMBERED, Strings
 from edge.decide.about import load_about
+from edge.decide.around import Around, load_arrays, load_recommenders, reads_of
 from edge.decide.bandit import OWN, Arm, Weights
 from edge.decide.behaviours import NONE, Behaviours
 from edge.decide.behaviours import load as load_behaviours
@@ -68,8 +69,10 @@ class Engine:
         self._take_catalog(bundle)
         self._take_visitors(bundle)
         recommender = Recommender.load(bundle, previous._listing.recommender if previous else None)
+        self.around = self._take_recommenders(bundle, recommender)
+        self._explores = self.around is not None and bool(self.around.explores)
         self._check_recommenders(recommender)
-        self._listing: Listing = Listing(recommender, self.items, self.about, self.schema)
+        self._listing: Listing = Listing(recommender, self.items, self.about, self.schema, self.around)
         self._everyone = self._alive = self._index.everyone
         self._killed: tuple[str, ...] = ()
         self._previous = {}
@@ -107,7 +110,8 @@ class Engine:
         self._defaults = self._slots_of(choices.defaults) if choices else {}
         holes = load_holes(bundle, self._contents)
         self._holes = holes.of if holes else {}
-        more = (part.reads for part in (self.chooser, holes) if part)
+        more = [part.reads for part in (self.chooser, holes) if part]
+        more.append(reads_of(load_recommenders(bundle)))
         self.reads: tuple[str, ...] = tuple(sorted({*self._index.attributes}.union(*more)))
 
     def _take_visitors(self, bundle: Bundle) -> None:
@@ -129,6 +133,13 @@ class Engine:
             for name, artifact in bundle.artifacts("catalog", "cards").items()
         }
         self._rendered: dict[str, dict[str, bytes]] = {name: {} for name in self._cards}
+
+    def _take_recommenders(self, bundle: Bundle, recommender: Recommender) -> Around | None:
+        """The recommenders that are more than a model; None where there is none."""
+        document = load_recommenders(bundle)
+        if not document.finishes:
+            return None
+        return Around(document, load_arrays(bundle), recommender.plan, self.items)
 
     def _load_index(self, bundle: Bundle) -> Index:
         artifact = bundle.one("rules", "index")
@@ -155,7 +166,7 @@ class Engine:
 
     def _check_recommenders(self, recommender: Recommender) -> None:
         for name, card, _ in self.schema.recommenders:
-            if name not in recommender.names:
+            if name not in recommender.names and not (self.around and name in self.around.names):
                 raise BundleError("interface", f"no recommender {name!r}")
             if card not in self._cards or len(self._cards[card]) != len(self.items):
                 raise BundleError("interface", f"no card {card!r} for each item")
@@ -189,7 +200,7 @@ class Engine:
                 self._listing.ask(context, wanted)
         self._listing.fill(wanted)
         decisions = [
-            self._decision(winners, self._listing.of(context, wanted), settled)
+            self._decision(winners, self._listing.of(context, wanted), settled, context)
             if winners or settled is not None
             else _NOTHING
             for winners, context, settled in chosen
@@ -213,10 +224,13 @@ class Engine:
         settled = self.chooser.settle(matched, context, weights)
         return settled.winners, settled
 
-    def _decision(self, winners: list[tuple[str, int]], lists: Lists, settled: Settled | None) -> Decision:
-        if settled is None:
-            return Decision(self._slots(winners, lists, {}))
-        return Decision(self._slots(winners, lists, settled.arms), settled.excluded, settled.assigned)
+    def _decision(
+        self, winners: list[tuple[str, int]], lists: Lists, settled: Settled | None, context: Context
+    ) -> Decision:
+        slots = self._slots(winners, lists, settled.arms if settled else {})
+        if self._explores and self.around is not None:
+            slots = tuple(self.around.explored(slot, lists, context) for slot in slots)
+        return Decision(slots, settled.excluded, settled.assigned) if settled else Decision(slots)
 
     def _slots_of(self, defaults: Mapping[str, int]) -> dict[str, Slot]:
         """The slot of each placement that has a default content."""

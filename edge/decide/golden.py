@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Final, TypeVar
 
 from edge.bundle import format as fmt
+from edge.bundle import recommender_format as wire
 from edge.bundle.arrays import unpack
 from edge.bundle.reader import Bundle
 from edge.bundle.strings import Strings
@@ -59,7 +60,7 @@ def run_golden(bundle: Bundle, index: Index, recommender: Recommender) -> tuple[
     )
     items = Strings(unpack(bundle.read(bundle.one("catalog", "items"))), "ids")
     _check_lists(lists, recommender, items)
-    return len(winners), len(lists)
+    return len(winners), len(lists) + _check_pools(bundle, recommender, items)
 
 
 def _bounded(role: str, golden: tuple[T, ...]) -> tuple[T, ...]:
@@ -85,6 +86,24 @@ def _check_winners(
         if variations != (case.variations or ("",) * len(placements)):
             message = f"variations {variations}, not {case.variations}, for {case.unit!r}"
             raise BundleError("golden", message)
+
+
+def _check_pools(bundle: Bundle, recommender: Recommender, items: Strings) -> int:
+    """The candidates that recommenders choose from, as the catalog has them golden; how many histories."""
+    if not bundle.artifacts("catalog", "golden"):
+        return 0
+    type_ = tuple[wire.PoolsGolden, ...]
+    golden = _bounded("catalog", fmt.decode(bundle.read(bundle.one("catalog", "golden")), type_))
+    histories = [[items.find(item.encode()) for item in case.history] for case in golden]
+    if any(position < 0 for history in histories for position in history):
+        raise BundleError("golden", "a golden history names an item that the catalog lacks")
+    found = recommender.find(histories, [case.gates for case in golden]).lists
+    for row, case in enumerate(golden):
+        for name, wanted in case.items.items():
+            listed = tuple(items.texts(found[name][row])) if name in found else ()
+            if listed != wanted:
+                raise BundleError("golden", f"{name!r} has {listed[:5]}…, not {wanted[:5]}…")
+    return len(golden)
 
 
 def _shown(

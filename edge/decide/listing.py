@@ -1,12 +1,13 @@
 """Lists what recommenders have for a visitor's history, and remembers it for the pages that follow."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Final
 
 from edge.bundle.format import RulesSchema
 from edge.bundle.strings import Strings
 from edge.decide.about import About
-from edge.decide.recommender import Recommender
+from edge.decide.around import EXPLORED, NOWHERE, Around, Asking, Pools, Situation, pools_of
+from edge.decide.recommender import Found, Recommender
 from edge.decide.types import Context, Muted
 from edge.errors import BundleError
 
@@ -19,8 +20,8 @@ MAX_HISTORY_CHARS: Final = 2048
 Lists = Mapping[str, tuple[str, ...]]
 """By recommender, item ids, best first."""
 
-Asked = tuple[tuple[str, ...], Muted]
-"""What lists depend on: a history, and what must not be listed."""
+Asked = tuple[tuple[str, ...], Muted, Situation]
+"""What lists depend on: a history, what must not be listed, and what recommenders look at beside these."""
 
 Wanted = dict[Asked, Lists]
 """All lists of one batch; empty until they are filled in."""
@@ -35,17 +36,26 @@ class Listing:
         ``interface``: a model needs a purpose that the site lacks.
     """
 
-    def __init__(self, recommender: Recommender, items: Strings, about: About, schema: RulesSchema) -> None:
+    def __init__(
+        self,
+        recommender: Recommender,
+        items: Strings,
+        about: About,
+        schema: RulesSchema,
+        around: Around | None = None,
+    ) -> None:
         self.recommender = recommender
+        self._around = around
         self._items, self._about = items, about
-        self._needs = _purposes_needed(recommender, schema)
+        self._needs = _purposes_needed(recommender, schema, around)
         self._remembered: Wanted = {}
 
     def ask(self, context: Context, wanted: Wanted) -> None:
         """Note which lists a context needs."""
-        wanted[context.history, context.muted] = {}
+        situation = self._situation(context)
+        wanted[context.history, context.muted, situation] = {}
         if self._needs and self._withheld(context):
-            wanted[(), context.muted] = {}
+            wanted[(), context.muted, situation] = {}
 
     def fill(self, wanted: Wanted) -> None:
         """Fill in the lists of each history: remembered ones, and the others by one inference call.
@@ -65,21 +75,46 @@ class Listing:
         if not missing:
             return
         plain = [asked for asked in missing if not asked[1]]
-        found = self.recommender.recommend([self._items.positions(history) for history, _ in plain])
+        histories = [self._items.positions(history) for history, _, _ in plain]
+        gates = [situation.gates for _, _, situation in plain] if self.recommender.plan.gates else ()
+        found = self.recommender.find(histories, gates)
         for row, asked in enumerate(plain):
-            wanted[asked] = {name: tuple(self._items.texts(rows[row])) for name, rows in found.items()}
+            wanted[asked] = self._made(found, row, histories[row], asked[2])
         if len(plain) < len(missing):
             wanted |= {asked: self._without(*asked) for asked in missing if asked[1]}
         self._remember(missing, wanted)
 
     def of(self, context: Context, wanted: Wanted) -> Lists:
         """The lists of this context; those that may not use its history are of none."""
-        lists = wanted.get((context.history, context.muted), {})
+        situation = self._situation(context)
+        lists = wanted.get((context.history, context.muted, situation), {})
         if not self._needs or not lists:
             return lists
         # Another context of the batch may have asked for this history, and this one for none.
-        bare = wanted.get(((), context.muted), {})
+        bare = wanted.get(((), context.muted, situation), {})
         return {**lists, **{name: bare.get(name, ()) for name in self._withheld(context)}}
+
+    def _situation(self, context: Context) -> Situation:
+        return NOWHERE if self._around is None else self._around.situation(context.attributes)
+
+    def _made(
+        self,
+        found: Found,
+        row: int,
+        viewed: list[int],
+        situation: Situation,
+        banned: frozenset[int] = frozenset(),
+    ) -> Lists:
+        """The lists of one history, by name."""
+        texts = self._items.texts
+        if self._around is None:
+            return {name: tuple(texts(rows[row])) for name, rows in found.lists.items()}
+
+        def deeper(without: Collection[int]) -> Pools:
+            return pools_of(self.recommender.find_without(viewed, without, situation.gates), 0)
+
+        made = {name: tuple(texts(found.lists[name][row])) for name in self.recommender.names}
+        return made | self._around.lists(Asking(pools_of(found, row), len(viewed), situation, banned, deeper))
 
     def forget(self) -> None:
         """Drop what is remembered."""
@@ -93,24 +128,34 @@ class Listing:
         while len(remembered) > MAX_HISTORIES:
             del remembered[next(iter(remembered))]
 
-    def _without(self, history: tuple[str, ...], muted: Muted) -> Lists:
+    def _without(self, history: tuple[str, ...], muted: Muted, situation: Situation) -> Lists:
         """Lists without what is muted, which says nothing of the visitor's taste either."""
         banned = self._about.muted(muted)
         viewed = [position for position in self._items.positions(history) if position not in banned]
-        found = self.recommender.recommend_without(viewed, banned)
-        return {name: tuple(self._items.texts(positions)) for name, positions in found.items()}
+        found = self.recommender.find_without(viewed, banned, situation.gates)
+        return self._made(found, 0, viewed, situation, banned)
 
     def _withheld(self, context: Context) -> list[str]:
         """The recommenders from which this visitor's history is kept."""
         return [name for name, purposes in self._needs if not purposes <= set(context.granted)]
 
 
-def _purposes_needed(recommender: Recommender, schema: RulesSchema) -> list[tuple[str, frozenset[str]]]:
-    """Recommenders that may use a history for purposes alone that the visitor granted."""
+def _purposes_needed(
+    recommender: Recommender, schema: RulesSchema, around: Around | None
+) -> list[tuple[str, frozenset[str]]]:
+    """Recommenders that may use a history for purposes alone that the visitor granted.
+
+    One of several models needs all that one of them does.
+    """
     planned = recommender.plan.recommenders
     policy = schema.consent
     known = {purpose.name for purpose in policy.purposes} if policy else set()
     unknown = {name for one in planned for name in one.purposes} - known
     if unknown:
         raise BundleError("interface", f"models need purposes that the site lacks: {sorted(unknown)}")
-    return [(one.name, frozenset(one.purposes)) for one in planned if one.purposes]
+    needs = [(one.name, frozenset(one.purposes)) for one in planned if one.purposes and not one.pool]
+    of_pools = {one.name: one.purposes for one in planned}
+    for name, pools in around.pools.items() if around is not None else ():
+        if served := frozenset(purpose for pool in pools for purpose in of_pools[pool]):
+            needs += [(name, served), (name + EXPLORED, served)]
+    return needs

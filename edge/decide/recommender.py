@@ -1,7 +1,7 @@
 """Runs a revision's one ONNX graph over memory-mapped arrays, for all visitors of a turn at once."""
 
 from collections.abc import Collection, Mapping, Sequence
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 
@@ -9,6 +9,7 @@ from edge.bundle import format as fmt
 from edge.bundle.arrays import Array, unpack
 from edge.bundle.format import Artifact, ModelsPlan
 from edge.bundle.reader import Bundle
+from edge.bundle.recommender_format import ARRAYS_ARTIFACT, MAX_GATES, SHADOW, SHADOW_GRAPH, SHADOW_PLAN
 from edge.decide.inference import ort, session_options
 from edge.decide.operators import check_graph
 from edge.errors import BundleError
@@ -38,6 +39,16 @@ ONNX_TYPES: Final = {
 
 _Arrays = dict[str, Array]
 
+Gates = tuple[int, ...]
+"""For each gate of the plan, the row of masks that a context picks."""
+
+
+class Found(NamedTuple):
+    """By recommender, and for each history: catalog positions, best first; of pools, their scores, too."""
+
+    lists: dict[str, list[list[int]]]
+    scores: dict[str, list[list[float]]]
+
 
 class _Call:
     """The buffers of one shape of call, bound once: binding anew costs a third of a small call."""
@@ -54,12 +65,20 @@ class _Call:
             self._binding.bind_cpu_input(name, array)
         self._binding.bind_cpu_input("history", self._history)
         self._binding.bind_cpu_input("weight", self._weight)
+        self._gate = np.zeros((batch, recommender.plan.gates), np.int32)
+        if recommender.plan.gates:
+            self._binding.bind_cpu_input("gate", self._gate)
         self._lists = {}
+        self._scores = {}
         for planned in recommender.plan.recommenders:
             out = self._lists[planned.name] = np.zeros((batch, planned.limit), np.int32)
             self._binding.bind_output(planned.items_output, "cpu", 0, np.int32, out.shape, out.ctypes.data)
+            if planned.pool:
+                told = self._scores[planned.name] = np.zeros((batch, planned.limit), np.float32)
+                name, at = planned.scores_output, told.ctypes.data
+                self._binding.bind_output(name, "cpu", 0, np.float32, told.shape, at)
 
-    def run(self, histories: Sequence[Sequence[int]]) -> dict[str, list[list[int]]]:
+    def run(self, histories: Sequence[Sequence[int]], gates: Sequence[Gates] = ()) -> Found:
         length, padding = self._length, self._padding
         flat: list[int] = []
         for history in histories:
@@ -67,19 +86,24 @@ class _Call:
             flat += padding[len(history) :]
         self._flat[:] = flat
         np.not_equal(self._history, padding[0], out=self._weight, casting="unsafe")
+        if gates:
+            self._gate[:] = gates
         return self._listed()
 
-    def run_without(self, viewed: list[int], masked: list[int]) -> dict[str, list[list[int]]]:
+    def run_without(self, viewed: list[int], masked: list[int], gates: Gates = ()) -> Found:
         """Lists without the masked items: they stand in the history, and weigh nothing."""
         held = viewed + masked
         self._flat[:] = held + self._padding[len(held) :]
         self._weight[:] = 0
         self._weight[0, : len(viewed)] = 1
+        if gates:
+            self._gate[0] = gates
         return self._listed()
 
-    def _listed(self) -> dict[str, list[list[int]]]:
+    def _listed(self) -> Found:
         self._session.run_with_iobinding(self._binding)
-        return {name: _cut(lists.tolist()) for name, lists in self._lists.items()}
+        lists = {name: _cut(lists.tolist()) for name, lists in self._lists.items()}
+        return Found(lists, {name: scores.tolist() for name, scores in self._scores.items()})
 
 
 class Recommender:
@@ -92,14 +116,17 @@ class Recommender:
     plan : ModelsPlan
         How the graph is called.
     names : tuple[str, ...]
-        Of the recommenders.
+        Of the recommenders, but for pools.
+    pools : frozenset of str
+        The names of pools.
     """
 
     def __init__(self, plan: ModelsPlan, session: ort.InferenceSession, arrays: Mapping[str, Array]) -> None:
         _check_plan(plan)
         _check_signature(plan, session, arrays)
         self.plan = plan
-        self.names = tuple(recommender.name for recommender in plan.recommenders)
+        self.names = tuple(recommender.name for recommender in plan.recommenders if not recommender.pool)
+        self.pools = frozenset(recommender.name for recommender in plan.recommenders if recommender.pool)
         self.session = session
         self.arrays = dict(arrays)
         self._calls: dict[tuple[int, int], _Call] = {}
@@ -118,9 +145,25 @@ class Recommender:
         """
         if not any(bundle.artifacts("models", kind) for kind in ("plan", "graph", "arrays")):
             return NoRecommenders()
-        plan = fmt.decode(bundle.read(bundle.one("models", "plan")), ModelsPlan)
-        graph = bundle.one("models", "graph")
-        artifacts = bundle.artifacts("models", "arrays")
+        return cls._load(bundle, (bundle.one("models", "plan"), bundle.one("models", "graph")), previous)
+
+    @classmethod
+    def load_shadow(cls, bundle: Bundle, previous: "Recommender | None" = None) -> "Recommender":
+        """What is scored beside the page, of models that nobody sees yet; raises as `load`."""
+        parts = bundle.artifacts("models", SHADOW)
+        if not parts:
+            return NoRecommenders()
+        if parts.keys() != {SHADOW_PLAN, SHADOW_GRAPH}:
+            raise BundleError("artifact-list", f"shadow has {sorted(parts)}")
+        return cls._load(bundle, (parts[SHADOW_PLAN], parts[SHADOW_GRAPH]), previous)
+
+    @classmethod
+    def _load(
+        cls, bundle: Bundle, parts: tuple[Artifact, Artifact], previous: "Recommender | None"
+    ) -> "Recommender":
+        graph = parts[1]
+        plan = fmt.decode(bundle.read(parts[0]), ModelsPlan)
+        artifacts = bundle.artifacts("models", "arrays") | bundle.artifacts("catalog", ARRAYS_ARTIFACT)
         files = {a.sha256: _open_arrays(bundle, a, previous) for a in artifacts.values()}
         arrays = {}
         for name, (artifact, key) in plan.bindings.items():
@@ -152,13 +195,20 @@ class Recommender:
             Lists of distinct catalog positions, most recent first; those past
             `ModelsPlan.max_history` are not used.
         """
+        return self.find(histories).lists
+
+    def find(self, histories: Sequence[Sequence[int]], gates: Sequence[Gates] = ()) -> Found:
+        """The same with the scores of pools; `gates` are of each history, where the plan has any."""
         if not histories:
-            return {name: [] for name in self.names}
-        return self._call(len(histories), min(self.plan.max_history, max(map(len, histories))) or 1).run(
-            histories
-        )
+            return Found({one.name: [] for one in self.plan.recommenders}, {name: [] for name in self.pools})
+        length = min(self.plan.max_history, max(map(len, histories))) or 1
+        return self._call(len(histories), length).run(histories, gates)
 
     def recommend_without(self, viewed: Sequence[int], banned: Collection[int]) -> dict[str, list[int]]:
+        """The lists of `find_without`."""
+        return {name: found for name, (found,) in self.find_without(viewed, banned).lists.items()}
+
+    def find_without(self, viewed: Sequence[int], banned: Collection[int], gates: Gates = ()) -> Found:
         """For each recommender, a list for one history that holds nothing of `banned`.
 
         It is as long as without them where items last: the graph is told what to leave out. Of more
@@ -174,13 +224,13 @@ class Recommender:
         masked = sorted(banned) if len(banned) <= room else []
         for _ in range(MAX_ROUNDS):
             length = min(MAX_HISTORY, -(-(len(history) + len(masked)) // _STEP) * _STEP or _STEP)
-            lists = self._call(1, length).run_without(history, masked)
-            out = {item for (found,) in lists.values() for item in found if item in banned}
+            found = self._call(1, length).run_without(history, masked, gates)
+            out = {item for (listed,) in found.lists.values() for item in listed if item in banned}
             new = sorted(out.difference(masked))
             if not new or len(masked) + len(new) > room:
                 break
             masked += new
-        return {name: [item for item in found if item not in banned] for name, (found,) in lists.items()}
+        return _without(found, banned)
 
     def _call(self, batch: int, length: int) -> _Call:
         call = self._calls.get((batch, length))
@@ -208,16 +258,16 @@ class NoRecommenders(Recommender):
 
     def __init__(self) -> None:
         self.plan = ModelsPlan("", 0, 0, {}, ())
-        self.names = ()
+        self.names, self.pools = (), frozenset()
         self._graph_sha256, self._files = "", {}
 
-    def recommend(self, histories: Sequence[Sequence[int]]) -> dict[str, list[list[int]]]:
+    def find(self, histories: Sequence[Sequence[int]], gates: Sequence[Gates] = ()) -> Found:
         """No recommender, so no lists."""
-        return {}
+        return Found({}, {})
 
-    def recommend_without(self, viewed: Sequence[int], banned: Collection[int]) -> dict[str, list[int]]:
+    def find_without(self, viewed: Sequence[int], banned: Collection[int], gates: Gates = ()) -> Found:
         """No recommender, so no lists."""
-        return {}
+        return Found({}, {})
 
 
 def open_session(graph: bytes) -> ort.InferenceSession:
@@ -245,9 +295,22 @@ def _cut(lists: list[list[int]]) -> list[list[int]]:
     return [found if found[-1] >= 0 else found[: found.index(-1)] for found in lists]
 
 
+def _without(found: Found, banned: Collection[int]) -> Found:
+    """The one row of lists that was found, without what is banned, and its scores in step with it."""
+    lists, scores = {}, {}
+    for name, (listed,) in found.lists.items():
+        lists[name] = [[item for item in listed if item not in banned]]
+        if name in found.scores:
+            pairs = zip(listed, found.scores[name][0], strict=False)
+            scores[name] = [[score for item, score in pairs if item not in banned]]
+    return Found(lists, scores)
+
+
 def _check_plan(plan: ModelsPlan) -> None:
     if not (1 <= plan.n_items <= MAX_ITEMS and 1 <= plan.max_history <= MAX_HISTORY):
         raise BundleError("plan", f"{plan.n_items} items and a history of {plan.max_history}")
+    if not 0 <= plan.gates <= MAX_GATES:
+        raise BundleError("plan", f"{plan.gates} gates, more than {MAX_GATES}")
     names = [recommender.name for recommender in plan.recommenders]
     if not names or len(set(names)) != len(names):
         raise BundleError("plan", f"recommenders must be named, each once: {names}")
@@ -263,6 +326,8 @@ def _check_signature(plan: ModelsPlan, session: ort.InferenceSession, arrays: Ma
     }
     wanted["history"] = ("tensor(int32)", ("batch", "length"))
     wanted["weight"] = ("tensor(float)", ("batch", "length"))
+    if plan.gates:
+        wanted["gate"] = ("tensor(int32)", ("batch", plan.gates))
     _compare("input", wanted, {node.name: (node.type, tuple(node.shape)) for node in session.get_inputs()})
     outputs = {node.name: (node.type, tuple(node.shape)) for node in session.get_outputs()}
     lists = {r.items_output: ("tensor(int32)", ("batch", r.limit)) for r in plan.recommenders}

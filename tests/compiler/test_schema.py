@@ -20,6 +20,8 @@ from models.recipe import RECIPES, check_settings, settings_of
 from origin.validation import workspace_schemas
 from tests.compiler.json_schema import accepts
 from tests.compiler.test_broken import CASES
+from tests.compiler.test_recommenders import FULL
+from tests.workspaces import shop
 from tests.workspaces.make import ACTIONS, BANDITS, EXPERIMENTS, FILES, make_workspace
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -51,9 +53,8 @@ BEYOND = {
 
 
 def _schema_of(path: str) -> str:
-    return {"site.yaml": "site", "rules": "rules", "models": "model", "features.yaml": "features"}.get(
-        path.partition("/")[0], ""
-    )
+    names = {"rules": "rules", "models": "model", "recommenders": "recommender"}
+    return {**names, "site.yaml": "site", "features.yaml": "features"}.get(path.partition("/")[0], "")
 
 
 def _plain(folder: Path, path: str) -> Any:
@@ -149,6 +150,9 @@ def test_the_keys_are_those_that_the_readers_ask_for(tmp_path: Path, monkeypatch
     more |= {"features.yaml": FEATURES}
     changes = {**EXPERIMENTS, **BANDITS, **WEEKENDS, **CAPPED, **GROUPED, **more, "site.yaml": site}
     assert read_workspace(make_workspace(tmp_path, changes)).campaigns
+    shop_files = {**shop.FILES, "recommenders/mine.yaml": FULL}
+    assert read_workspace(make_workspace(tmp_path / "shop", shop_files)).recommenders
+    asked["recommender"].remove("brand")  # a column of the catalog
     # A campaign reads `show` by its keys before it asks for them.
     described = {name: set(_keys(schema)) for name, schema in SCHEMAS.items()}
     described["model"] -= {setting for recipe in RECIPES for setting in settings_of(recipe)}

@@ -135,7 +135,7 @@ def test_long_histories_are_not_remembered(engine: Engine) -> None:
     engine.decide(context(("x" * 5000, "alien")))
     assert not engine._listing._remembered
     engine.decide(context(("alien",)))
-    assert [history for history, _ in engine._listing._remembered] == [("alien",)]
+    assert [history for history, *_ in engine._listing._remembered] == [("alien",)]
 
 
 def test_what_is_remembered_is_bounded(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,67 @@
+"""Every example of docs/recommenders.md compiles without a warning, and does what the page says."""
+
+import re
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from compiler.schema_recommenders import recommender_schema
+from compiler.workspace import read_workspace
+from edge.decide.engine import Engine
+from tests.workspaces import shop
+from tests.workspaces.make import make_workspace
+from tests.workspaces.shop import BRANDS, asks, listed, shop_engine
+
+PAGE = (Path(__file__).resolve().parents[2] / "docs" / "recommenders.md").read_text(encoding="utf-8")
+EXAMPLES = [text for text in re.findall(r"```yaml\n(.*?)```", PAGE, re.DOTALL) if text.startswith("model:")]
+HISTORIES: list[tuple[int, ...]] = [(), (3,), (10, 11), (20, 4, 31, 7)]
+
+
+def _all(engine: Engine, holds: Callable[[int], bool], **attributes: str | float) -> bool:
+    lists = [listed(engine, asks(*history, **attributes)) for history in HISTORIES]
+    return all(len(found) == 6 for found in lists) and all(holds(n) for found in lists for n in found)
+
+
+def _brands(engine: Engine) -> int:
+    found = [Counter(BRANDS[n % 3] for n in listed(engine, asks(*history))) for history in HISTORIES]
+    return max(max(counts.values()) for counts in found)
+
+
+CLAIMS: dict[str, Callable[[Engine], bool]] = {
+    "confident": lambda e: [n for n in listed(e, asks()) if n != 3][:5] == listed(e, asks(3))[:5],
+    "only": lambda e: (
+        _all(e, lambda n: n % 7 != 0 and n < 50 and n % 4 in (0, 1, 2), geo_country="DE")
+        and _all(e, lambda n: n % 5 != 3 and n * n % 5 != 3, geo_country="DE", device_type="mobile")
+        and _all(e, lambda n: n % 3 == 0 or 6 * (n % 3 + 1) <= 12, geo_country="DE", visitor_age=12)
+    ),
+    "boost": lambda e: _all(e, lambda n: n >= 0),
+    "pin": lambda e: all((listed(e, asks(*h))[0], listed(e, asks(*h))[2]) == (10, 22) for h in HISTORIES),
+    "at_most": lambda e: _brands(e) == 2 and _all(e, lambda n: n >= 0),
+    "explore": lambda e: (
+        {e.decide(asks(3, seed=seed)).slots[0].propensity for seed in range(200)} == {0.8, round(0.2 / 30, 9)}
+    ),
+    "new_items": lambda e: _all(e, lambda n: n >= 0),
+}
+
+
+@pytest.mark.parametrize("text", EXAMPLES, ids=range(len(EXAMPLES)))
+def test_each_example_does_what_the_page_says(text: str, tmp_path: Path) -> None:
+    engine = shop_engine(tmp_path, text)
+    (claim,) = [claim for name, claim in CLAIMS.items() if re.search(rf"^{name}:", text, re.MULTILINE)]
+    assert claim(engine)
+    warnings = read_workspace(tmp_path / "workspace").warnings
+    assert [w for w in warnings if w.path.startswith("recommenders/")] == []
+
+
+def test_every_key_is_told_of() -> None:
+    _, schema = recommender_schema()
+    assert [key for key in schema["properties"] if f"`{key}`" not in PAGE and f"`{key}:" not in PAGE] == []
+
+
+def test_the_campaign_of_the_page_is_the_shops(tmp_path: Path) -> None:
+    (text,) = re.findall(r"```yaml\n(campaigns:.*?)```", PAGE, re.DOTALL)
+    files = {**shop.FILES, "rules/campaigns.yaml": text, "recommenders/mine.yaml": "model: taste\n"}
+    workspace = read_workspace(make_workspace(tmp_path, files))
+    assert [campaign.recommender for campaign in workspace.campaigns] == ["mine"]
