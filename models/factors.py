@@ -59,21 +59,30 @@ def factor_arrays(
     recency : ndarray, each in [0, 1]
         The weight of each place of the history, the newest first; the last one holds for all after it.
     """
-    steps = float(np.abs(out).sum(axis=0).max()) or 1.0
-    size = steps / (EXACT_STEPS / USER_STEPS - len(out) / 2 - 1)
-    arrays: dict[str, Array] = {"out": np.round(out / size).astype(np.float32)}
+    whole, size = whole_numbers(out)
+    arrays: dict[str, Array] = {"out": whole}
     places = None
     if recency is not None:
         last = np.full(LONGEST, recency[-1])
         last[: len(recency)] = recency[:LONGEST]
         places = arrays["recency"] = (np.round(last * RECENCY_STEPS) / RECENCY_STEPS).astype(np.float32)
-    arrays["into"] = _exact_rows(into * size, places)
+    arrays["into"] = exact_rows(into * size, places)
     if bias is not None:
         arrays["bias"] = bias.astype(np.float32)
     return arrays
 
 
-def _exact_rows(into: Dense, recency: NDArray[np.float32] | None) -> NDArray[np.float32]:
+def whole_numbers(out: Dense) -> tuple[NDArray[np.float32], float]:
+    """Weights of shape (factors, anything) as whole numbers, and what one of them stands for.
+
+    Their products with `USER_STEPS` steps of each factor have exact sums.
+    """
+    steps = float(np.abs(out).sum(axis=0).max()) or 1.0
+    size = steps / (EXACT_STEPS / USER_STEPS - len(out) / 2 - 1)
+    return np.round(out / size).astype(np.float32), size
+
+
+def exact_rows(into: Dense, recency: NDArray[np.float32] | None = None) -> NDArray[np.float32]:
     """Rows whose weighted sums over any history of distinct items are exact, and one more of zeros."""
     greatest = -np.sort(-np.abs(into), axis=0)[:LONGEST]
     places = np.ones(LONGEST) if recency is None else -np.sort(-recency.astype(np.float64))

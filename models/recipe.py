@@ -13,6 +13,8 @@ from models.recipes.also_viewed import AlsoViewed
 from models.recipes.content import Content
 from models.recipes.ease import Ease
 from models.recipes.item_item import ItemItem
+from models.recipes.lightgcn import LightGcn
+from models.recipes.mult_dae import MultDae
 from models.recipes.popularity import Popularity
 from models.recipes.recently_viewed import RecentlyViewed
 from models.recipes.svd import Svd
@@ -21,12 +23,22 @@ from models.settings import COMMON, Setting, complete, nearest
 from models.storage import decoding, store
 from models.trained import Progress, Recipe, Trained, save
 
-__all__ = ["RECIPES", "Progress", "Recipe", "Trained", "load", "save", "train"]
+__all__ = ["NETWORKS", "RECIPES", "Progress", "Recipe", "Trained", "load", "save", "train"]
 
-RECIPES: Final[Mapping[str, Recipe]] = {
-    recipe.name: recipe
-    for recipe in (AlsoViewed(), Content(), Ease(), ItemItem(), Popularity(), RecentlyViewed(), Svd())
-}
+PLAIN: Final[tuple[Recipe, ...]] = (
+    AlsoViewed(),
+    Content(),
+    Ease(),
+    ItemItem(),
+    Popularity(),
+    RecentlyViewed(),
+    Svd(),
+)
+
+NETWORKS: Final[tuple[Recipe, ...]] = (LightGcn(), MultDae())
+"""They are trained with PyTorch, the extra `neural`; at the edge they are as any other."""
+
+RECIPES: Final[Mapping[str, Recipe]] = {recipe.name: recipe for recipe in (*PLAIN, *NETWORKS)}
 
 
 def train(

@@ -11,13 +11,16 @@ import numpy as np
 from compiler.problems import Problem, WorkspaceError, nearest
 from compiler.workspace import ModelConfig, Workspace
 from edge.errors import GivenError
-from models import metrics, recipe
+from models import kept, metrics, recipe
 from models.interactions import Interactions, read
 from models.metrics import Lists
 from models.recipe import Trained
 from models.split import split_in_time, split_per_user
 
 FOLDER: Final = ".trained"
+KEPT: Final = ".kept"
+"""In it, what is costly to make again; no model can have that name."""
+
 RANDOM_SHARE: Final = 0.75
 TIME_SHARE: Final = 0.8
 SEED: Final = 0
@@ -71,8 +74,9 @@ def train_workspace(
         No such model, or its recipe, settings or interactions can't be used.
     """
     for config in _chosen(workspace, names):
-        with _named(config):
-            yield _train(workspace, config, progress, split)
+        with _named(config), kept.keeping(workspace.folder / FOLDER / KEPT):
+            trained = _train(workspace, config, progress, split)
+        yield trained
 
 
 def measure_baseline(workspace: Workspace, names: Sequence[str], split: Split) -> Mapping[str, float] | None:

@@ -1,7 +1,9 @@
 """Where the tests find real data, and what happens without it."""
 
+import importlib
 import os
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 from hypothesis import settings
@@ -34,3 +36,15 @@ def data_dir() -> Path:
 def suites_dir() -> Path:
     """The folder of public test cases."""
     return _folder("NEARSIDE_SUITES", "suites")
+
+
+@pytest.fixture(scope="session")
+def torch() -> ModuleType:
+    """PyTorch, of the extra `neural`."""
+    try:
+        return importlib.import_module("torch")
+    except ImportError:
+        reason = "no PyTorch: run `make neural` to run the tests of networks"
+        if os.environ.get("NEARSIDE_REQUIRE_DATA") == "1":
+            pytest.fail(reason)
+        pytest.skip(reason)
