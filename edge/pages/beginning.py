@@ -20,17 +20,24 @@ class Beginning:
     def __init__(self) -> None:
         self.page = bytearray()
         self.given = 0
-        self._is_over = False
+        self._is_over = self._is_given_up = False
 
-    def take(self, data: bytes) -> bytes:
+    def take(self, data: bytes) -> list[bytes]:
         """What may leave now that these bytes came."""
         self.page += data
+        if self._is_given_up:
+            return [data]
         if self._is_over:
-            return b""
+            return []
         text = bytes(self.page[self.given :])
         found = text[: self._end(text.lower())]
         self.given += len(found)
-        return found
+        return [found] if found else []
+
+    def give_up(self) -> bytes:
+        """What came and did not leave; from now on, all leaves as it comes."""
+        self._is_given_up = True
+        return bytes(self.page[self.given :])
 
     def _end(self, text: bytes) -> int:
         hints = [at for hint in HINTS if (at := text.find(hint)) >= 0]

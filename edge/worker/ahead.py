@@ -4,8 +4,10 @@ import os
 import time
 from dataclasses import replace
 
-from edge.decide.engine import EmptyEngine
-from edge.decide.types import Decision
+from msgspec import structs
+
+from edge.decide.engine import EmptyEngine, Engine
+from edge.decide.types import Assigned, Decision
 from edge.pages.plan import NO_PAGE
 from edge.visitor.state import assign
 from edge.worker import whole_page
@@ -36,8 +38,9 @@ def draft_ahead(view: PageView, active: Active, desk: Desk) -> Draft | str:
 def begin(view: PageView, active: Active, desk: Desk) -> bool:
     """Fill in what the headers of a page need of its visitor; whether they may leave before it is whole.
 
-    The visitor's state is written as of this view. Where the page may lead elsewhere, that is to be decided
-    first. Who stays with the plain page has no `ahead` afterwards.
+    The visitor's state is written as of this view, with the variations of all placements that the page might
+    have. Where it may lead elsewhere, that is to be decided first. Who stays with the plain page has no
+    `ahead` afterwards.
     """
     engine, request = active.engine, view.request
     if engine.page.asks and (whole_page.was_led(request) or whole_page.asked(engine.page, NO_PAGE, request)):
@@ -54,7 +57,17 @@ def begin(view: PageView, active: Active, desk: Desk) -> bool:
     draft = view.ahead.draft
     view.forgets = draft.view.forgets
     if draft.keep and not draft.read_only:
-        state = assign(draft.state, view.ahead.decision.assigned)
+        state = assign(draft.state, _assigned(view.ahead))
         view.set_cookie = state_cookie(desk, replace(draft, state=state))
         view.ahead = replace(view.ahead, draft=replace(draft, keep=False))  # it is written
     return True
+
+
+def _assigned(ahead: Ahead) -> tuple[Assigned, ...]:
+    """What shall stick to the visitor; the page's own decision comes too late to be written."""
+    active, context = ahead.active, ahead.draft.context
+    engine = active.engine
+    if not isinstance(engine, Engine) or not engine.divides:
+        return ()
+    everywhere = structs.replace(context, placements=tuple(engine.schema.placements))
+    return engine.decide(everywhere, active.killed, active.weights).assigned

@@ -171,7 +171,9 @@ def _compose(draft: Draft, slots: list[Slot], engine: Engine, desk: Desk, token:
     if not carrier and plan is view_.plan:
         return
     composition = Composition(plan, slots, carrier, token, draft.context.attributes)
-    if view_.in_parts:
+    if view_.flows:
+        view_.filling = composition.filling(engine, desk.fragments)
+    elif view_.in_parts:
         view_.parts = composition.parts(engine, desk.fragments)
     elif view_.gzip:
         view_.body, view_.coded = composition.packed(engine, desk.fragments), True

@@ -1,20 +1,24 @@
-"""Sends a page while the site makes it: what is before its first mark at once, the rest when it is whole."""
+"""Sends a page while the site makes it: what is outside of marks as it comes, what they hold when decided."""
 
 import asyncio
 from typing import Final
 
 from edge.pages.beginning import Beginning
+from edge.pages.charset import PRESCAN_BYTES, codec_of
+from edge.pages.flow import Flow, Hole
+from edge.pages.marks import SCRIPT
 from edge.pages.packing import QUICK
 from edge.pages.plan import NO_PAGE
 from edge.pages.stitch import HEADER, Part, Stitching, deflated
-from edge.proxy.fields import Fields
+from edge.proxy.fields import Fields, values
 from edge.proxy.policy import Terms
 from edge.worker.cache import age_of, kept_fields
 from edge.worker.coding import accepted, recoded, varying
 from edge.worker.exchange import Exchange
+from edge.worker.foresight import Foresight
 from edge.worker.forward import CONDITIONS, left
 from edge.worker.outcome import TOLD
-from edge.worker.plain import PlainPage, Plans, private
+from edge.worker.plain import Plans, private
 from edge.worker.told import Told
 from edge.worker.turn import Turn
 from edge.worker.view import PageView
@@ -24,12 +28,18 @@ PATIENCE_S: Final = 0.005
 
 
 class Streams:
-    """Says which pages are sent as they come, and begins them."""
+    """Says which pages are sent as they come, and how.
+
+    Of a path whose last pages had the same placements, the page is decided as it begins, and each placement
+    is sent when it comes. Of any other, what is before its first mark is sent, and the rest when all of it
+    is here and decided.
+    """
 
     def __init__(self, turn: Turn, plans: Plans, max_page_bytes: int) -> None:
         self._turn = turn
         self._plans = plans
         self._max_page_bytes = max_page_bytes
+        self._foresight = Foresight()
 
     async def begin(self, exchange: Exchange, told: Told, found: Terms | None) -> "Stream | None":
         """The page on its way, with its headers sent; None where it is to be read whole first.
@@ -43,16 +53,27 @@ class Streams:
             return None
         if exchange.scope.get("http_version") == "1.0" or CONDITIONS & exchange.headers.keys():
             return None  # no chunks; what a client has is told by the whole page alone
-        request = exchange.page_request() if exchange.ahead is None else exchange.ahead.draft.view.request
-        view = PageView(request, NO_PAGE, b"", ahead=exchange.ahead)
-        if not self._turn.begin(view):
+        view = await self._begun(exchange)
+        if view is None:
             return None
         stream = Stream(exchange, told, view, shared=found is not None and found.lifetime_s > 0)
         await stream.begin(kept_fields(told.received, found))
         return stream
 
+    async def _begun(self, exchange: Exchange) -> PageView | None:
+        """What the headers need of a page; None where it may lead elsewhere, which is to be decided first."""
+        request = exchange.page_request() if exchange.ahead is None else exchange.ahead.draft.view.request
+        turn = self._turn
+        outline = self._foresight.outline(exchange.key, lays_out=turn.lays_out) if not turn.leads else None
+        if outline is None:
+            view = PageView(request, NO_PAGE, b"", ahead=exchange.ahead)
+            return view if turn.begin(view) else None
+        view = PageView(request, outline, b"", ahead=exchange.ahead, flows=True)
+        await turn.submit(view)
+        return view
+
     async def end(self, stream: "Stream", *, watched: bool) -> bytes | None:
-        """Send all that comes, decided when it is whole; the page, if it is, and the client stayed.
+        """Send all that comes; the page, if it is whole in the end, and the client stayed.
 
         Raises
         ------
@@ -63,19 +84,44 @@ class Streams:
         gone = asyncio.create_task(left(stream.exchange.receive)) if watched else None
         try:
             if not await stream.pass_on(self._max_page_bytes, gone):
-                self._turn.counters.add('nearside_pages_total{kind="passed"}')
+                self._turn.counters.add('nearside_pages_total{kind="passed"}', not stream.view.flows)
                 return None
         finally:
             if gone is not None:
                 gone.cancel()
-        body = bytes(stream.beginning.page)
-        page = self._plans.page(body, kept_fields(stream.told.received, None), shared=stream.shared)
-        view = PageView(stream.view.request, page.plan, page.body, stream.is_coded, ahead=stream.view.ahead)
-        view.in_parts = stream.is_coded
+        if isinstance(stream.way, Flow):
+            await self._end_flow(stream, stream.way)
+        else:
+            await self._end_beginning(stream, stream.way)
+        return bytes(stream.way.page)
+
+    async def _end_flow(self, stream: "Stream", flow: Flow) -> None:
+        await stream.end(flow.end())
+        names = tuple(name for name in flow.names if name != SCRIPT)
+        if names != stream.view.plan.placements:
+            self._foresight.forget(stream.exchange.key)
+
+    async def _end_beginning(self, stream: "Stream", beginning: Beginning) -> None:
+        """Decide the page that is now whole, and send what of it was not sent."""
+        fields = kept_fields(stream.told.received, None)
+        page = self._plans.page(bytes(beginning.page), fields, shared=stream.shared)
+        self._foresight.note(stream.exchange.key, page.plan)
+        before = stream.view
+        view = PageView(before.request, page.plan, page.body, ahead=before.ahead, in_parts=stream.is_coded)
         if view.ahead is not None:
             await self._turn.submit(view)
-        await stream.end(page, view)
-        return body
+        await stream.end(_rest(beginning, view))
+
+
+def _rest(beginning: Beginning, view: PageView) -> list[bytes | Part]:
+    """What of a page stands behind its beginning."""
+    sent = bytes(beginning.page[: beginning.given])
+    if view.parts and view.parts[0].raw.startswith(sent):
+        first, *others = view.parts
+        return [first.raw[len(sent) :], *others]
+    if view.body.startswith(sent):
+        return [view.body[len(sent) :]]
+    return [beginning.give_up()]  # what looked like no mark was one: the site's own page goes on
 
 
 class Stream:
@@ -85,6 +131,10 @@ class Stream:
     ----------
     view : PageView
         As it was when the headers left.
+    shared : bool
+        Whether it may be shown to others than who asked.
+    way : Beginning or Flow
+        How it is cut.
     is_coded : bool
         Whether it leaves as gzip.
     """
@@ -94,7 +144,7 @@ class Stream:
         self.told = told
         self.view = view
         self.shared = shared
-        self.beginning = Beginning()
+        self.way: Beginning | Flow = Flow() if view.flows else Beginning()
         # As of whole pages: one for a single visitor leaves compressed only if the site sent it so.
         self._squeezes = shared or told.coding not in (b"", b"identity")
         self.is_coded = self._squeezes and b"gzip" in accepted(exchange.headers.get(b"accept-encoding", b""))
@@ -102,63 +152,61 @@ class Stream:
 
     async def begin(self, fields: Fields) -> None:
         """Send the headers."""
-        fields = recoded(fields)
+        fields, received = recoded(fields), self.told.received
         if self.view.private:
             fields = private(fields)
         else:
             fields = varying(fields) if self._squeezes else fields
-            fields = [*fields, *age_of(self.told.received), TOLD["passed"]]
+            fields = [*fields, *age_of(received), TOLD["passed"]]
         if self.is_coded:
             fields.append((b"content-encoding", b"gzip"))
         fields += self.view.cookie_fields
-        received = self.told.received
         fields.append((b"server-timing", b"site;dur=%.1f" % ((received.at_s - received.asked_s) * 1000)))
         await self.exchange.send({"type": "http.response.start", "status": 200, "headers": fields})
         if self.is_coded:
             await self._send(HEADER)
 
     async def pass_on(self, max_bytes: int, gone: "asyncio.Task[None] | None") -> bool:
-        """Send what is before the first mark as it comes; whether there is a page in the end.
+        """Send what can be told as it comes; whether there is a page in the end.
 
         One that gets too long passes as it comes from then on.
         """
-        is_page, beginning = True, self.beginning
+        way, is_page = self.way, True
         async for data in self.told.pieces():
             if gone is not None and gone.done():
                 return False
-            if not is_page:
-                await self._add(data)
-                continue
-            await self._add(beginning.take(data))
-            if len(beginning.page) > max_bytes:
+            for piece in way.take(data):
+                await self._add(piece)
+            if is_page and len(way.page) > max_bytes:
                 is_page = False
-                await self._add(bytes(beginning.page[beginning.given :]))
+                await self._add(way.give_up())
         if not is_page:
-            await self._end()
+            await self.end([])
         return is_page
 
-    async def end(self, page: PlainPage, view: PageView) -> None:
-        """Send what of the page was not sent yet."""
-        sent = bytes(self.beginning.page[: self.beginning.given])
-        if view.parts and view.parts[0].raw.startswith(sent):
-            first, *others = view.parts
-            await self._add(first.raw[len(sent) :])
-            for part in others:
-                await self._send(self._gzip.add(part))
-        else:
-            # Where what looked like no mark was one, the site's own page goes on.
-            body = view.body if view.body.startswith(sent) else bytes(self.beginning.page)
-            await self._add(body[len(sent) :])
-        await self._end()
-
-    async def _add(self, data: bytes) -> None:
-        if data:
-            part = Part(data, deflated(data, QUICK)) if self.is_coded else None
-            await self._send(data if part is None else self._gzip.add(part))
-
-    async def _end(self) -> None:
+    async def end(self, pieces: list[bytes | Part] | list[bytes | Hole]) -> None:
+        """Send the rest."""
+        for piece in pieces:
+            await self._add(piece)
         end = self._gzip.end() if self.is_coded else b""
         await self.exchange.send({"type": "http.response.body", "body": end})
 
+    async def _add(self, piece: bytes | Part | Hole) -> None:
+        part = self._filled(piece) if isinstance(piece, Hole) else piece
+        if not self.is_coded:
+            await self._send(part if isinstance(part, bytes) else part.raw)
+        elif part:
+            part = Part(part, deflated(part, QUICK)) if isinstance(part, bytes) else part
+            await self._send(self._gzip.add(part))
+
+    def _filled(self, hole: Hole) -> Part | bytes:
+        flow, filling = self.way, self.view.filling
+        assert isinstance(flow, Flow)
+        kind = b"".join(values(self.told.received.fields, b"content-type")).decode("latin-1")
+        if filling is None or codec_of(kind, bytes(flow.page[:PRESCAN_BYTES])) != filling.codec:
+            return hole.mark.default(hole.inside)
+        return filling.part(hole, flow.script)
+
     async def _send(self, data: bytes) -> None:
-        await self.exchange.send({"type": "http.response.body", "body": data, "more_body": True})
+        if data:
+            await self.exchange.send({"type": "http.response.body", "body": data, "more_body": True})

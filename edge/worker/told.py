@@ -138,8 +138,10 @@ class Told:
             ``upstream-body``: it broke off.
         """
         while not self._is_whole and self._read_bytes <= max_bytes:
-            chunk = await anext(self._stream, b"")
-            self._is_whole = not chunk
+            chunk = await anext(self._stream, None)
+            if chunk is None:
+                self._is_whole = True
+                break
             self._read.append(chunk)
             self._read_bytes += len(chunk)
         return b"".join(self._read) if self._read_bytes <= max_bytes else None

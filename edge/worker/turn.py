@@ -58,6 +58,11 @@ class Turn:
         return bool(self._holder.active.engine.page.redirects)
 
     @property
+    def lays_out(self) -> bool:
+        """Whether blocks of a page may move."""
+        return bool(self._holder.active.engine.page.layouts)
+
+    @property
     def foresees(self) -> bool:
         """Whether the site renders placements itself, and is told of them when it is asked for a page."""
         return bool(self._signals)

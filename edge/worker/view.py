@@ -17,6 +17,7 @@ from edge.visitor import cookie
 from edge.visitor.cookie import CookieBox
 from edge.visitor.state import VisitorState
 from edge.worker.active import Active
+from edge.worker.compose import Filling
 from edge.worker.counters import Counters
 from edge.worker.facts import Request
 from edge.worker.whole_page import Whole
@@ -52,6 +53,10 @@ class PageView:
         Whether the page is wanted in deflated parts, as its beginning has left already.
     parts : sequence of Part
         Those; none of the plain page.
+    flows : bool
+        Whether the page is still to come, and its plan only an outline.
+    filling : Filling or None
+        What goes into it then; None of the plain page.
     """
 
     request: Request
@@ -68,6 +73,8 @@ class PageView:
     ahead: "Ahead | None" = None
     in_parts: bool = False
     parts: Sequence[Part] = ()
+    flows: bool = False
+    filling: Filling | None = None
 
     @property
     def is_told(self) -> bool:
@@ -95,6 +102,7 @@ class PageView:
         """Back to the plain page."""
         self.body, self.coded, self.set_cookie, self.private = self.plan.page, False, b"", False
         self.whole, self.parts = None if self.whole is None else Whole(self.whole.peek), ()
+        self.filling = None
         self.forgets = ()
 
 

@@ -25,8 +25,13 @@ def test_what_leaves_is_before_the_first_mark(page: bytes) -> None:
     for _ in range(300):
         cuts = sorted(dice.choices(range(len(page)), k=4))
         beginning = Beginning()
-        given = [beginning.take(page[a:b]) for a, b in zip([0, *cuts], [*cuts, len(page)], strict=True)]
-        sent = b"".join(given)
+        sent = b"".join(
+            [
+                part
+                for start, end in zip([0, *cuts], [*cuts, len(page)], strict=True)
+                for part in beginning.take(page[start:end])
+            ]
+        )
         assert page.startswith(sent)
         assert len(sent) == beginning.given <= first
         assert beginning.page == page
@@ -34,12 +39,19 @@ def test_what_leaves_is_before_the_first_mark(page: bytes) -> None:
 
 def test_a_page_without_marks_leaves_as_it_comes() -> None:
     beginning = Beginning()
-    assert beginning.take(b"<title>a</title><p>b") == b"<title>a</title><p>b"
-    assert beginning.take(b" c</p><p cl") == b" c</p>"
-    assert beginning.take(b'ass="d">e') == b'<p class="d">e'
+    assert beginning.take(b"<title>a</title><p>b") == [b"<title>a</title><p>b"]
+    assert beginning.take(b" c</p><p cl") == [b" c</p>"]
+    assert beginning.take(b'ass="d">e') == [b'<p class="d">e']
 
 
 def test_what_only_looks_like_a_mark_holds_the_page_up_and_no_more() -> None:
     beginning = Beginning()
-    assert beginning.take(b"<p>a</p><style>i{placement: top}</style>") == b"<p>a</p>"
-    assert beginning.take(b"<p>b</p>") == b""
+    assert beginning.take(b"<p>a</p><style>i{placement: top}</style>") == [b"<p>a</p>"]
+    assert not beginning.take(b"<p>b</p>")
+
+
+def test_what_is_given_up_is_given_as_it_is() -> None:
+    beginning = Beginning()
+    assert beginning.take(b'<p>a</p><p data-placement="a">b') == [b"<p>a</p>"]
+    assert beginning.give_up() == b'<p data-placement="a">b'
+    assert beginning.take(b"</p>") == [b"</p>"]

@@ -57,9 +57,10 @@ class Stream(httpx.AsyncByteStream):
     async def __aiter__(self) -> AsyncIterator[bytes]:
         while self.chunks:
             await asyncio.sleep(0)
-            while callable(self.chunks[0]):
+            if callable(self.chunks[0]):
                 await self.chunks[0]()
                 self.chunks.pop(0)
+                continue
             chunk = self.chunks.pop(0)
             if isinstance(chunk, Exception):
                 raise chunk

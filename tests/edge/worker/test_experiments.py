@@ -1,5 +1,6 @@
 """Experiments on the page path: who takes part, what sticks, what testers see, and what the record says."""
 
+import asyncio
 import os
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from edge.events.forced import PARAMETER, Forced
 from edge.rules.bucketing import bucket
 from edge.visitor.state import VisitorState
 from origin.replay import replay
-from tests.edge.worker.conftest import PAGE, Worker
+from tests.edge.worker.conftest import PAGE, Said, Worker
 from tests.workspaces.make import EXPERIMENTS, SITE, make_bundle
 
 GERMAN = {"x-geo-country": "DE"}
@@ -74,6 +75,19 @@ def test_a_control_keeps_the_sites_default_and_is_recorded(worker: Worker) -> No
     (record,) = worker.decisions()
     (slot,) = [slot for slot in record.slots if slot.placement == "hero"]
     assert (slot.variation, slot.content, slot.items, slot.propensity) == ("control", "", (), 0.45)
+
+
+def test_a_variation_sticks_though_its_page_began_before_it_was_decided(worker: Worker) -> None:
+    async def made_slowly() -> None:
+        await asyncio.sleep(0.02)
+
+    at = PAGE.index(b"<main>")
+    worker.site.says[b"/"] = Said([PAGE[:at], made_slowly, PAGE[at:]])
+    answer = worker.get("/", known(worker, COOL))
+    assert not answer.values("content-length")
+    assert b"Chill" in answer.body
+    assert worker.state(answer).assigned == (("hero-words", 1, "cool"),)
+    assert worker.decisions()[0].context.assigned == ()
 
 
 def test_without_an_id_nobody_is_enrolled(worker: Worker) -> None:

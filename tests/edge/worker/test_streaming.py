@@ -2,6 +2,7 @@
 
 import asyncio
 import gzip
+import random
 import re
 import zlib
 from collections.abc import Awaitable, Callable
@@ -11,6 +12,8 @@ import brotli
 import pytest
 
 from edge.errors import UpstreamError
+from edge.worker.app import PageApp
+from edge.worker.foresight import STEADY
 from tests.edge.worker.conftest import HTML, MAX_PAGE_BYTES, Answer, Said, Worker
 from tests.edge.worker.live import listening
 from tests.edge.worker.raw_site import RawSite, serving
@@ -25,6 +28,8 @@ FULL = {"cookie": "consent=full"}
 NONE = {"cookie": "consent=none"}
 TOKEN = re.compile(rb'<template data-nearside="[^"]+"></template>')
 WAIT_S = 5.0
+SCRIPT_MARK = b'<!-- nearside:script nonce="r4nd0m" -->'
+LOOSE = b"<ul><!-- placement:hero --><li>x</li><!-- /placement --></ul><p>the end</p>"
 
 Pause = Callable[[], Awaitable[None]]
 
@@ -202,6 +207,118 @@ def test_nobody_waits_for_a_page_of_which_the_client_left(worker: Worker) -> Non
     assert not answer.ended
     assert worker.site.closed == 1
     assert worker.site.streamed < 5
+
+
+def steady(worker: Worker, said: Callable[[], Said], visitor: dict[str, str], **more: Any) -> Answer:
+    """The answer when the last pages of the path were like this one."""
+
+    async def asks(app: PageApp) -> Answer:
+        for _ in range(STEADY):
+            worker.site.says[b"/?before"] = Said([HEAD, pause, REST], (HTML, PRIVATE))
+            await worker.ask(app, "/?before", NONE)
+        worker.site.says[b"/"] = said()
+        return await worker.ask(app, "/", visitor, **more)
+
+    return worker.run(asks)  # type: ignore[no-any-return]
+
+
+def whole(worker: Worker, body: bytes, visitor: dict[str, str]) -> Answer:
+    worker.site.says[b"/"] = Said(body, (HTML, PRIVATE))
+    return worker.get("/", visitor)
+
+
+def test_a_placement_comes_before_the_site_has_made_the_page(worker: Worker) -> None:
+    at = REST.index(b"\n")
+
+    def said() -> Said:
+        filled = until(worker, lambda body: b"Welcome to <em>our</em> films" in body)
+        return Said([HEAD + REST[:at], filled, REST[at:]], (HTML, PRIVATE))
+
+    answer = steady(worker, said, FULL)
+    assert same(answer) == same(whole(worker, HEAD + REST, FULL))
+    assert len(TOKEN.findall(answer.body)) == 1
+    (first, _) = worker.decisions()
+    assert first.context.placements == ("hero", "recommended")
+    assert worker.state(answer).visitor.hex() == first.visitor
+    assert worker.count('nearside_pages_total{kind="personalized"}') == 2
+    assert worker.records_at_start[STEADY] == 1  # it is there before anything leaves
+
+
+@pytest.mark.parametrize("visitor", [FULL, NONE, {"cookie": "consent=contextual"}])
+@pytest.mark.parametrize("coding", ["identity", "gzip"])
+def test_wherever_its_chunks_end_it_is_the_same_page(
+    worker: Worker, visitor: dict[str, str], coding: str
+) -> None:
+    dice, body = random.Random(7), HEAD + SCRIPT_MARK + REST + LOOSE
+    expected, asks = same(whole(worker, body, visitor)), visitor | {"accept-encoding": coding}
+    fields = (HTML, ("cache-control", "private"), ("content-encoding", "gzip"))
+    squeezed = gzip.compress(body)
+
+    async def all_of(app: PageApp) -> None:
+        for number in range(12):
+            cuts = sorted(dice.choices(range(len(squeezed)), k=3))
+            parts = [squeezed[a:b] for a, b in zip([0, *cuts], [*cuts, len(squeezed)], strict=True)]
+            worker.site.says[b"/"] = Said([piece for part in parts for piece in (part, pause)], fields)
+            answer = await worker.ask(app, "/", asks)
+            assert answer.ended
+            page = gzip.decompress(answer.body) if coding == "gzip" else answer.body
+            assert TOKEN.sub(b"", page) == expected, number
+            assert all(token in answer.body for token in TOKEN.findall(page))
+
+    worker.run(all_of)
+
+
+def test_a_page_that_changed_its_placements_is_waited_for_again(worker: Worker) -> None:
+    other = b'<p data-placement="other">the site\'s</p><div data-placement="hero">the default</div>'
+
+    async def asks(app: PageApp) -> list[Answer]:
+        answers = []
+        for rest in [REST] * STEADY + [other] * 2:
+            worker.site.says[b"/"] = Said([HEAD, pause, rest], (HTML, PRIVATE))
+            answers.append(await worker.ask(app, "/", FULL))
+        return answers
+
+    *_, changed, again = worker.run(asks)
+    expected = same(whole(worker, HEAD + other, FULL))
+    assert same(changed) == same(again) == expected
+    placements = [decision.context.placements for decision in worker.decisions()]
+    assert placements[-3:] == [("hero", "recommended"), ("hero",), ("hero",)]
+
+
+def test_a_page_of_another_encoding_than_before_keeps_its_defaults(worker: Worker) -> None:
+    said = Said([HEAD, pause, REST], (("content-type", "text/html; charset=windows-1252"), PRIVATE))
+    assert steady(worker, lambda: said, FULL).body == HEAD + REST
+
+
+def test_a_page_in_which_nothing_is_shown_may_carry_the_token(
+    worker: Worker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    worker.kill("welcome", "recommend", "default-list")
+    monkeypatch.setattr(type(worker.holder.active.engine), "marks_all", True, raising=False)
+    answer = steady(worker, lambda: Said([HEAD, pause, REST], (HTML, PRIVATE)), FULL)
+    expected = whole(worker, HEAD + REST, FULL)
+    assert same(answer) == same(expected)
+    assert len(TOKEN.findall(answer.body)) == len(TOKEN.findall(expected.body))
+
+
+def test_a_steady_page_that_breaks_off_or_gets_too_long_ends_as_a_proxys_would(worker: Worker) -> None:
+    broken = UpstreamError("upstream-body", "it broke off")
+    answer = steady(worker, lambda: Said([HEAD, pause, b"<p>a</p>", broken], (HTML, PRIVATE)), FULL)
+    assert (answer.body, answer.ended) == (HEAD + b"<p>a</p>", False)
+    long = [b"<p>more</p>" * 500 for _ in range(MAX_PAGE_BYTES // 2000)]
+    answer = steady(worker, lambda: Said([HEAD, pause, *long, REST], (HTML, PRIVATE)), FULL)
+    assert (answer.body, answer.ended) == (HEAD + b"".join(long) + REST, True)
+
+
+def test_a_failed_decision_leaves_the_page_as_the_site_made_it(
+    worker: Worker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(*_: Any) -> bytes:
+        raise RuntimeError("a bug")
+
+    monkeypatch.setattr("edge.worker.personalize.Composition", fails)
+    assert steady(worker, lambda: slow(worker), FULL).body == HEAD + REST
+    assert worker.count('nearside_pages_total{kind="failed"}') == 1
 
 
 class MakingSite(RawSite):
