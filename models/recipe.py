@@ -15,6 +15,7 @@ from models.recipes.ease import Ease
 from models.recipes.item_item import ItemItem
 from models.recipes.lightgcn import LightGcn
 from models.recipes.mult_dae import MultDae
+from models.recipes.ncf import Ncf
 from models.recipes.popularity import Popularity
 from models.recipes.recently_viewed import RecentlyViewed
 from models.recipes.svd import Svd
@@ -35,7 +36,7 @@ PLAIN: Final[tuple[Recipe, ...]] = (
     Svd(),
 )
 
-NETWORKS: Final[tuple[Recipe, ...]] = (LightGcn(), MultDae())
+NETWORKS: Final[tuple[Recipe, ...]] = (LightGcn(), MultDae(), Ncf())
 """They are trained with PyTorch, the extra `neural`; at the edge they are as any other."""
 
 RECIPES: Final[Mapping[str, Recipe]] = {recipe.name: recipe for recipe in (*PLAIN, *NETWORKS)}
