@@ -43,16 +43,6 @@ def rows_matrix(
     return used
 
 
-def scaled_uses(
-    interactions: Interactions, n_items: int, user_power: float, item_power: float
-) -> tuple[scipy.sparse.csr_array, Counts]:
-    """`use_matrix` with each user and item divided by a power of their counts; and the items' scale."""
-    used = use_matrix(interactions, n_items)
-    of_users = np.maximum(used.sum(axis=1), 1) ** -user_power
-    of_items = np.maximum(used.sum(axis=0), 1) ** -item_power
-    return used.multiply(of_users[:, np.newaxis]).multiply(of_items).tocsr(), of_items
-
-
 def similar_items(
     used: scipy.sparse.csr_array, similarity: str, shrinkage: float, neighbours: int, progress: Progress
 ) -> dict[str, Array]:

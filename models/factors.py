@@ -40,7 +40,7 @@ LONGEST: Final = 1024
 LEAST: Final = np.float32(2.0**-60)
 """Stands for the greatest factor of a user of whom nothing is known: all factors are 0."""
 
-FACTORS: Final = Number(32, "How many numbers stand for a user and for an item.", 1024, whole=True)
+FACTORS: Final = Number(48, "How many numbers stand for a user and for an item.", 1024, whole=True)
 
 
 def factor_arrays(

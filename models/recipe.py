@@ -12,6 +12,7 @@ from models.provenance import code_hash
 from models.recipes.also_viewed import AlsoViewed
 from models.recipes.content import Content
 from models.recipes.ease import Ease
+from models.recipes.hybrid import Hybrid
 from models.recipes.item_item import ItemItem
 from models.recipes.lightgcn import LightGcn
 from models.recipes.mult_dae import MultDae
@@ -19,6 +20,7 @@ from models.recipes.ncf import Ncf
 from models.recipes.popularity import Popularity
 from models.recipes.recently_viewed import RecentlyViewed
 from models.recipes.svd import Svd
+from models.recipes.user_user import UserUser
 from models.sample import sample_histories
 from models.settings import COMMON, Setting, complete, nearest
 from models.storage import decoding, store
@@ -30,10 +32,12 @@ PLAIN: Final[tuple[Recipe, ...]] = (
     AlsoViewed(),
     Content(),
     Ease(),
+    Hybrid(),
     ItemItem(),
     Popularity(),
     RecentlyViewed(),
     Svd(),
+    UserUser(),
 )
 
 NETWORKS: Final[tuple[Recipe, ...]] = (LightGcn(), MultDae(), Ncf())

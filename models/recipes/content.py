@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from edge.bundle.arrays import Array
 from models.factors import factor_arrays, factor_graph, score_factors
 from models.interactions import Interactions
-from models.recipes.svd import item_factors
+from models.recipes.svd import directions
 from models.settings import Number, Setting, Settings
 from models.texts import COLUMNS, item_terms
 from models.trained import Progress, Scores, Trained
@@ -35,7 +35,7 @@ class Content:
         progress("read", 0.0)
         terms = item_terms(interactions, settings["columns"])
         progress("decompose", 0.2)
-        factors = terms @ item_factors(terms, int(settings["factors"]))
+        factors = terms @ directions(terms, int(settings["factors"]))[0]
         factors /= np.maximum(np.linalg.norm(factors, axis=1, keepdims=True), 1e-12)
         arrays = factor_arrays(factors, factors.T)
         progress("decompose", 1.0)

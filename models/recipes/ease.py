@@ -9,13 +9,12 @@ from numpy.typing import NDArray
 
 from edge.bundle.arrays import Array
 from edge.errors import GivenError
-from models.cooccurrence import rows_matrix, use_matrix
 from models.interactions import Interactions
 from models.neighbours import NEIGHBOURS, Dense, quantize, strongest, sum_nodes, sum_rows
 from models.onnx_build import score_graph
+from models.scaled import SCALING, scaled_rows
 from models.settings import Number, Setting, Settings
 from models.trained import Progress, Scores, Trained
-from models.visits import visits
 
 MAX_ITEMS: Final = 20_000
 """The solve is dense: 3.2 GB of float64 at this many items."""
@@ -35,10 +34,7 @@ class Ease:
     excludes_seen: Final = True
     settings: Final[Mapping[str, Setting]] = {
         "regularization": Number(400, "Views that an item needs before it is believed.", positive=True),
-        "user_power": Number(0.25, "How much less those who viewed much count, each; 0 for no less.", 1),
-        "item_power": Number(0.25, "How much less items that many viewed count; 0 for no less.", 1),
-        "nearness": Number(1, "How many times more items count that were viewed in one visit.", 100),
-        "pause_minutes": Number(1, "A pause that ends a visit, for nearness.", positive=True),
+        **SCALING,
         "neighbours": NEIGHBOURS,
     }
 
@@ -65,32 +61,20 @@ class Ease:
 
 
 def count_together(interactions: Interactions, n_items: int, settings: Settings) -> tuple[Dense, Dense]:
-    """How much each two items were viewed by the same people, scaled; and the items' scale.
-
-    The powers scale users and items by their counts. What was viewed in one visit counts
-    `nearness` times more: for each visit a row, as for each user. The scaled matrix of users is
-    brought back to the sum of squares that it had, so that the regularization
-    means the same for any power.
-    """
-    used = use_matrix(interactions, n_items)
-    of_users = np.maximum(used.sum(axis=1), 1) ** -float(settings["user_power"])
-    of_items = np.maximum(used.sum(axis=0), 1) ** -float(settings["item_power"])
-    scaled = used.multiply(of_users[:, np.newaxis]).multiply(of_items).tocsr()
-    gram = (scaled.T @ scaled).toarray()
-    if settings["nearness"]:
-        numbers = visits(interactions, settings["pause_minutes"])
-        _, first = np.unique(numbers, return_index=True)
-        _, users = np.unique(interactions.users, return_inverse=True)
-        near = rows_matrix(numbers, interactions.items, n_items)
-        near = near.multiply(of_users[users[first], np.newaxis]).multiply(of_items).tocsr()
-        gram += settings["nearness"] * (near.T @ near).toarray()
-    return gram * (used.nnz / (scaled.data @ scaled.data)), of_items
+    """How much each two items were viewed by the same people, scaled; and the items' scale."""
+    rows, of_items = scaled_rows(interactions, n_items, settings)
+    return (rows.T @ rows).toarray(), of_items
 
 
 def solve(interactions: Interactions, n_items: int, settings: Settings) -> Dense:
     """The dense EASE matrix: row h says what one view of item h adds to each item's score."""
     gram, of_items = count_together(interactions, n_items, settings)
-    gram[np.diag_indices(n_items)] += settings["regularization"]
+    return predict_each(gram, of_items, settings["regularization"])
+
+
+def predict_each(gram: Dense, of_items: Dense, regularization: float) -> Dense:
+    """EASE from how much each two items go together; `gram` is used up."""
+    gram[np.diag_indices(len(gram))] += regularization
     inverse = scipy.linalg.inv(gram, overwrite_a=True, check_finite=False)
     weights: Dense = inverse / -np.diag(inverse)
     np.fill_diagonal(weights, 0.0)

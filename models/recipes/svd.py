@@ -9,9 +9,9 @@ import scipy.sparse.linalg
 from numpy.typing import NDArray
 
 from edge.bundle.arrays import Array
-from models.cooccurrence import scaled_uses
 from models.factors import FACTORS, Dense, factor_arrays, factor_graph, score_factors
 from models.interactions import Interactions
+from models.scaled import SCALING, scaled_rows
 from models.settings import Number, Setting, Settings
 from models.trained import Progress, Scores, Trained
 
@@ -20,15 +20,19 @@ class Svd:
     """A truncated singular value decomposition of who viewed what (PureSVD, Cremonesi et al. 2010).
 
     A history is folded in by the items' own factors, so nothing of a user is kept. Users and items
-    are scaled by a power of their counts before it, as in `models.recipes.ease`.
+    are scaled as for EASE. Weak directions are shrunk as a probabilistic PCA does (Tipping and
+    Bishop 1999): a direction counts by the share of its variance that is above the noise, and
+    the noise is the strongest that is left out.
     """
 
     name: Final = "svd"
     excludes_seen: Final = True
     settings: Final[Mapping[str, Setting]] = {
         "factors": FACTORS,
-        "user_power": Number(0.25, "How much less those who viewed much count, each; 0 for no less.", 1),
-        "item_power": Number(0.25, "How much less items that many viewed count; 0 for no less.", 1),
+        "shrinkage": Number(
+            1, "How much less weak directions count: 1 as much as noise explains them, 0 not at all.", 1
+        ),
+        **SCALING,
     }
 
     def train(
@@ -36,10 +40,13 @@ class Svd:
     ) -> Trained:
         """See `models.trained.Recipe`."""
         progress("decompose", 0.0)
-        powers = (settings["user_power"], settings["item_power"])
-        scaled, of_items = scaled_uses(interactions, len(items), *powers)
-        factors = item_factors(scaled, int(settings["factors"]))
-        arrays = factor_arrays(of_items[:, np.newaxis] * factors, factors.T / of_items)
+        rows, of_items = scaled_rows(interactions, len(items), settings)
+        count = int(settings["factors"])
+        found, sizes = directions(rows, count + 1)
+        noise = sizes[count] if len(sizes) > count else 0.0
+        shares = 1 - settings["shrinkage"] * noise / sizes[:count]
+        factors = found[:, :count]
+        arrays = factor_arrays(of_items[:, np.newaxis] * factors * shares, factors.T / of_items)
         progress("decompose", 1.0)
         return Trained(self.name, items, factor_graph(self.name, arrays), arrays, {}, self.score)
 
@@ -50,13 +57,16 @@ class Svd:
         return score_factors(arrays, history, weight)
 
 
-def item_factors(used: scipy.sparse.csr_array, factors: int) -> Dense:
-    """The strongest right singular vectors as columns, each with its greatest number above 0."""
-    if factors < min(used.shape):
-        first = np.ones(min(used.shape))  # where the search begins; else it is drawn at random
-        _, _, found = scipy.sparse.linalg.svds(used.astype(np.float64), factors, v0=first)
+def directions(rows: scipy.sparse.csr_array, count: int) -> tuple[Dense, Dense]:
+    """The right singular vectors as columns, strongest first, and their variances.
+
+    Each has its greatest number above 0; there are fewer than `count` where the rows have no more.
+    """
+    if count < min(rows.shape):
+        first = np.ones(min(rows.shape))  # where the search begins; else it is drawn at random
+        _, sizes, found = scipy.sparse.linalg.svds(rows.astype(np.float64), count, v0=first)
+        found, sizes = found[::-1], sizes[::-1]
     else:
-        _, _, found = np.linalg.svd(used.toarray(), full_matrices=False)
+        _, sizes, found = np.linalg.svd(rows.toarray(), full_matrices=False)
     signs = np.sign(found[np.arange(len(found)), np.abs(found).argmax(axis=1)])
-    vectors: Dense = (found * signs[:, np.newaxis]).T
-    return vectors
+    return (found * signs[:, np.newaxis]).T, np.maximum(sizes * sizes, 1e-12)

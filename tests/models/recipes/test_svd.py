@@ -5,7 +5,7 @@ import scipy.sparse
 
 from models import recipe
 from models.interactions import Interactions
-from models.recipes.svd import item_factors
+from models.recipes.svd import directions
 
 
 def test_each_taste_is_a_direction(tastes: Interactions) -> None:
@@ -21,6 +21,15 @@ def test_factors_are_the_singular_vectors() -> None:
     used = scipy.sparse.random_array((30, 12), density=0.4, rng=np.random.default_rng(1), format="csr")
     _, _, wanted = np.linalg.svd(used.toarray())
     for count in (3, 12):
-        found = item_factors(used, count)
+        found, sizes = directions(used, count)
+        assert (np.diff(sizes) <= 0).all()
         assert np.allclose(found @ found.T, wanted[:count].T @ wanted[:count])
         assert (np.take_along_axis(found, np.abs(found).argmax(axis=0)[np.newaxis], axis=0) > 0).all()
+
+
+def test_weak_directions_count_less(tastes: Interactions) -> None:
+    shrunk, plain = (recipe.train("s", "svd", tastes, {"factors": 6, "shrinkage": share}) for share in (1, 0))
+    history, weight = np.arange(32, dtype=np.int32).reshape(32, 1), np.ones((32, 1), np.float32)
+    own = [np.diag(model.score(history, weight)) for model in (shrunk, plain)]
+    assert (own[0] > 0).all()
+    assert (own[0] < own[1]).all()
