@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from edge.errors import GivenError
 from models.predict import contract
+from models.predict.blend import Blend
 from models.predict.boosting import Boosting
 from models.predict.contract import Prediction, PredictionRecipe, save
 from models.predict.forest import Forest
@@ -93,7 +94,12 @@ def load(folder: Path) -> Prediction:
     GivenError
         ``trained-model`` where the folder is not what `save` writes, or ``unknown-recipe``.
     """
-    return contract.load(folder, _recipe)
+    return contract.load(folder, _recipe_of_card)
+
+
+def _recipe_of_card(name: str) -> PredictionRecipe:
+    """A blend is read back, but not trained."""
+    return Blend(_recipe) if name == Blend.name else _recipe(name)
 
 
 def _recipe(name: str) -> PredictionRecipe:
