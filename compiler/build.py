@@ -13,6 +13,7 @@ from compiler.catalog_manifest import draft_catalog
 from compiler.draft import Draft
 from compiler.list_trial import Trial, try_lists
 from compiler.models_manifest import Trained, draft_models, max_history
+from compiler.predictions_manifest import UNTRAINED, Predicted, put_predictions
 from compiler.problems import Problem, Problems, WorkspaceError
 from compiler.recommender_parts import compile_recommenders, golden_pools
 from compiler.report import Report, report_path
@@ -26,16 +27,20 @@ from edge.decide import golden
 Timings = dict[str, float]
 
 
-def compile_workspace(workspace: Workspace, trained: Mapping[str, Trained], out: Path) -> Report:
+def compile_workspace(
+    workspace: Workspace, trained: Mapping[str, Trained], out: Path, predictions: Predicted = UNTRAINED
+) -> Report:
     """Write the bundle folder `out` and, beside it, its report.
 
     Parameters
     ----------
     trained
-        The workspace's models by name.
+        The workspace's recommenders by name.
     out
         Made anew, or replaced if it is a bundle; it changes only when the new
         bundle is whole and its golden decisions hold.
+    predictions
+        The workspace's predictions by name.
 
     Raises
     ------
@@ -53,6 +58,7 @@ def compile_workspace(workspace: Workspace, trained: Mapping[str, Trained], out:
     with _timed(timings, "models"):
         parts = compile_recommenders(workspace, trained, problems)
         models = draft_models(workspace, trained, catalog.provides["items"], problems, parts)
+        put_predictions(models, workspace, predictions, problems)
         problems.raise_errors()
         if parts.rules.finishes:
             longest = max_history(workspace, trained, parts)
@@ -135,7 +141,7 @@ def _counts(workspace: Workspace) -> dict[str, int]:
         "contents": len(workspace.contents),
         "items": len(workspace.catalog.items),
         "cards": len(workspace.cards),
-        "models": len(workspace.models),
+        "models": len(workspace.models) + len(workspace.predictions),
         **({"recommenders": len(workspace.recommenders)} if workspace.recommenders else {}),
         **{name: count for name, count in page.items() if count},
     }

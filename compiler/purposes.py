@@ -2,9 +2,11 @@
 
 from collections.abc import Iterator
 
+from compiler.predictions import prediction_of
 from compiler.problems import Problems
 from compiler.reads import reads_of
 from compiler.types import Campaign, Show, Workspace
+from edge.bundle.features import columns_of, needed
 from edge.consent.policy import ASKED
 
 
@@ -14,6 +16,7 @@ def used_purposes(workspace: Workspace) -> set[str]:
     names |= {name for campaign in workspace.campaigns for name, _ in campaign.worth.terms}
     names |= {hole.attribute for content in workspace.contents for hole in content.holes}
     asked = {name.removeprefix(ASKED) for name in names if name.startswith(ASKED)}
+    asked.update(*(config.purposes for config in workspace.predictions))
     return asked.union(*(model.purposes for model in workspace.models))
 
 
@@ -24,7 +27,7 @@ def check_purposes(workspace: Workspace, problems: Problems) -> None:
         return
     for campaign in workspace.campaigns:
         served = _served(campaign, workspace)
-        for name in sorted(set(_reads(campaign, workspace))):
+        for name in sorted(_made_from(set(_reads(campaign, workspace)), workspace)):
             if name in allowed and (beyond := sorted(served - set(allowed[name]))):
                 message = (
                     f"campaign {campaign.id!r} is for {', '.join(beyond)}, and reads {name!r}, "
@@ -56,6 +59,16 @@ def _shows(campaign: Campaign, workspace: Workspace) -> Iterator[Show]:
         if bandit.id == campaign.bandit:
             for arm in bandit.arms:
                 yield from arm.shows.values()
+
+
+def _made_from(names: set[str], workspace: Workspace) -> set[str]:
+    """The attributes, and of those that a model tells, what it is made from."""
+    features = workspace.features.by_name
+    for name in list(names):
+        config = prediction_of(name, workspace.predictions)
+        if config is not None:
+            names |= {column.attribute for column in columns_of(needed(config.features, features))}
+    return names
 
 
 def _reads(campaign: Campaign, workspace: Workspace) -> Iterator[str]:

@@ -16,6 +16,7 @@ from compiler.holes import put_holes
 from compiler.index import build
 from compiler.lists import put_lists
 from compiler.page_artifact import page_actions
+from compiler.predictions_manifest import require_predictions
 from compiler.purposes import used_purposes
 from compiler.recommender_parts import NO_PARTS, Parts
 from compiler.types import Campaign, Show, Workspace
@@ -63,6 +64,7 @@ def draft_rules(workspace: Workspace, interfaces: Mapping[str, str], parts: Part
     page = page_actions(workspace)
     if page is not None:
         draft.put("page", "page", fmt.encode(page))
+    require_predictions(draft, workspace, interfaces)
     golden = golden_winners(workspace)
     draft.put("golden", "golden", msgspec.msgpack.encode(golden, order="deterministic"))
     parts.put_rules(draft, interfaces)

@@ -20,6 +20,7 @@ from compiler.schema_consent import DEFINITIONS, consent_schema, purposes_schema
 from compiler.schema_experiments import bandit_schema, experiment_schema, holdout_schema
 from compiler.schema_features import features_schema
 from compiler.schema_page import layout_schema, whole_page_schemas
+from compiler.schema_predictions import prediction_schema
 from compiler.schema_recommenders import recommender_schema
 from compiler.schema_schedule import schedule_schema
 from compiler.show import DEFAULT_LIMIT, MAX_LIMIT
@@ -50,12 +51,12 @@ Recipes = Mapping[str, Mapping[str, Schema]]
 """The settings of each recipe, each as a schema."""
 
 
-def schemas(recipes: Recipes) -> dict[str, Schema]:
+def schemas(recipes: Recipes, predictions: Recipes) -> dict[str, Schema]:
     """The schemas of all files of a workspace but its contents and catalogs, by name."""
     return {
         "site": _site(),
         "rules": _rules(),
-        "model": _model(recipes),
+        "model": _model(recipes, predictions),
         "recommender": _document("recommenders/*.yaml", *recommender_schema()),
         "features": _document(
             "features.yaml", "Numbers for models, defined once.", features_schema(_id("A feature's name."))
@@ -388,7 +389,7 @@ def _shown() -> list[Schema]:
     return [_mapping(content, ("content",)), _mapping(listed, ("recommender", "card")), *whole]
 
 
-def _model(recipes: Recipes) -> Schema:
+def _model(recipes: Recipes, predictions: Recipes) -> Schema:
     keys: dict[str, Schema | bool] = {
         "recipe": {"description": "How it is trained.", "enum": sorted(recipes)},
         "interactions": _text("Who did something with which item, and when; a path in the workspace."),
@@ -404,7 +405,8 @@ def _model(recipes: Recipes) -> Schema:
         for recipe, settings in sorted(recipes.items())
     ]
     about = "A recommender: a recipe, its data and its settings."
-    mapping = _mapping(
-        {**keys, **any_setting}, ("recipe", "interactions"), allOf=fitting, definitions=DEFINITIONS
-    )
-    return _document("models/*.yaml", about, mapping)
+    needed = ("recipe", "interactions")
+    listing = _mapping({**keys, **any_setting}, needed, description=about, allOf=fitting)
+    either = [listing, prediction_schema(predictions, _id("The name of a number."))]
+    about = "A model: a recommender, or a prediction."
+    return _document("models/*.yaml", about, {"anyOf": either, "definitions": DEFINITIONS})

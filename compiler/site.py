@@ -21,6 +21,7 @@ from compiler.redirects import read_hosts
 from compiler.types import ItemColumns, Site
 from compiler.yaml_lines import Node, read_yaml
 from edge.bundle import format as fmt
+from edge.bundle.predictions import PREFIX as MODEL
 from edge.worker.place import BY_ADDRESS, FRONTS, NO_FRONT
 
 PATH: Final = "site.yaml"
@@ -69,7 +70,7 @@ GEO: Final = tuple(name for name in BUILT_IN if name.startswith("geo."))
 OWN_SOURCE: Final = tuple(name for name in BUILT_IN if name.startswith(("geo.", "utm.")))
 """Built-in attributes that a site may read from where it likes."""
 
-COMPUTED: Final = ("behaviour.", "audience.", "consent.", CAP)
+COMPUTED: Final = ("behaviour.", "audience.", "consent.", MODEL, CAP)
 """How the names of attributes begin that Nearside makes of what else the site says."""
 
 QUERY: Final = "url.query."

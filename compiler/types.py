@@ -373,6 +373,30 @@ class ModelConfig:
 
 
 @dataclass(frozen=True)
+class PredictionConfig:
+    """models/NAME.yaml of a prediction: a recipe, its data, the features that it takes in.
+
+    Attributes
+    ----------
+    outputs : tuple[str, ...]
+        What it predicts, where that is more than one number.
+    columns : Mapping[str, str]
+        Columns of the data by what they are for: ``label``, ``weight``, ``group``, ``treatment``.
+    """
+
+    name: str
+    recipe: str
+    data: Path
+    features: tuple[str, ...]
+    outputs: tuple[str, ...]
+    columns: Mapping[str, str]
+    settings: dict[str, Any]
+    path: str
+    line: int
+    purposes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class Workspace:
     """All that people wrote, checked; each tuple is sorted by name or id."""
 
@@ -392,6 +416,7 @@ class Workspace:
     layouts: tuple[Layout, ...] = ()
     features: Features = Features()
     recommenders: tuple[RecommenderConfig, ...] = ()
+    predictions: tuple[PredictionConfig, ...] = ()
 
     @property
     def placements(self) -> tuple[str, ...]:

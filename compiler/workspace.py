@@ -18,6 +18,8 @@ from compiler.holes import check_holes
 from compiler.lint_campaigns import note_shadowed
 from compiler.lint_redirects import note_circles
 from compiler.placements import check_defaults
+from compiler.predictions import Ask, is_prediction, read_predictions, with_predictions
+from compiler.predictions_manifest import note_unused_predictions
 from compiler.problems import Problems, WorkspaceError, nearest
 from compiler.purposes import check_purposes
 from compiler.reads import check_sources
@@ -72,13 +74,17 @@ def _accept(_recipe: str, _settings: Mapping[str, object]) -> None:
     """The recipes are not known here: they will say so themselves."""
 
 
-def read_workspace(folder: Path, check_settings: CheckSettings = _accept) -> Workspace:
+def read_workspace(
+    folder: Path, check_settings: CheckSettings = _accept, check_predictions: CheckSettings = _accept
+) -> Workspace:
     """Read and check everything that people wrote.
 
     Parameters
     ----------
     check_settings
         What the recipes say to the settings of models; without it they say so in training.
+    check_predictions
+        The same of the recipes of predictions.
 
     Raises
     ------
@@ -101,6 +107,7 @@ def read_workspace(folder: Path, check_settings: CheckSettings = _accept) -> Wor
     models = _read_models(folder, check_settings, known, problems)
     _check_items(folder, models, catalog, problems)
     features = read_features(folder, site, problems) if site is not None else Features()
+    predictions = read_predictions(folder, features, known, _asking(check_predictions), problems)
     rules = Rules((), (), (), (), {}, (), ())
     recommenders: tuple[RecommenderConfig, ...] = ()
     # Without the site's attributes and placements, every rule would look wrong.
@@ -110,11 +117,12 @@ def read_workspace(folder: Path, check_settings: CheckSettings = _accept) -> Wor
             _stems(folder, MODELS, ".yaml", ".yml") | _stems(folder, RECOMMENDERS, ".yaml", ".yml"),
             _stems(folder, "catalogs/cards", ".html"),
         )
+        check_holes(contents, site, problems)  # they are filled before anything is predicted
+        site = with_predictions(site, predictions)
         rules = read_rules(folder, site, names, problems)
         check_defaults(site.places, names.contents, problems)
         site = with_caps(site, rules.campaigns, problems)
         check_sources(rules.campaigns, site, problems)
-        check_holes(contents, site, problems)
         if catalog.path:  # else it can't be read, and that is told
             check_behaviours(site.behaviours, catalog, problems)
             check_columns(site.item_columns, catalog, problems)
@@ -124,12 +132,13 @@ def read_workspace(folder: Path, check_settings: CheckSettings = _accept) -> Wor
     found = Workspace(
         folder, site, rules.audiences, rules.campaigns, contents, catalog, cards, models,
         experiments=rules.experiments, holdouts=rules.holdouts, groups=rules.groups, bandits=rules.bandits,
-        layouts=rules.layouts, features=features, recommenders=recommenders,
+        layouts=rules.layouts, features=features, recommenders=recommenders, predictions=predictions,
     )  # fmt: skip
     # Only now: what a broken campaign would use looks unused.
     shown = found.shows()
     _note_unused(shown, contents, cards, problems)
     _note_unused_models(shown, models, recommenders, problems)
+    note_unused_predictions(found, problems)
     note_shadowed(found, problems)
     note_circles(found, problems)
     check_purposes(found, problems)
@@ -190,7 +199,7 @@ def _read_model(  # noqa: PLR0913, PLR0917 - what other files say comes in apart
 ) -> ModelConfig | None:
     name = Path(path).stem
     node = read_yaml(folder, path, problems)
-    if node is None:
+    if node is None or is_prediction(node):
         return None
     fields = Fields(node, path, f"model {name!r}", problems)
     recipe, interactions = fields.text("recipe", required=True), fields.text("interactions", required=True)
@@ -225,6 +234,10 @@ def _note_misspelt(fields: Fields) -> None:
         near = nearest(key, ("recipe", "interactions", "fallback"))
         if near.startswith("did you mean"):
             fields.error(node.line, "unknown-key", f"has an unknown key {key!r}", near)
+
+
+def _asking(check: CheckSettings) -> Ask:
+    return lambda fields, recipe, settings: _check_settings(fields, recipe, settings, check)
 
 
 _RECIPE_CODES: Final = {"unknown-recipe": "unknown-name", "unknown-setting": "unknown-key"}

@@ -125,14 +125,19 @@ def train(
     """Train the models of a workspace, with an evaluation table."""
     from origin import shown
     from origin.train import measure_baseline, train_workspace
+    from origin.train_predictions import train_predictions
     from origin.validation import read_checked
 
     with shown.problems():
         found = read_checked(workspace)
     with shown.problems(), shown.Training() as progress:
         trained = list(train_workspace(found, models or [], progress.step, split=split.value))
+        predictions = list(train_predictions(found, models or [], progress.step))
         baseline = measure_baseline(found, models or [], split.value)
-    shown.trained(trained, baseline)
+    if trained:
+        shown.trained(trained, baseline)
+    if predictions:
+        shown.predicted(predictions)
 
 
 @app.command()
@@ -362,8 +367,9 @@ def _compile(workspace: Path, out: Path) -> "Report":
     from compiler.build import compile_workspace
     from origin import shown
     from origin.train import load_trained
+    from origin.train_predictions import load_predictions
     from origin.validation import read_checked
 
     with shown.problems():
         found = read_checked(workspace)
-        return compile_workspace(found, load_trained(found), out)
+        return compile_workspace(found, load_trained(found), out, load_predictions(found))

@@ -8,6 +8,7 @@ from typing import Final
 import msgspec
 
 from compiler.problems import nearest
+from edge.bundle.predictions import PREFIX, SOURCE
 from edge.consent.policy import Policy
 from edge.decide.types import CONSENT_TIERS, Assigned, Context, Value
 from edge.errors import ConfigError
@@ -124,7 +125,8 @@ class _Reader:
 
     def __init__(self, view: View) -> None:
         self._schema = view.schema
-        self._types = {attribute.name: attribute.type for attribute in view.schema.attributes}
+        told = [attribute for attribute in view.schema.attributes if attribute.source != SOURCE]
+        self._types = {attribute.name: attribute.type for attribute in told}
         self._consent = Policy(view.schema)
         self._needs = needed(self._consent, view.schema.attributes)
         self._members = Members(view.schema, view.bundle)
@@ -178,6 +180,8 @@ class _Reader:
 
 
 def _check_attribute(where: str, types: Mapping[str, str], name: str, value: Value) -> None:
+    if name.startswith(PREFIX):
+        raise ConfigError("context", f"{where}: {name} is what a model tells; write what it is made from")
     if name not in types:
         hint = nearest(name, types)
         raise ConfigError("context", f"{where}: no attribute {name!r} in this bundle; {hint}")

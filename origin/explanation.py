@@ -18,6 +18,7 @@ from edge.decide.choice import (
 from edge.decide.page import redirect_of, word_for
 from edge.decide.types import DEFAULT, Context, Decision, Slot
 from origin.considered import considered
+from origin.predicted import predicted
 from origin.race import Race
 from origin.rules_view import View
 
@@ -30,6 +31,7 @@ _WHY: Final = {
 
 def explain(view: View, context: Context, decision: Decision, killed: tuple[str, ...] = ()) -> Iterator[str]:
     """Lines about the decision of this bundle in this context: each placement, and all who wanted it."""
+    context, bare = view.told(context), context
     won = {slot.placement: slot for slot in decision.slots if slot.policy != DEFAULT}
     race = Race(view, context, view.alive(killed))
     bandits = [bandit.id for bandit in view.chooser.bandits]
@@ -43,6 +45,8 @@ def explain(view: View, context: Context, decision: Decision, killed: tuple[str,
     yield from _standing(view.chooser, context)
     for bandit in view.chooser.bandits:
         yield f"bandit {bandit.id}: {_drawn(bandit, context, decision)}"
+    if view.predictor is not None:
+        yield from predicted(view.predictor, bare)
     for recommender in view.plan.recommenders:
         if missing := sorted({*recommender.purposes} - {*context.granted}):
             without = f"without the visitor's history, as they did not grant {' and '.join(missing)}"

@@ -15,6 +15,7 @@ from edge.decide.campaigns import BANDIT, CONTENT, EXPERIMENT, LAYOUT, RECOMMEND
 from edge.decide.caps import Cap, Caps, load_reports
 from edge.decide.choice import Chooser, load_choices
 from edge.decide.page import WholePage, load_page
+from edge.decide.predictor import Predictor, load_predictor, read_predictions, types_of
 from edge.decide.types import Context, Value
 from edge.rules.index import Index
 from origin.value_words import formula
@@ -135,8 +136,21 @@ class View:
 
     @cached_property
     def plan(self) -> ModelsPlan:
-        """How the models' graph is called."""
+        """How the models' graph is called; of a bundle without recommenders, one that calls nothing."""
+        if not self.bundle.artifacts("models", "plan"):
+            return ModelsPlan("", 0, 0, {}, ())
         return fmt.decode(self.bundle.read(self.bundle.one("models", "plan")), ModelsPlan)
+
+    @cached_property
+    def predictor(self) -> Predictor | None:
+        """What models tell of contexts, of all models; None where the bundle has none of these."""
+        plan = read_predictions(self.bundle)
+        names = [name for one in plan.predictions for name in types_of(one)]
+        return load_predictor(self.bundle, names)
+
+    def told(self, context: Context) -> Context:
+        """The context as rules see it: with what models tell of it among its attributes."""
+        return context if self.predictor is None else self.predictor.told([context])[0]
 
     @cached_property
     def items(self) -> tuple[str, ...]:

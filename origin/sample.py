@@ -53,7 +53,7 @@ class Log:
             unit = record.visitor or record.context.unit
             # What a tester demands is no forecast of what visitors get.
             context = replace(record.context, attributes=derive(record, told), unit=unit, forced=())
-            yield Request(context, record.visitor, told)
+            yield Request(self.view.told(context), record.visitor, told)
 
     def _held(self) -> Mapping[str, frozenset[str]]:
         """By bundle, the attributes and placements of whole pages that its decisions were written down with.
@@ -79,13 +79,16 @@ class _Derived:
         sources = {attribute.name: attribute.source for attribute in view.schema.attributes}
         self._in_utc = sources.get(TIMEZONE) in (None, f"front:{NO_FRONT}")
         self._members = Members(view.schema, view.bundle)
+        self._predictor = view.predictor
 
     def known(self, held: frozenset[str]) -> frozenset[str]:
         """What is known, of a log with these attributes."""
         more = {"consent.tier", "time.now", "visitor.items"}
         if self._in_utc or TIMEZONE in held:
             more |= {"time.hour", "time.weekday", "time.date"}
-        return held | more | self._members.known(held)
+        found = held | more | self._members.known(held)
+        predictor = self._predictor
+        return found | predictor.tells.keys() if predictor and predictor.reads <= found else found
 
     def __call__(self, record: DecisionRecord, known: frozenset[str]) -> dict[str, Value]:
         """The attributes of a decision, with those that follow."""
@@ -111,7 +114,7 @@ class Stated:
     def requests(self) -> Iterator[Request]:
         """All of them; the unit is the visitor."""
         for context in read_contexts(self.path, self.view):
-            yield Request(context, context.unit, None)
+            yield Request(self.view.told(context), context.unit, None)
 
 
 def lacking(reads: Iterable[str], known: frozenset[str] | None) -> frozenset[str]:

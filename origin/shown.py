@@ -21,6 +21,7 @@ if TYPE_CHECKING:  # each command loads only what it needs
     from origin.replay import Difference, Findings, Replay
     from origin.report import CampaignCounts, LakeReport
     from origin.train import TrainedModel
+    from origin.train_predictions import TrainedPrediction
 
 PIPE_COLUMNS = 160
 
@@ -91,6 +92,17 @@ def trained(models: "list[TrainedModel]", baseline: Mapping[str, float] | None =
             err.print(
                 f"{done.model.name}: {counted(done.unknown, 'interaction')} of items that the catalog lacks"
             )
+
+
+def predicted(models: "list[TrainedPrediction]") -> None:
+    """Print which predictions were trained, and how good they are where their recipe measured it."""
+    names = list(dict.fromkeys(name for done in models for name in done.model.card["metrics"]))
+    table = new_table("model", "recipe", "rows", "predicts", *names)
+    for done in models:
+        found = done.model.card["metrics"]
+        row = (f"{done.rows:,}", ", ".join(done.model.outputs), *(_metric(found.get(name)) for name in names))
+        table.add_row(done.model.name, done.model.card["recipe"], *row)
+    out.print(table)
 
 
 def _title(split: str, metrics: Mapping[str, float]) -> str:

@@ -59,7 +59,7 @@ def train_workspace(
     *,
     split: Split = "random",
 ) -> Iterator[TrainedModel]:
-    """Train the named models, else all, one after the other, and keep each as soon as it is done.
+    """Train the named recommenders, else all, one after the other, and keep each as soon as it is done.
 
     Parameters
     ----------
@@ -111,11 +111,12 @@ def model_folder(workspace: Workspace, name: str) -> Path:
 
 def _chosen(workspace: Workspace, names: Sequence[str]) -> list[ModelConfig]:
     known = {config.name: config for config in workspace.models}
-    unknown = [name for name in names if name not in known]
+    all_names = {*known, *(config.name for config in workspace.predictions)}
+    unknown = [name for name in names if name not in all_names]
     if unknown:
         message = f"there is no model {unknown[0]!r}"
-        raise WorkspaceError([Problem("models", 0, "unknown-name", message, nearest(unknown[0], known))])
-    return [known[name] for name in names or known]
+        raise WorkspaceError([Problem("models", 0, "unknown-name", message, nearest(unknown[0], all_names))])
+    return [known[name] for name in names or known if name in known]
 
 
 @contextmanager

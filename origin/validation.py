@@ -1,6 +1,7 @@
 """Reads a workspace with everything that can be said about it before its models are trained."""
 
 import time
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,9 @@ from compiler.lint_campaigns import past_campaigns
 from compiler.problems import ERROR, Problem
 from compiler.schema import schemas
 from compiler.workspace import Workspace, WorkspaceError, read_workspace
-from models.recipe import RECIPES, Recipe, check_settings, settings_of
+from models.predict import recipe as predict
+from models.recipe import RECIPES, check_settings, settings_of
+from models.settings import Setting
 
 
 def now_ms() -> int:
@@ -30,7 +33,7 @@ def read_checked(folder: Path) -> Workspace:
     WorkspaceError
         With every problem at once.
     """
-    return read_workspace(folder, check_settings)
+    return read_workspace(folder, check_settings, predict.check_settings)
 
 
 def validation_document(folder: Path, today_ms: int | None = None) -> dict[str, Any]:
@@ -51,8 +54,11 @@ def validation_document(folder: Path, today_ms: int | None = None) -> dict[str, 
 
 def workspace_schemas() -> dict[str, dict[str, Any]]:
     """The JSON Schemas of a workspace's files, by name, with the recipes that there are."""
-    return schemas({name: _settings(recipe) for name, recipe in RECIPES.items()})
+    return schemas(
+        {name: _settings(settings_of(name)) for name in RECIPES},
+        {name: _settings(predict.settings_of(name)) for name in predict.PREDICTIONS},
+    )
 
 
-def _settings(recipe: Recipe) -> dict[str, dict[str, Any]]:
-    return {name: setting.schema() for name, setting in settings_of(recipe.name).items()}
+def _settings(known: Mapping[str, Setting]) -> dict[str, dict[str, Any]]:
+    return {name: setting.schema() for name, setting in known.items()}

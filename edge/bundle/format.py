@@ -115,7 +115,19 @@ ARTIFACT_KINDS: Final[dict[str, frozenset[str]]] = {
             "golden",
         )
     ),
-    "models": frozenset({"plan", "graph", "arrays", "golden", "certificate", "shadow"}),
+    "models": frozenset(
+        (
+            "plan",
+            "graph",
+            "arrays",
+            "golden",
+            "certificate",
+            "shadow",
+            "predictions",
+            "prediction-graph",
+            "prediction-arrays",
+        )
+    ),
     "catalog": frozenset({"items", "cards", "about", "around", "golden"}),
 }
 """What each role's key may ship: a marketer's key can never ship a model."""

@@ -8,6 +8,7 @@ from msgspec import structs
 from edge.bundle import format as fmt
 from edge.bundle.arrays import unpack
 from edge.bundle.format import Artifact, RulesSchema
+from edge.bundle.predictions import SOURCE
 from edge.bundle.reader import Bundle
 from edge.bundle.strings import MAX_REMEMBERED, Strings
 from edge.decide.about import load_about
@@ -22,6 +23,7 @@ from edge.decide.fuse import Fuse, load_lists
 from edge.decide.holes import fill, load_holes
 from edge.decide.listing import Listing, Lists, Wanted
 from edge.decide.page import NOTHING, led_elsewhere, load_page
+from edge.decide.predictor import Predictor, load_predictor
 from edge.decide.recommender import Recommender
 from edge.decide.types import DEFAULT, Context, Decision, Slot, Value
 from edge.errors import BundleError
@@ -43,7 +45,7 @@ class Engine:
     schema : RulesSchema
         What the bundle knows of the site.
     reads : tuple[str, ...]
-        The attributes that a decision may depend on.
+        The attributes that a decision may depend on; of predictions, those that they are made from.
     page : WholePage
         What its campaigns do to pages as a whole.
     divides : bool
@@ -68,6 +70,7 @@ class Engine:
         self._take_rules(bundle)
         self._take_catalog(bundle)
         self._take_visitors(bundle)
+        self._take_predictions(bundle, previous)
         recommender = Recommender.load(bundle, previous._listing.recommender if previous else None)
         self.around = self._take_recommenders(bundle, recommender)
         self._explores = self.around is not None and bool(self.around.explores)
@@ -123,6 +126,21 @@ class Engine:
         self.caps = Caps(reports.caps) if reports else NO_CAPS
         self.marks_all = reports is not None and reports.everywhere
         self.hears = self.behaviours.hears or bool(self.caps)
+
+    def _take_predictions(self, bundle: Bundle, previous: "Engine | None") -> None:
+        """What models tell before rules are matched, where any rule reads it."""
+        types = {a.name: a.type for a in self.schema.attributes if a.source == SOURCE}
+        before = previous._predictor if previous else None
+        self._predictor: Predictor | None = load_predictor(bundle, self.reads, before)
+        told = self._predictor.tells if self._predictor is not None else {}
+        for name in types.keys() & set(self.reads):
+            if told.get(name) != types[name]:
+                raise BundleError("interface", f"rules read {name!r}, a {types[name]}, and no model tells it")
+        if self._predictor is not None:
+            known = {attribute.name for attribute in self.schema.attributes}
+            if unknown := sorted(self._predictor.reads - known):
+                raise BundleError("interface", f"models are made from attributes that rules lack: {unknown}")
+            self.reads = tuple(sorted({*self.reads, *self._predictor.reads} - types.keys()))
 
     def _take_catalog(self, bundle: Bundle) -> None:
         """The items, what is known of them, and how they look."""
@@ -184,8 +202,13 @@ class Engine:
     def decide_batch(
         self, contexts: Sequence[Context], killed: tuple[str, ...] = (), weights: Weights = OWN
     ) -> list[Decision]:
-        """Decide all contexts with at most one inference call; `weights` are of bandits."""
+        """Decide all contexts with at most two inference calls: what rules read, then what they show.
+
+        `weights` are of bandits.
+        """
         alive = self._alive_without(killed)
+        if self._predictor is not None:
+            contexts = self._predictor.told(contexts)
         match, action, special = self._index.match, self._campaigns.action, self._special
         chosen = []
         wanted: Wanted = {}
@@ -212,8 +235,13 @@ class Engine:
     def winners(self, context: Context, killed: tuple[str, ...] = ()) -> dict[str, str]:
         """The campaign that wins each placement of the context; absent where none does."""
         alive = self._alive_without(killed)
+        context = self.told(context)
         found, _ = self._settle(self._index.match(context.attributes, alive), context)
         return {placement: self._campaign(bit) for placement, bit in found}
+
+    def told(self, context: Context) -> Context:
+        """The context as rules see it: with what models tell of it among its attributes."""
+        return context if self._predictor is None else self._predictor.told([context])[0]
 
     def _settle(
         self, matched: int, context: Context, weights: Weights = OWN
@@ -250,6 +278,8 @@ class Engine:
     def forget(self) -> None:
         """Drop all that is remembered of earlier contexts; no decision changes, for measuring it cold."""
         self._listing.forget()
+        if self._predictor is not None:
+            self._predictor.forget()
 
     def _winners(self, matched: int, placements: Iterable[str]) -> list[tuple[str, int]]:
         winners = []

@@ -12,6 +12,7 @@ from edge.decide.campaigns import Campaigns
 from edge.decide.choice import Chooser, Settled, load_choices
 from edge.decide.engine import Engine
 from edge.decide.page import load_page
+from edge.decide.predictor import check_golden
 from edge.decide.recommender import Recommender
 from edge.decide.types import Context
 from edge.errors import BundleError
@@ -33,6 +34,7 @@ def check(bundle: Bundle) -> tuple[int, int]:
         ``golden`` with what differs, or what loading raises.
     """
     Engine.load(bundle)
+    check_golden(bundle)
     index = Index(unpack(bundle.read(bundle.one("rules", "index"))))
     return run_golden(bundle, index, Recommender.load(bundle))
 

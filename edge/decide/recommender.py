@@ -328,14 +328,15 @@ def _check_signature(plan: ModelsPlan, session: ort.InferenceSession, arrays: Ma
     wanted["weight"] = ("tensor(float)", ("batch", "length"))
     if plan.gates:
         wanted["gate"] = ("tensor(int32)", ("batch", plan.gates))
-    _compare("input", wanted, {node.name: (node.type, tuple(node.shape)) for node in session.get_inputs()})
+    compare("input", wanted, {node.name: (node.type, tuple(node.shape)) for node in session.get_inputs()})
     outputs = {node.name: (node.type, tuple(node.shape)) for node in session.get_outputs()}
     lists = {r.items_output: ("tensor(int32)", ("batch", r.limit)) for r in plan.recommenders}
     scores = {r.scores_output: ("tensor(float)", ("batch", r.limit)) for r in plan.recommenders}
-    _compare("output", lists | scores, outputs)
+    compare("output", lists | scores, outputs)
 
 
-def _compare(what: str, wanted: Mapping[str, Any], found: Mapping[str, Any]) -> None:
+def compare(what: str, wanted: Mapping[str, Any], found: Mapping[str, Any]) -> None:
+    """Refuse a graph of which an input or output is not what the plan says."""
     for name in sorted(wanted.keys() | found.keys()):
         if wanted.get(name) != found.get(name):
             raise BundleError(

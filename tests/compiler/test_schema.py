@@ -16,6 +16,7 @@ from compiler.operators import NESTED, OPERATORS
 from compiler.problems import Problem, Problems
 from compiler.workspace import WorkspaceError, read_workspace
 from compiler.yaml_lines import Node, read_yaml
+from models.predict import recipe as predict
 from models.recipe import RECIPES, check_settings, settings_of
 from origin.validation import workspace_schemas
 from tests.compiler.json_schema import accepts
@@ -129,6 +130,14 @@ features:
   both: {cross: [device, loyal]}
 """
 
+PREDICTION = """\
+recipe: logistic
+data: data/buy.csv
+label: bought
+features: [device, visits]
+outputs: [yes-please, no-thanks]
+"""
+
 OLD_CONSENT = "consent: {cookie: consent, default: contextual}"
 GROUPED = {"rules/groups.yaml": "groups: {dach: [AT]}\naudiences: {near: {geo.country: {$inGroup: dach}}}\n"}
 
@@ -147,7 +156,7 @@ def test_the_keys_are_those_that_the_readers_ask_for(tmp_path: Path, monkeypatch
     site = site.replace(f"{OLD_CONSENT}\n", CONSENT) + MORE
     site += ACTIONS["site.yaml"].removeprefix(FILES["site.yaml"]).partition("holdouts")[0]
     more = {"rules/page.yaml": ACTIONS["rules/page.yaml"], "rules/worth.yaml": VALUED}
-    more |= {"features.yaml": FEATURES}
+    more |= {"features.yaml": FEATURES, "models/buy.yaml": PREDICTION, "data/buy.csv": ""}
     changes = {**EXPERIMENTS, **BANDITS, **WEEKENDS, **CAPPED, **GROUPED, **more, "site.yaml": site}
     assert read_workspace(make_workspace(tmp_path, changes)).campaigns
     shop_files = {**shop.FILES, "recommenders/mine.yaml": FULL}
@@ -156,6 +165,7 @@ def test_the_keys_are_those_that_the_readers_ask_for(tmp_path: Path, monkeypatch
     # A campaign reads `show` by its keys before it asks for them.
     described = {name: set(_keys(schema)) for name, schema in SCHEMAS.items()}
     described["model"] -= {setting for recipe in RECIPES for setting in settings_of(recipe)}
+    described["model"] -= {setting for name in predict.PREDICTIONS for setting in predict.settings_of(name)}
     assert described == asked
 
 

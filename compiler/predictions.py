@@ -1,0 +1,124 @@
+"""Reads models that predict: models/NAME.yaml with data of a label; and says which attributes they become."""
+
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Final
+
+from compiler.consent import Known, read_names
+from compiler.fields import ID, Fields, check_id
+from compiler.problems import Problems, nearest
+from compiler.text_files import is_file
+from compiler.types import Features, PredictionConfig, Site
+from compiler.yaml_lines import Node, read_yaml
+from edge.bundle import format as fmt
+from edge.bundle.predictions import MAX_OUTPUTS, MAX_PREDICTIONS, PREFIX, SOURCE
+
+MODELS: Final = "models"
+DATA: Final = "data"
+"""The key by which a prediction is told from a recommender, which has `interactions`."""
+
+COLUMNS: Final = ("label", "weight", "group", "treatment")
+"""Keys that name columns of the data."""
+
+CheckSettings = Callable[[str, Mapping[str, object]], object]
+Ask = Callable[[Fields, str, Mapping[str, object]], None]
+"""Asks the recipe about settings, and notes what it says."""
+
+
+def is_prediction(node: Node | None) -> bool:
+    """Whether the file of a model is one of a prediction."""
+    return node is not None and isinstance(node.value, dict) and DATA in node.value
+
+
+def read_predictions(
+    folder: Path, features: Features, known: Known | None, ask: Ask, problems: Problems
+) -> tuple[PredictionConfig, ...]:
+    """The predictions of a workspace, sorted by name."""
+    found = []
+    for file in sorted((folder / MODELS).glob("*")):
+        path = f"{MODELS}/{file.name}"
+        # What is wrong with the YAML itself is told with the recommenders.
+        node = read_yaml(folder, path, Problems()) if file.suffix in (".yaml", ".yml") else None
+        if is_prediction(node) and check_id(file.stem, "a model", (path, 0), problems):
+            assert node is not None
+            fields = Fields(node, path, f"model {file.stem!r}", problems)
+            config = _read(folder, fields, file.stem, features, known, ask)
+            found += [config] if config is not None else []
+    if len(found) > MAX_PREDICTIONS:
+        message = f"there are {len(found)} predictions"
+        problems.error(found[0].path, 0, "too-large", message, f"at most {MAX_PREDICTIONS}")
+    return tuple(sorted(found, key=lambda config: config.name))
+
+
+def _read(  # noqa: PLR0913, PLR0917 - what other files say comes in apart
+    folder: Path, fields: Fields, name: str, features: Features, known: Known | None, ask: Ask
+) -> PredictionConfig | None:
+    recipe, data = fields.text("recipe", required=True), fields.text(DATA, required=True)
+    columns = {key: value for key in COLUMNS if (value := fields.text(key)) is not None}
+    used = _features(fields, features.by_name)
+    outputs = _outputs(fields)
+    if data is not None and not is_file(folder / data):
+        hint = "paths are relative to the workspace"
+        fields.error(fields.line_of(DATA), "missing", f"has no file {data!r}", hint)
+    fields.node("purposes")
+    purposes = read_names(fields, "purposes", known) if known is not None else ()
+    settings = {key: entry.plain() for key, entry in fields.rest().items()}
+    if recipe is not None:
+        ask(fields, recipe, settings)
+    if recipe is None or data is None or not used:
+        return None
+    return PredictionConfig(
+        name, recipe, folder / data, used, outputs, columns, settings, fields.path, fields.line, purposes
+    )
+
+
+def _features(fields: Fields, known: Iterable[str]) -> tuple[str, ...]:
+    asked = fields.texts("features", required=True)
+    names = [name for name, _ in asked]
+    for name, line in asked:
+        if name not in known:
+            hint = nearest(name, known) if known else "define features in features.yaml"
+            fields.error(line, "unknown-name", f"has an unknown feature {name!r}", hint)
+        elif names.count(name) > 1:
+            fields.error(line, "bad-value", f"has the feature {name!r} twice", "keep one of them")
+    return tuple(names)
+
+
+def _outputs(fields: Fields) -> tuple[str, ...]:
+    """What it predicts, where that is more than one number: classes, segments, objectives."""
+    asked = fields.texts("outputs")
+    names = [name for name, _ in asked]
+    line = fields.line_of("outputs")
+    if fields.node("outputs") is not None and not 2 <= len(names) <= MAX_OUTPUTS:
+        hint = f"name 2 to {MAX_OUTPUTS}; leave it out where one number is predicted"
+        fields.error(line, "bad-value", f"has {len(names)} outputs", hint)
+    for name, at in asked:
+        if not re.fullmatch(ID, name) or names.count(name) > 1:
+            fields.error(at, "bad-id", f"has the output {name!r}", "use different names of a-z, 0-9 and '-'")
+    return tuple(names)
+
+
+def attributes_of_predictions(configs: Sequence[PredictionConfig]) -> list[fmt.Attribute]:
+    """The attributes that predictions are; which of them a trained model has, training shows."""
+    found = []
+    for config in configs:
+        name = PREFIX + config.name
+        found.append(fmt.Attribute(name, "string" if config.outputs else "number", SOURCE))
+        found += [fmt.Attribute(f"{name}.{output}", "number", SOURCE) for output in config.outputs]
+    return found
+
+
+def with_predictions(site: Site, configs: Sequence[PredictionConfig]) -> Site:
+    """The site with what models tell among its attributes."""
+    attributes = (*site.attributes, *attributes_of_predictions(configs))
+    values = {PREFIX + config.name: config.outputs for config in configs if config.outputs}
+    ordered = tuple(sorted(attributes, key=lambda attribute: attribute.name))
+    return replace(site, attributes=ordered, values={**site.values, **values})
+
+
+def prediction_of(attribute: str, configs: Sequence[PredictionConfig]) -> PredictionConfig | None:
+    """Which prediction an attribute is of."""
+    name = attribute.removeprefix(PREFIX).partition(".")[0] if attribute.startswith(PREFIX) else ""
+    return next((config for config in configs if config.name == name), None)

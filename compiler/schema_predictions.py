@@ -1,0 +1,57 @@
+"""models/*.yaml of a prediction as JSON Schema."""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from compiler.schema_consent import purposes_schema
+from edge.bundle.predictions import MAX_OUTPUTS
+
+Schema = dict[str, Any]
+Recipes = Mapping[str, Mapping[str, Schema]]
+
+_TEXT: Final[Schema] = {"type": "string", "minLength": 1}
+
+
+def prediction_schema(recipes: Recipes, output: Schema) -> Schema:
+    """The schema of one file; `output` is that of an output's name."""
+    keys: dict[str, Schema | bool] = {
+        "recipe": {"description": "How it is trained.", "enum": sorted(recipes)},
+        "data": _text("What it learns from: CSV or Parquet, its columns named like attributes."),
+        "label": _text("The column that says what became of each row."),
+        "weight": _text("The column that says how much a row counts. Left out: 1."),
+        "group": _text("The column of what is ranked against each other."),
+        "treatment": _text("The column that says who was treated, for uplift."),
+        "features": {
+            "description": "What it is made from, of features.yaml.",
+            "anyOf": [_TEXT, {"type": "array", "minItems": 1, "uniqueItems": True, "items": _TEXT}],
+        },
+        "outputs": {
+            "description": "What it predicts, where that is more than one number.",
+            "type": "array",
+            "minItems": 2,
+            "maxItems": MAX_OUTPUTS,
+            "uniqueItems": True,
+            "items": output,
+        },
+        "purposes": purposes_schema("What it is used for: it is missing where one is not granted."),
+    }
+    any_setting = {name: True for settings in recipes.values() for name in sorted(settings)}
+    fitting = [
+        {
+            "if": {"properties": {"recipe": {"const": recipe}}, "required": ["recipe"]},
+            "then": {"properties": dict(settings), "propertyNames": {"enum": [*keys, *settings]}},
+        }
+        for recipe, settings in sorted(recipes.items())
+    ]
+    return {
+        "description": "A prediction: an attribute that rules may read, model.NAME.",
+        "type": "object",
+        "properties": {**keys, **any_setting},
+        "required": ["recipe", "data", "features"],
+        "additionalProperties": False,
+        "allOf": fitting,
+    }
+
+
+def _text(about: str) -> Schema:
+    return {"description": about, **_TEXT}

@@ -1,0 +1,70 @@
+"""What models tell of a context before rules are matched, as documents of a bundle."""
+
+from typing import Final
+
+import msgspec
+
+from edge.bundle.features import Column
+
+KIND: Final = "predictions"
+GRAPH_KIND: Final = "prediction-graph"
+ARRAYS_KIND: Final = "prediction-arrays"
+CONTEXT: Final = "context"
+"""The graph's one input that changes: float32, (rows, columns), NaN where missing."""
+
+SOURCE: Final = "model"
+"""Of the attributes that predictions are."""
+
+PREFIX: Final = "model."
+MAX_PREDICTIONS: Final = 64
+MAX_OUTPUTS: Final = 256
+MAX_COLUMNS: Final = 1_024
+
+
+class PredictionPlan(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """One prediction of the graph.
+
+    Without a grant for all its `purposes` it is missing.
+
+    Attributes
+    ----------
+    output : str
+        Of the graph: float32, (rows, len(outputs)).
+    outputs : tuple[str, ...]
+        One name: the attribute ``model.NAME`` is its number. Several: ``model.NAME.OUTPUT`` are theirs.
+    names_winner : bool
+        Whether ``model.NAME`` is the name of the greatest output, the first of equals.
+    columns : tuple[int, ...]
+        Positions of the columns that it depends on.
+    """
+
+    name: str
+    output: str
+    outputs: tuple[str, ...]
+    columns: tuple[int, ...]
+    names_winner: bool = False
+    purposes: tuple[str, ...] = ()
+
+    @property
+    def attributes(self) -> tuple[str, ...]:
+        """The attributes of its outputs, in their order."""
+        if len(self.outputs) == 1:
+            return (PREFIX + self.name,)
+        return tuple(f"{PREFIX}{self.name}.{output}" for output in self.outputs)
+
+
+class PredictionGolden(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A row of columns, NaN where missing, and what each prediction answers, in their order."""
+
+    row: tuple[float, ...]
+    answers: tuple[tuple[float, ...], ...]
+
+
+class Predictions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """How the graph of predictions is called; `bindings` are as in `edge.bundle.format.ModelsPlan`."""
+
+    graph: str
+    columns: tuple[Column, ...]
+    bindings: dict[str, tuple[str, str]]
+    predictions: tuple[PredictionPlan, ...]
+    golden: tuple[PredictionGolden, ...] = ()

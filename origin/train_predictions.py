@@ -1,0 +1,78 @@
+"""Trains the predictions of a workspace and keeps them in its folder, beside the recommenders."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from compiler.predictions_manifest import DEFINITIONS, definitions
+from compiler.problems import Problem, WorkspaceError
+from compiler.types import PredictionConfig, Workspace
+from edge.errors import GivenError
+from models.labelled import read_labelled
+from models.predict import recipe
+from models.predict.contract import Prediction, with_card
+from models.predict.table import Table
+from origin.train import Progress, model_folder
+
+
+@dataclass(frozen=True)
+class TrainedPrediction:
+    """A prediction that was trained and kept."""
+
+    model: Prediction
+    folder: Path
+    rows: int
+
+
+def train_predictions(
+    workspace: Workspace,
+    names: Sequence[str] = (),
+    progress: Progress = lambda model, step, share: None,
+) -> Iterator[TrainedPrediction]:
+    """Train those that are named, else all, one after the other, and keep each as soon as it is done.
+
+    Raises
+    ------
+    WorkspaceError
+        A recipe can't be trained with these settings, or from this data.
+    """
+    for config in workspace.predictions:
+        if names and config.name not in names:
+            continue
+        try:
+            yield _train(workspace, config, progress)
+        except GivenError as error:
+            message = str(error).removeprefix(f"{error.code}: ")
+            raise WorkspaceError([Problem(config.path, config.line, "model", message)]) from error
+
+
+def load_predictions(workspace: Workspace) -> dict[str, Prediction]:
+    """The predictions of a workspace that were trained, by name; which are missing is the compiler's to say.
+
+    Raises
+    ------
+    GivenError
+        ``trained-model``: a model's folder is damaged.
+    """
+    folders = {config.name: model_folder(workspace, config.name) for config in workspace.predictions}
+    return {name: recipe.load(folder) for name, folder in folders.items() if folder.is_dir()}
+
+
+def labelled(workspace: Workspace, config: PredictionConfig) -> Table:
+    """What a prediction learns from."""
+    types = {attribute.name: attribute.type for attribute in workspace.site.attributes}
+    features = workspace.features.by_name
+    return read_labelled(config.data, config.features, features, types, config.columns)
+
+
+def _train(workspace: Workspace, config: PredictionConfig, progress: Progress) -> TrainedPrediction:
+    table = labelled(workspace, config)
+    name = config.name
+    model = recipe.train(
+        name, config.recipe, table, config.settings, lambda step, share: progress(name, step, share)
+    )
+    features = workspace.features.by_name
+    model = with_card(model, **{DEFINITIONS: definitions(config.features, features)})
+    folder = model_folder(workspace, name)
+    recipe.save(model, folder)
+    return TrainedPrediction(model, folder, len(table))

@@ -1,0 +1,182 @@
+"""Predictions from the workspace to the decision: trained, compiled, explained, counted in audiences."""
+
+import json
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from compiler.workspace import WorkspaceError, read_workspace
+from edge.bundle.reader import Bundle
+from edge.decide.types import Context
+from edge.errors import ConfigError, GivenError
+from models.labelled import read_labelled
+from origin.audience import measure
+from origin.commands import app
+from origin.contexts import read_context
+from origin.explanation import explain
+from origin.preview import preview
+from origin.rules_view import View
+from origin.sample import Stated
+from origin.train_predictions import load_predictions, train_predictions
+from tests.workspaces.predicting import FILES, make_predicting, make_predicting_bundle, sessions
+
+ONE = {
+    "models/segment.yaml": None,
+    "rules/rules.yaml": """\
+audiences:
+  likely: {model.buy: {$gte: 0.5}}
+campaigns:
+  - {id: likely, audience: likely, placement: hero, show: {content: offer}}
+  - {id: plain, placement: hero, priority: -1, show: {content: plain}}
+""",
+}
+
+
+@pytest.fixture(scope="module")
+def bundle(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
+    return make_predicting_bundle(tmp_path_factory.mktemp("predicting"))
+
+
+def _run(*arguments: str) -> str:
+    done = CliRunner().invoke(app, arguments, catch_exceptions=False)
+    assert done.exit_code == 0, done.output
+    return done.output
+
+
+def test_from_files_to_a_decision(tmp_path: Path) -> None:
+    folder, out = make_predicting(tmp_path / "w", ONE), str(tmp_path / "b")
+    assert "buy" in _run("train", str(folder))
+    _run("compile", str(folder), "-o", out)
+    context = tmp_path / "context.json"
+    context.write_text(json.dumps({"attributes": {"session.pages": 48, "session.kind": "new"}}))
+    assert json.loads(_run("decide", out, "--context", str(context)))["slots"][0]["campaign"] == "likely"
+    context.write_text(json.dumps({"attributes": {"session.pages": 1}}))
+    assert json.loads(_run("decide", out, "--context", str(context)))["slots"][0]["campaign"] == "plain"
+
+
+def test_an_explanation_tells_what_moved_each_model(bundle: Bundle) -> None:
+    view = View(bundle)
+    context = Context(0, 0, "full", {"session.pages": 45.0, "session.kind": "new"}, (), ("hero", "side"))
+    lines = list(explain(view, context, _decided(view, context)))
+    buy, segment = (line for line in lines if line.startswith("model "))
+    assert buy.startswith("model buy: 0.") and "without session.pages 0." in buy
+    assert segment.startswith("model segment: buyer (bargain ")
+    likely = next(line for line in lines if "likely, priority" in line)
+    assert likely.strip() == "likely, priority 0: wins"
+    sure = next(line for line in lines if "sure, priority" in line)
+    assert "model.segment.browser is 0." in sure
+
+
+def test_an_explanation_names_what_is_missing(bundle: Bundle) -> None:
+    view = View(bundle)
+    context = Context(0, 0, "full", {}, (), ("hero",))
+    lines = list(explain(view, context, _decided(view, context)))
+    assert any(line.endswith("session.kind, session.pages are missing") for line in lines)
+
+
+def _decided(view: View, context: Context):  # type: ignore[no-untyped-def]
+    from edge.decide.engine import Engine  # noqa: PLC0415
+
+    return Engine.load(view.bundle).decide(context)
+
+
+def test_audiences_by_models_are_counted(tmp_path: Path) -> None:
+    folder = make_predicting(tmp_path / "w", ONE)
+    workspace = read_workspace(folder)
+    list(train_predictions(workspace))
+    contexts = tmp_path / "contexts.jsonl"
+    pages = [0, 5, 10, 40, 45, 49]
+    contexts.write_text("\n".join(json.dumps({"attributes": {"session.pages": n}}) for n in pages))
+    view = preview(workspace)
+    found = measure(view, Stated(contexts, view).requests())
+    assert [(size.name, size.requests, size.of) for size in found.audiences] == [("likely", 3, 6)]
+
+
+def test_without_training_nothing_is_told_and_the_rest_still_is(tmp_path: Path) -> None:
+    view = preview(read_workspace(make_predicting(tmp_path / "w", ONE)))
+    assert view.predictor is None
+    contexts = tmp_path / "contexts.json"
+    contexts.write_text('{"attributes": {"session.pages": 49}}')
+    found = measure(view, Stated(contexts, view).requests())
+    assert [size.requests for size in found.audiences] == [0]
+
+
+def test_nobody_writes_down_what_a_model_tells(bundle: Bundle, tmp_path: Path) -> None:
+    context = tmp_path / "context.json"
+    context.write_text('{"attributes": {"model.buy": 0.9}}')
+    with pytest.raises(ConfigError, match=r"model.buy is what a model tells"):
+        read_context(context, View(bundle))
+
+
+@pytest.mark.parametrize(
+    ("data", "said"),
+    [
+        (sessions().replace("session.pages", "pages", 1), "session.pages"),
+        (sessions().replace("\n", "\nmany,new,true\n", 1), "many"),
+        ("session.pages,session.kind,bought\n", "no rows"),
+        ("session.pages,session.kind,bought\n1,new,\n", "row 1: bought is empty"),
+        ("session.pages,session.kind,bought\n1,new,1\n2,new,1\n", "nothing to tell apart"),
+        ("session.pages,session.kind,bought\n1,new,1,5\n", "columns"),
+    ],
+)
+def test_data_that_can_not_be_learnt_from_is_told_with_its_model(
+    data: str, said: str, tmp_path: Path
+) -> None:
+    workspace = read_workspace(make_predicting(tmp_path, {**ONE, "data/sessions.csv": data}))
+    with pytest.raises(WorkspaceError, match=r"models/buy.yaml:1") as caught:
+        list(train_predictions(workspace))
+    assert said in str(caught.value)
+
+
+def test_labels_may_be_classes_numbers_or_flags(tmp_path: Path) -> None:
+    features = read_workspace(make_predicting(tmp_path)).features.by_name
+    types = {"session.pages": "number", "session.kind": "string"}
+    file = tmp_path / "more.csv"
+    file.write_text("session.pages,kind,n,share,who,seen\n1,b,2,0.5,x,yes\n,a,3,1,y,no\n4,b,2.5,1,x,no\n")
+
+    def table(**columns: str):  # type: ignore[no-untyped-def]
+        return read_labelled(file, ("pages", "known"), features, types, columns)
+
+    assert table(label="kind").classes == ("a", "b")
+    assert table(label="kind").labels.tolist() == [1, 0, 1]
+    assert table(label="n").labels.tolist() == [2, 3, 2.5]
+    assert table(label="seen").labels.tolist() == [1, 0, 0]
+    more = table(label="n", weight="share", group="who", treatment="seen")
+    assert more.weights is not None and more.groups is not None and more.treatment is not None
+    assert (more.weights.tolist(), more.groups.tolist()) == ([0.5, 1, 1], [0, 1, 0])
+    assert more.treatment.tolist() == [True, False, False]
+    assert more.rows[:, 1].tolist() == [1, 0, 1]
+    with pytest.raises(GivenError, match="row 1: kind 'b' is no number"):
+        table(label="n", weight="kind")
+
+
+def test_csv_and_parquet_are_the_same(tmp_path: Path) -> None:
+    import pyarrow.csv  # noqa: PLC0415
+    import pyarrow.parquet  # noqa: PLC0415
+
+    workspace = read_workspace(make_predicting(tmp_path))
+    path = tmp_path / "data" / "sessions.csv"
+    pyarrow.parquet.write_table(pyarrow.csv.read_csv(path), path.with_suffix(".parquet"))
+    types = {"session.pages": "number", "session.kind": "string"}
+    names, features = ("pages", "kind"), workspace.features.by_name
+    one, other = (
+        read_labelled(file, names, features, types, {"label": "bought"})
+        for file in (path, path.with_suffix(".parquet"))
+    )
+    assert one.digest() == other.digest()
+    with pytest.raises(GivenError, match="no column 'bough'"):
+        read_labelled(path.with_suffix(".parquet"), names, features, types, {"label": "bough"})
+
+
+def test_a_damaged_model_is_told(tmp_path: Path) -> None:
+    workspace = read_workspace(make_predicting(tmp_path, ONE))
+    list(train_predictions(workspace))
+    (tmp_path / ".trained" / "buy" / "graph.onnx").write_bytes(b"no graph")
+    with pytest.raises(GivenError, match="train the model again"):
+        load_predictions(workspace)
+
+
+def test_the_files_of_the_small_workspace_are_fine(tmp_path: Path) -> None:
+    assert read_workspace(make_predicting(tmp_path)).warnings == ()
+    assert set(FILES) > {"features.yaml"}
