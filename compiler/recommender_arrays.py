@@ -93,6 +93,18 @@ def allowed(columns: Columns, filters: Sequence[Filter]) -> Array | None:
     return mask
 
 
+def told_of(columns: Columns, config: RecommenderConfig) -> dict[str, Array]:
+    """For people, by item: filters that take it out (``failed``), and boosts that concern it (``raised``)."""
+    failed, raised = np.zeros(columns.size, np.uint32), np.zeros(columns.size, np.uint32)
+    for number, one in enumerate(config.filters):
+        if one.is_static:
+            failed |= (~columns.meet(one.where)).astype(np.uint32) << np.uint32(number)
+    for number, boost in enumerate(config.boosts):
+        raised |= columns.meet(boost.where).astype(np.uint32) << np.uint32(number)
+    told = {"failed": failed} if any(one.is_static for one in config.filters) else {}
+    return {**told, **({"raised": raised} if config.boosts else {})}
+
+
 def boosts_of(columns: Columns, config: RecommenderConfig, problems: Problems) -> dict[str, Array]:
     """``factor``, its ``inverse`` and ``bonus``; nothing without boosts."""
     if not config.boosts:

@@ -19,9 +19,10 @@ from compiler.recommender_arrays import (
     groups_of,
     places_of_new,
     shape_text,
+    told_of,
 )
 from compiler.recommender_graph import Pool, Stage, listed, reference_steps
-from compiler.recommender_types import RecommenderConfig
+from compiler.recommender_types import Filter, RecommenderConfig
 from compiler.types import Workspace
 from edge.bundle import recommender_format as wire
 from edge.bundle.arrays import Array, pack
@@ -143,10 +144,8 @@ class _Builder:
 
     def finish(self, config: RecommenderConfig, limits: tuple[int, int]) -> wire.Finish:
         """How the list is made, with its pools and arrays."""
-        self.arrays |= {
-            f"{config.name}/{key}": array
-            for key, array in boosts_of(self.columns, config, self._problems).items()
-        }
+        found = boosts_of(self.columns, config, self._problems) | told_of(self.columns, config)
+        self.arrays |= {f"{config.name}/{key}": array for key, array in found.items()}
         self.groups.update(column for column, _ in config.caps)
         self.groups.update(config.alike if config.diversity else ())
         chain = self._chain(config, config.models, limits[1])
@@ -199,7 +198,12 @@ class _Builder:
             config.name, limits[1], links, config.fill, config.caps, config.diversity,
             config.alike if config.diversity else (), config.pins, (mask,) if mask else (),
             chain[0].gates, self._explore(config, chain[0], limits), config.without,
+            tuple(self._told(config, one) for one in config.filters),
+            tuple(boost.words for boost in config.boosts),
         )  # fmt: skip
+
+    def _told(self, config: RecommenderConfig, filter_: Filter) -> tuple[str, int]:
+        return filter_.words, -1 if filter_.is_static else self.gates.number(config, filter_)
 
     def _explore(
         self, config: RecommenderConfig, first: Pool, limits: tuple[int, int]

@@ -1,8 +1,14 @@
 """What a checked recommender holds, as plain values."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
+
+
+def words_of(condition: Mapping[str, Any]) -> str:
+    """A condition without its brackets and quotes."""
+    return ", ".join(re.sub(r"[{}'\"]", "", f"{name} {wanted}") for name, wanted in condition.items())
 
 
 @dataclass(frozen=True)
@@ -10,7 +16,11 @@ class ItemCondition:
     """A condition over ``item.COLUMN`` of the catalog, flat, and as a person knows it."""
 
     written: Mapping[str, Any] = field(default_factory=dict)
-    words: str = ""
+
+    @property
+    def words(self) -> str:
+        """As a person knows it."""
+        return words_of(self.written)
 
 
 EVERY_ITEM = ItemCondition()
@@ -35,6 +45,13 @@ class Filter:
     line: int = 0
 
     @property
+    def words(self) -> str:
+        """As a person knows it."""
+        if self.kind:
+            return f"{self.column} {self.kind} {self.attribute}"
+        return self.where.words + (f" when {words_of(self.when)}" if self.when is not None else "")
+
+    @property
     def is_static(self) -> bool:
         """Whether it is the same for every context."""
         return self.when is None and not self.kind
@@ -50,6 +67,13 @@ class Boost:
     newest: str = ""
     half_life_s: int = 0
     line: int = 0
+
+    @property
+    def words(self) -> str:
+        """As a person knows it."""
+        if self.newest:
+            return f"newest {self.newest} times {self.times:g}"
+        return f"{self.where.words} " + (f"plus {self.plus:g}" if self.plus else f"times {self.times:g}")
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,5 @@
 """Reads recommenders/*.yaml: models, and what happens around their scores."""
 
-import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -323,8 +322,7 @@ class _Reader:
         node = fields.mapping("where", required=required)
         if node is None or not self._check(fields, node, self._known.columns, _COLUMN_HINT):
             return EVERY_ITEM
-        written = flat(node.plain())
-        return ItemCondition(written, ", ".join(_words(written)))
+        return ItemCondition(flat(node.plain()))
 
     def _when(self, fields: Fields) -> tuple[Mapping[str, Any] | None, tuple[str, ...]]:
         node = fields.mapping("when")
@@ -342,8 +340,3 @@ class _Reader:
                 fields.error(node.line_at(problem.path), code, problem.message, problem.hint or hint)
             return False
         return True
-
-
-def _words(condition: Mapping[str, Any]) -> list[str]:
-    """A condition in a few words, for people."""
-    return [re.sub(r"[{}'\"]", "", f"{name} {wanted}") for name, wanted in condition.items()]

@@ -20,6 +20,7 @@ from edge.decide.types import Slot
 from edge.errors import ConfigError
 from origin.contexts import read_context
 from origin.explanation import explain
+from origin.listed import explain_lists
 from origin.rules_view import View
 
 
@@ -75,7 +76,8 @@ def decide_file(folder: Path, context: Path, killed: tuple[str, ...] = (), *, ex
     _check_killed(killed, engine)
     decision = engine.decide(asked, killed)
     if explained:
-        return "\n".join(explain(view, asked, decision, killed))
+        lists = explain_lists(engine, asked, decision)
+        return "\n".join([*explain(view, asked, decision, killed), *lists])
     document: dict[str, Any] = {"bundle": engine.id}
     document["slots"] = [slot_document(slot) for slot in decision.slots]
     if decision.excluded:

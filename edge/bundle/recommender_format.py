@@ -99,6 +99,9 @@ class Finish(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defau
         Keys of masks in the arrays that a pinned item must pass; `gates` those of the context.
     without : tuple of str
         Attributes that hold ids of items which are left out.
+    only : tuple of (str, int)
+        Filters in words, each with its gate, or -1. Of the others bit n of ``NAME/failed`` says which items
+        filter n takes out. For people, as is `boosts`: bit n of ``NAME/raised`` says whom boost n concerns.
     """
 
     name: str
@@ -113,6 +116,8 @@ class Finish(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defau
     gates: tuple[int, ...] = ()
     explore: Explore | None = None
     without: tuple[str, ...] = ()
+    only: tuple[tuple[str, int], ...] = ()
+    boosts: tuple[str, ...] = ()
 
 
 class Trial(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

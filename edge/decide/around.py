@@ -111,6 +111,8 @@ class Around:
     ----------
     names : frozenset of str
         Theirs.
+    finishes : dict of str to Finish
+        How each makes its list.
     reads : tuple of str
         The attributes that their lists depend on.
     pools : dict of str to frozenset of str
@@ -139,6 +141,7 @@ class Around:
         sizes = {one.name: one.limit for one in plan.recommenders}
         self._made = [_Recommender(one, arrays, groups, sizes, items) for one in document.finishes]
         self._items = items
+        self.finishes = {one.name: one for one in document.finishes}
         self.names = frozenset(one.name for one in document.finishes)
         self.reads = reads_of(document)
         self.explores = frozenset(one.name for one in document.finishes if one.explore)
@@ -164,6 +167,15 @@ class Around:
             if one.explores:
                 found[one.name + EXPLORED] = tuple(self._items.texts(explored))
         return found
+
+    def links(self, name: str, asking: Asking) -> list[wire.Link]:
+        """The models that list for a recommender here, the one that is sure enough first."""
+        return next(one.links(asking) for one in self._made if one.name == name)
+
+    def usual(self, name: str, asking: Asking) -> list[str]:
+        """A recommender's list where no place explores."""
+        (one,) = [one for one in self._made if one.name == name]
+        return self._items.texts(one.listed(asking)[0])
 
     def explored(self, slot: Slot, lists: Mapping[str, tuple[str, ...]], context: Context) -> Slot:
         """The slot with another item in the place that explores, in that share of decisions."""
@@ -207,7 +219,7 @@ class _Recommender:
 
     def listed(self, asking: Asking) -> tuple[list[int], list[int]]:
         """The list, and what may take the place that explores."""
-        links = self._links(asking)
+        links = self.links(asking)
         if links and self._is_plain and not asking.banned:
             found = asking.pools[links[0].pool][0]
             if len(found) >= self._finish.limit:
@@ -227,7 +239,7 @@ class _Recommender:
         open_ = [item for item in source if item not in asking.banned]
         return listed, _among(explore, short.caps, listed, open_)
 
-    def _links(self, asking: Asking) -> list[wire.Link]:
+    def links(self, asking: Asking) -> list[wire.Link]:
         """The model that is sure enough, and those after it."""
         links = [link for link in self._finish.links if asking.viewed >= link.history]
         while links and not self._suffices(links[0], asking):

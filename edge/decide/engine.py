@@ -275,6 +275,11 @@ class Engine:
         ordered = [held.pop(name) for name in context.placements if name in held]
         return structs.replace(decision, slots=(*ordered, *held.values()))
 
+    @property
+    def listing(self) -> Listing:
+        """How lists come about, for those who explain them."""
+        return self._listing
+
     def forget(self) -> None:
         """Drop all that is remembered of earlier contexts; no decision changes, for measuring it cold."""
         self._listing.forget()

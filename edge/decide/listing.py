@@ -94,6 +94,23 @@ class Listing:
         bare = wanted.get(((), context.muted, situation), {})
         return {**lists, **{name: bare.get(name, ()) for name in self._withheld(context)}}
 
+    def history_of(self, name: str, context: Context) -> tuple[str, ...]:
+        """What of the visitor's history this recommender may use."""
+        return () if name in self._withheld(context) else context.history
+
+    def asking(self, name: str, context: Context) -> tuple[list[int], Asking]:
+        """The history that a recommender goes by, and its candidates, for those who explain its list."""
+        situation, banned = self._situation(context), self._about.muted(context.muted)
+        positions = self._items.positions(self.history_of(name, context))
+        viewed = [position for position in positions if position not in banned]
+        found = self.recommender.find_without(viewed, banned, situation.gates)
+        pools = pools_of(found, 0)
+
+        def deeper(without: Collection[int]) -> Pools:
+            return pools_of(self.recommender.find_without(viewed, without, situation.gates), 0)
+
+        return viewed, Asking(pools, len(viewed), situation, banned, deeper)
+
     def _situation(self, context: Context) -> Situation:
         return NOWHERE if self._around is None else self._around.situation(context.attributes)
 

@@ -10,6 +10,7 @@ import pytest
 from compiler.schema_recommenders import recommender_schema
 from compiler.workspace import read_workspace
 from edge.decide.engine import Engine
+from origin.listed import explain_lists
 from tests.workspaces import shop
 from tests.workspaces.make import make_workspace
 from tests.workspaces.shop import BRANDS, asks, listed, shop_engine
@@ -65,3 +66,14 @@ def test_the_campaign_of_the_page_is_the_shops(tmp_path: Path) -> None:
     files = {**shop.FILES, "rules/campaigns.yaml": text, "recommenders/mine.yaml": "model: taste\n"}
     workspace = read_workspace(make_workspace(tmp_path, files))
     assert [campaign.recommender for campaign in workspace.campaigns] == ["mine"]
+
+
+def test_the_lines_of_explain_are_what_the_command_prints(tmp_path: Path) -> None:
+    text = (
+        "model: taste\nonly: [{where: {item.stock: {$gt: 0}}}, {column: countries, has: geo.country}]\n"
+        "boost: [{where: {item.brand: acme}, times: 1.5}]\npin: [{item: i08, at: 2}]\n"
+    )
+    engine, context = shop_engine(tmp_path, text), asks(3, 17, geo_country="DE")
+    told = list(explain_lists(engine, context, engine.decide(context)))
+    (shown,) = re.findall(r"```\n(recommended: mine.*?)```", PAGE, re.DOTALL)
+    assert [line for line in shown.splitlines() if line not in told] == [], told
