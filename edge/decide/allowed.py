@@ -106,7 +106,6 @@ OPERATORS: Final = frozenset(
 ML_OPERATORS: Final = frozenset(
     (
         "ArrayFeatureExtractor",
-        "Binarizer",
         "Imputer",
         "LabelEncoder",
         "LinearClassifier",

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from edge.errors import GivenError
+from models.bring.recipe import Brought
 from models.predict import contract
 from models.predict.blend import Blend
 from models.predict.boosting import Boosting
@@ -98,7 +99,9 @@ def load(folder: Path) -> Prediction:
 
 
 def _recipe_of_card(name: str) -> PredictionRecipe:
-    """A blend is read back, but not trained."""
+    """Blends and models that were brought are read back, but not trained."""
+    if name == Brought.name:
+        return Brought()
     return Blend(_recipe) if name == Blend.name else _recipe(name)
 
 

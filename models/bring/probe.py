@@ -1,0 +1,82 @@
+"""`python -m models.bring.probe FOLDER WIDTH OUTPUTS`: tries a graph in a process of its own, bounded."""
+
+import json
+import resource
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Final
+
+from edge.bundle.arrays import Array, pack, unpack
+from edge.errors import BundleError
+from models.bring.source import cannot
+
+MAX_DATA_BYTES: Final = 2 << 30
+MAX_CPU_S: Final = 20
+TIMEOUT_S: Final = 60.0
+BATCHES: Final = (1, 3, 64)
+REFUSED: Final = 3
+
+
+def probe(graph: bytes, arrays: Mapping[str, Array], width: int, outputs: int) -> None:
+    """Load a graph and run it on a few rows, away from this process.
+
+    Raises
+    ------
+    GivenError
+        ``bring``: the edge may not run it, or it crashes, hangs, eats memory, or gives
+        back another shape than it says.
+    """
+    with TemporaryDirectory() as made:
+        folder = Path(made)
+        (folder / "graph").write_bytes(graph)
+        (folder / "arrays").write_bytes(pack(arrays))
+        command = [sys.executable, "-m", "models.bring.probe", made, str(width), str(outputs)]
+        try:
+            done = subprocess.run(command, capture_output=True, timeout=TIMEOUT_S, check=False)  # noqa: S603
+        except subprocess.TimeoutExpired as error:
+            raise cannot("the graph", f"gave no answer in {TIMEOUT_S:g} s") from error
+    if done.returncode == REFUSED:
+        raise cannot("the graph", f"is refused: {json.loads(done.stdout)}")
+    if done.returncode != 0:
+        raise cannot("the graph", f"ended the process that tried it (exit status {done.returncode})")
+
+
+def main(folder: Path, width: int, outputs: int) -> int:
+    """Try what `probe` wrote; 0, or `REFUSED` with the reason as JSON."""
+    resource.setrlimit(resource.RLIMIT_DATA, (MAX_DATA_BYTES, MAX_DATA_BYTES))
+    resource.setrlimit(resource.RLIMIT_CPU, (MAX_CPU_S, MAX_CPU_S))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    # Only now: these imports are heavy, and count as well.
+    from edge.decide.recommender import open_session  # noqa: PLC0415
+
+    try:
+        session = open_session((folder / "graph").read_bytes())
+        _run(session, unpack((folder / "arrays").read_bytes()), width, outputs)
+    except BundleError as error:
+        sys.stdout.write(json.dumps(str(error).removeprefix(f"{error.code}: ")))
+        return REFUSED
+    return 0
+
+
+def _run(session: object, arrays: Mapping[str, Array], width: int, outputs: int) -> None:
+    import numpy as np  # noqa: PLC0415
+
+    for batch in BATCHES:
+        rows = np.ones((batch, width), np.float32)
+        rows[1:] = np.nan
+        rows[2:] = 1e4
+        try:
+            (found,) = session.run(["prediction"], {"features": rows, **arrays})  # type: ignore[attr-defined]
+        # onnxruntime's errors share no base but this one.
+        except Exception as error:
+            raise BundleError("graph", f"can't be run: {error}") from error
+        if found.shape != (batch, outputs):
+            said = f"answers {batch} rows with the shape {found.shape}, not {(batch, outputs)}"
+            raise BundleError("graph", said)
+
+
+if __name__ == "__main__":
+    sys.exit(main(Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])))
