@@ -149,13 +149,18 @@ def _check(workspace: Workspace, trained: Mapping[str, Trained], problems: Probl
             message = f"model {config.name!r} was trained by {model.card.get('recipe')!r}"
             problems.error(config.path, 0, "stale-model", message, "run `nearside train` again")
         else:
-            _compare_settings(config, model.card.get("settings", {}), problems)
+            _compare_settings(config, model.card, problems)
             continue
         fits = False
     return fits
 
 
-def _compare_settings(config: ModelConfig, settings: Mapping[str, Any], problems: Problems) -> None:
+def _compare_settings(config: ModelConfig, card: Mapping[str, Any], problems: Problems) -> None:
+    """What was asked for may be other than what was trained with: the smallest model was searched."""
+    settings = {**card.get("settings", {}), **card.get("asked", {})}
+    if card.get("smallest") != config.smallest:
+        message = f"model {config.name!r} was trained with another `smallest`"
+        problems.warn(config.path, config.line, "stale-model", message, "run `nearside train` again")
     for key, value in config.settings.items():
         if settings.get(key) != value:
             message = f"model {config.name!r} was trained with {key} {settings.get(key)}, not {value}"

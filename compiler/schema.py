@@ -36,6 +36,7 @@ from compiler.site import (
     SOURCE,
     TYPES,
 )
+from compiler.smallest import smallest_schema
 from edge.bundle.format import MAX_TERMS
 from edge.decide.behaviours import EVENTS, MAX_BEHAVIOURS, MAX_LAST, MEASURES
 from edge.decide.caps import BUSINESS_KINDS, MAX_KINDS, PAGE_KINDS, SHOWN_KINDS
@@ -395,6 +396,7 @@ def _model(recipes: Recipes, predictions: Recipes) -> Schema:
         "interactions": _text("Who did something with which item, and when; a path in the workspace."),
         "fallback": _text("The model that answers for a visitor without a history."),
         "purposes": purposes_schema("What histories are used for: it has none where one is not granted."),
+        "smallest": smallest_schema(),
     }
     any_setting = {name: True for settings in recipes.values() for name in sorted(settings)}
     fitting = [

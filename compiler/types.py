@@ -360,7 +360,10 @@ class Features:
 
 @dataclass(frozen=True)
 class ModelConfig:
-    """models/NAME.yaml: a recipe, its data and its settings."""
+    """models/NAME.yaml: a recipe, its data and its settings.
+
+    `smallest` is the share of nDCG@10 that may be lost; None where the smallest model is not searched.
+    """
 
     name: str
     recipe: str
@@ -370,6 +373,7 @@ class ModelConfig:
     path: str
     line: int
     purposes: tuple[str, ...] = ()
+    smallest: float | None = None
 
 
 @dataclass(frozen=True)

@@ -30,6 +30,7 @@ from compiler.rules import Rules, read_rules
 from compiler.show import Names
 from compiler.site import PATH as SITE_PATH
 from compiler.site import read_site
+from compiler.smallest import read_smallest
 from compiler.text_files import is_file
 from compiler.types import (
     Audience,
@@ -217,6 +218,7 @@ def _read_model(  # noqa: PLR0913, PLR0917 - what other files say comes in apart
     fields.node("purposes")
     # Without a site that can be read there is nobody to know them.
     purposes = read_names(fields, "purposes", known) if known is not None else ()
+    smallest = read_smallest(fields)
     settings = {key: entry.plain() for key, entry in fields.rest().items()}
     if recipe is not None:
         _check_settings(fields, recipe, settings, check_settings)
@@ -225,7 +227,7 @@ def _read_model(  # noqa: PLR0913, PLR0917 - what other files say comes in apart
     if recipe is None or interactions is None:
         return None
     data = folder / interactions
-    return ModelConfig(name, recipe, data, fallback, settings, path, node.line, purposes)
+    return ModelConfig(name, recipe, data, fallback, settings, path, node.line, purposes, smallest)
 
 
 def _note_misspelt(fields: Fields) -> None:

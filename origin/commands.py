@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from origin.counted import counted
+from origin.model_commands import compress
 from origin.options import Author, Json, Keys, Reason, Splitting, Url, who
 from origin.origin_commands import diff, keys_app, pops_app, revisions, rollout_app
 
@@ -138,6 +139,9 @@ def train(
         shown.trained(trained, baseline)
     if predictions:
         shown.predicted(predictions)
+
+
+app.command()(compress)
 
 
 @app.command()

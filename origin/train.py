@@ -15,7 +15,9 @@ from models import kept, metrics, recipe
 from models.interactions import Interactions, read
 from models.metrics import Lists
 from models.recipe import Trained
+from models.smallest import Frontier
 from models.split import split_in_time, split_per_user
+from origin.compress import Divide, chosen_settings, parts, smallest
 
 FOLDER: Final = ".trained"
 KEPT: Final = ".kept"
@@ -30,6 +32,11 @@ Split = Literal["random", "time", "none"]
 SPLITS: Final[Mapping[str, str]] = {
     "random": "75 % of each user's rows to train on, at random",
     "time": "the oldest 80 % of all rows to train on",
+}
+
+DIVIDE: Final[Mapping[str, Divide]] = {
+    "random": lambda rows: split_per_user(rows, RANDOM_SHARE, SEED),
+    "time": lambda rows: split_in_time(rows, TIME_SHARE),
 }
 
 BASELINE: Final = "popularity"
@@ -92,6 +99,22 @@ def measure_baseline(workspace: Workspace, names: Sequence[str], split: Split) -
         return _measure(_trainer(found, lambda model, step, share: None), interactions, split)
 
 
+def find_smallest(
+    workspace: Workspace, name: str, lose: float, progress: Progress, *, split: Split = "random"
+) -> Frontier:
+    """Search the smallest form of a model that loses at most `lose`; nothing is kept.
+
+    Raises
+    ------
+    WorkspaceError
+        No such model, or it can't be trained, or nobody is in both parts of its interactions.
+    """
+    (config,) = _chosen(workspace, [name])
+    with _named(config):
+        divided = parts(_read(workspace, config), DIVIDE[split])
+        return smallest(config, divided, rank, lose, lambda step, share: progress(name, step, share))
+
+
 def load_trained(workspace: Workspace) -> dict[str, Trained]:
     """The models of a workspace that were trained, by name; which ones are missing is the compiler's to say.
 
@@ -149,13 +172,36 @@ def _trainer(config: ModelConfig, progress: Progress) -> Trainer:
 
 def _train(workspace: Workspace, config: ModelConfig, progress: Progress, split: Split) -> TrainedModel:
     interactions = _read(workspace, config)
+    asked = config.settings
+    if config.smallest is not None:
+        config = _smallest(config, interactions, progress, split)
     train = _trainer(config, progress)
     measured = _measure(train, interactions, split)
     model = train(interactions)
-    model = replace(model, card={**model.card, "split": split, "metrics": measured})
+    card = {**model.card, "split": split, "metrics": measured, "asked": asked, "smallest": config.smallest}
+    model = replace(model, card=card)
     folder = model_folder(workspace, config.name)
     recipe.save(model, folder)
     return TrainedModel(model, folder, len(interactions), interactions.unknown, SPLITS.get(split, ""))
+
+
+def _smallest(
+    config: ModelConfig, interactions: Interactions, progress: Progress, split: Split
+) -> ModelConfig:
+    """The model with the smallest settings that lose no more than it allows.
+
+    They are chosen within the part that is trained on, so that what is measured later has not been seen.
+    """
+    divide = DIVIDE.get(split, DIVIDE["random"])
+    known, _ = divide(interactions)
+    found = smallest(
+        config,
+        parts(known, divide),
+        rank,
+        config.smallest or 0.0,
+        lambda step, share: progress(config.name, step, share),
+    )
+    return replace(config, settings={**config.settings, **chosen_settings(found.chosen)})
 
 
 def _measure(train: Trainer, interactions: Interactions, split: Split) -> dict[str, float]:
@@ -166,10 +212,7 @@ def _measure(train: Trainer, interactions: Interactions, split: Split) -> dict[s
     """
     if split == "none":
         return {}
-    if split == "random":
-        known, test = split_per_user(interactions, RANDOM_SHARE, SEED)
-    else:
-        known, test = split_in_time(interactions, TIME_SHARE)
+    known, test = DIVIDE[split](interactions)
     asking = len(np.unique(test.users))
     test = test.where(np.isin(test.users, known.users))
     if not len(known) or not len(test):

@@ -138,6 +138,7 @@ features: [device, visits]
 outputs: [yes-please, no-thanks]
 """
 
+SMALL = FILES["models/taste.yaml"] + "smallest: {lose: 0.5%}\n"
 OLD_CONSENT = "consent: {cookie: consent, default: contextual}"
 GROUPED = {"rules/groups.yaml": "groups: {dach: [AT]}\naudiences: {near: {geo.country: {$inGroup: dach}}}\n"}
 
@@ -157,6 +158,7 @@ def test_the_keys_are_those_that_the_readers_ask_for(tmp_path: Path, monkeypatch
     site += ACTIONS["site.yaml"].removeprefix(FILES["site.yaml"]).partition("holdouts")[0]
     more = {"rules/page.yaml": ACTIONS["rules/page.yaml"], "rules/worth.yaml": VALUED}
     more |= {"features.yaml": FEATURES, "models/buy.yaml": PREDICTION, "data/buy.csv": ""}
+    more |= {"features.yaml": FEATURES, "models/taste.yaml": SMALL}
     changes = {**EXPERIMENTS, **BANDITS, **WEEKENDS, **CAPPED, **GROUPED, **more, "site.yaml": site}
     assert read_workspace(make_workspace(tmp_path, changes)).campaigns
     shop_files = {**shop.FILES, "recommenders/mine.yaml": FULL}

@@ -1,0 +1,42 @@
+"""The commands of `nearside` that look at one model of a workspace."""
+
+# Imports of what a command needs stand inside of it: `nearside --help` shall answer at once.
+# ruff: noqa: PLC0415, PLR0913, PLR0917
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from origin.options import Json, Splitting
+
+
+def compress(
+    workspace: Annotated[Path, typer.Argument(metavar="WORKSPACE", help="Workspace folder.")],
+    model: Annotated[str, typer.Argument(help="A model of it.")],
+    lose: Annotated[str, typer.Option(help="How much of nDCG@10 may be lost.")] = "0.5%",
+    split: Annotated[Splitting, typer.Option(help="How validation is set apart: random or time.")] = (
+        Splitting.random
+    ),
+    picture: Annotated[Path | None, typer.Option(help="Draw the frontier into this file (SVG).")] = None,
+    as_json: Json = False,
+) -> None:
+    """Search the smallest form of a model within an allowed loss, and show what each costs."""
+    from compiler.smallest import read_lose
+    from origin import frontier_shown, shown
+    from origin.train import Split, find_smallest
+    from origin.validation import read_checked
+
+    allowed = read_lose(lose)
+    if allowed is None:
+        raise typer.BadParameter(f"--lose {lose!r} is no percentage from 0% to 50%, such as 0.5%")
+    if split is Splitting.none:
+        raise typer.BadParameter("--split none leaves nothing to measure with; use random or time")
+    with shown.problems():
+        found = read_checked(workspace)
+    with shown.problems(), shown.Training() as progress:
+        chosen: Split = "time" if split is Splitting.time else "random"
+        frontier = find_smallest(found, model, allowed, progress.step, split=chosen)
+    if picture is not None:
+        frontier_shown.write_picture(frontier, model, picture)
+    frontier_shown.frontier(frontier, model, as_json=as_json)
