@@ -93,11 +93,11 @@ def test_init_says_what_to_type_next_and_refuses_a_second_time(tmp_path: Path) -
 
 def test_schema_prints_one_or_all_and_writes_files(tmp_path: Path) -> None:
     every = json.loads(_run("schema").stdout)
-    assert list(every) == ["site", "rules", "model"]
+    assert list(every) == ["site", "rules", "model", "recommender", "features"]
     assert json.loads(_run("schema", "rules").stdout) == every["rules"]
     assert _run("schema", "-o", tmp_path / "s").exit_code == 0
-    assert {file.name for file in (tmp_path / "s").iterdir()} == {"site.json", "rules.json", "model.json"}
+    assert {file.name for file in (tmp_path / "s").iterdir()} == {f"{name}.json" for name in every}
     assert json.loads((tmp_path / "s/model.json").read_text(encoding="utf-8")) == every["model"]
     wrong = _run("schema", "rule")
     assert wrong.exit_code == 2
-    assert "site, rules, model" in wrong.stderr
+    assert "site, rules, model, recommender, features" in wrong.stderr
