@@ -39,7 +39,8 @@ class Settings:
     workers: int = _setting(2, "worker processes, about one per core")
     fronts: str = _setting("127.0.0.0/8 ::1", "networks of the fronts: who may say where a visitor is")
     geo: str = _setting("", "MaxMind file that tells where addresses are, for what no front says")
-    facts: str = _setting("", "file of facts about visitors, from `nearside facts`")
+    facts: str = _setting("", "file of facts about visitors, from `nearside facts`, or URL of a Redis")
+    facts_budget_ms: int = _setting(5, "how long a page may wait for facts of a Redis, in milliseconds")
     upstream_timeout_s: float = _setting(10.0, "how long the site may take to answer, in seconds")
     upstream_host: str = _setting("", "Host that the site is told: a name, or `visitor` for what was asked")
     upstream_connections: int = _setting(256, "connections to the site by each worker at most")
@@ -98,6 +99,8 @@ def read_settings(arguments: Sequence[str], environment: Mapping[str, str] = os.
         raise ConfigError("setting", f"--log-format {settings.log_format!r} is none of {', '.join(FORMATS)}")
     if settings.decision_budget_ms < 1:
         raise ConfigError("setting", "--decision-budget-ms must be at least 1")
+    if settings.facts_budget_ms < 1:
+        raise ConfigError("setting", "--facts-budget-ms must be at least 1")
     if settings.workers < 1:
         raise ConfigError("setting", "--workers must be at least 1")
     return settings

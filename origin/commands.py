@@ -202,16 +202,26 @@ def facts(
     table: Annotated[
         Path, typer.Argument(metavar="FILE.csv", help="A column visitor, and one for each fact.")
     ],
-    out: Annotated[Path, typer.Option("-o", "--out", help="The file to write.")],
+    out: Annotated[
+        str, typer.Option("-o", "--out", metavar="FILE|URL", help="The file to write, or redis://HOST.")
+    ],
     keys: Annotated[Path, typer.Option("--keys", help="edge.json, from `nearside keys new`.")] = Path(
         "edge.json"
     ),
+    keep_days: Annotated[
+        int, typer.Option("--keep-days", min=1, help="For how long a Redis holds what is not told again.")
+    ] = 30,
 ) -> None:
-    """Make the file by which edges know facts about visitors (`nearside-edge --facts`)."""
-    from origin.facts_csv import make
+    """Tell edges facts about visitors: by a file (`nearside-edge --facts`), or in the Redis of a PoP."""
+    from edge.visitor.facts import is_remote
+    from origin import facts_csv, facts_redis
 
-    visitors, most = make(table, keys, out)
-    typer.echo(f"{out}: {counted(visitors, 'visitor')}, {counted(most, 'fact')} of one at most")
+    if is_remote(out):
+        visitors, most = facts_redis.load(table, keys, out, keep_days)
+    else:
+        visitors, most = facts_csv.make(table, keys, Path(out))
+    where = out.rpartition("@")[2]  # no password
+    typer.echo(f"{where}: {counted(visitors, 'visitor')}, {counted(most, 'fact')} of one at most")
 
 
 @app.command()

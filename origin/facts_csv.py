@@ -8,7 +8,8 @@ from typing import Final
 
 from edge.errors import ConfigError
 from edge.keys import load_keys
-from edge.visitor.fact_file import MAX_FACTS_BYTES, MAX_NAMES, build, write
+from edge.visitor.fact_file import build, write
+from edge.visitor.facts import MAX_FACTS_BYTES, MAX_NAMES
 
 VISITOR: Final = "visitor"
 NAME: Final = re.compile(r"[a-z][a-z0-9_-]{0,63}")
@@ -25,13 +26,20 @@ def make(table: Path, keys: Path, out: Path) -> tuple[int, int]:
         ``facts``: what is wrong with the table, with its line; ``keys``: with the keys file.
     """
     held = load_keys(keys)
-    rows = list(_rows(table))
+    rows = list(rows_of(table))
     key = held.event[0]
     write(out, build(held.site, (key.id, key.raw()), rows))
     return len(rows), max((len(facts) for _, facts in rows), default=0)
 
 
-def _rows(table: Path) -> Iterator[tuple[bytes, dict[str, str]]]:
+def rows_of(table: Path) -> Iterator[tuple[bytes, dict[str, str]]]:
+    """Visitors, each once, with what is told of them.
+
+    Raises
+    ------
+    ConfigError
+        ``facts``: what is wrong with the table, with its line.
+    """
     seen: dict[bytes, int] = {}
     try:
         with table.open(encoding="utf-8-sig", newline="") as file:

@@ -29,6 +29,7 @@ from edge.errors import ConfigError, OriginError
 from edge.keys import EdgeKeys, load_credential, load_keys
 from edge.lifeline import Inherited, read_inherited
 from edge.settings import Settings, address, read_settings
+from edge.visitor.facts import is_remote
 
 logger = logging.getLogger(__name__)
 
@@ -71,7 +72,7 @@ async def run(settings: Settings, keys: EdgeKeys, inherited: Inherited) -> None:
     _stop_on_signals(stop, inherited)
     await agent.control.start()
     agent.updater.resume()
-    files = [Path(name) for name in (settings.keys, settings.facts) if name]
+    files = [Path(name) for name in (settings.keys, settings.facts) if name and not is_remote(name)]
     watch = Watch(files, lambda: agent.control.tell({"renew": True}))
     news = News(origin, settings.pop, agent.refusals, agent.updater.offer)
     try:

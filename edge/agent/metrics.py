@@ -38,6 +38,7 @@ HELP: Final = {
     "nearside_consent_refused_total": "Consent strings that can't be read, by source and code; "
     "they grant nothing.",
     "nearside_consent_limited_total": "Pages that a signal of the browser lowered.",
+    "nearside_facts_total": "Visitors who were looked up in a Redis of facts, by outcome.",
     "nearside_renewals_total": "Keys files and files of facts that workers read again, by outcome.",
     "nearside_opted_out_total": "Pages of visitors who opted out on their own page.",
     "nearside_refused_requests_total": "Requests that were refused, by code, and by route where one is ours.",

@@ -14,11 +14,7 @@ import numpy as np
 from edge.bundle.arrays import pack, unpack
 from edge.bundle.strings import Strings, pack_strings
 from edge.errors import BundleError, ConfigError
-from edge.visitor.facts import NO_FACTS, Facts, hash_of
-
-MAX_NAMES: Final = 64
-MAX_FACTS_BYTES: Final = 4_096
-"""Of one visitor."""
+from edge.visitor.facts import MAX_NAMES, NO_FACTS, Facts, hash_of
 
 MAX_FILE_BYTES: Final = 16 << 30
 _HEAD: Final = "head"

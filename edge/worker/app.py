@@ -70,6 +70,7 @@ class PageApp:
             return
         exchange = Exchange(scope, receive, send)
         if self._turn.foresees and exchange.wants_page:
+            await self._turn.look_up(exchange.headers)
             exchange.ahead, exchange.signals = self._turn.foresee(exchange.page_request())
         kept = None
         if not exchange.signals and self._cache.is_shareable(exchange):
@@ -236,6 +237,8 @@ class PageApp:
         codings = accepted(exchange.headers.get(b"accept-encoding", b"")) if page.squeezes else ()
         request = exchange.page_request() if exchange.ahead is None else exchange.ahead.draft.view.request
         view = PageView(request, page.plan, page.body, b"gzip" in codings, ahead=exchange.ahead)
+        if self._turn.looks_up:
+            await self._turn.look_up(exchange.headers)
         await self._turn.submit(view)
         if view.whole is not None and view.whole.location:
             await _lead(view, exchange)
@@ -262,6 +265,7 @@ class PageApp:
         if not self._turn.leads:
             return False
         view = PageView(exchange.page_request(), NO_PAGE, b"", whole=Whole(peek=True))
+        await self._turn.look_up(exchange.headers)
         await self._turn.submit(view)
         if view.location:
             await _lead(view, exchange)

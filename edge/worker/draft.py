@@ -1,5 +1,6 @@
 """From a page view to the context in which it is decided: opens what the visitor agreed to be known by."""
 
+import contextlib
 from collections.abc import Callable
 from typing import Final, TypeVar
 
@@ -18,6 +19,8 @@ from edge.visitor.wishes import NO_WISHES, Wishes, history
 from edge.visitor.wishes import belongs as are_theirs
 from edge.worker import whole_page
 from edge.worker.active import Active
+from edge.worker.boundary import note_failure
+from edge.worker.device import is_bot
 from edge.worker.kept import Kept
 from edge.worker.request import Headers, Request
 from edge.worker.view import Desk, Draft, PageView
@@ -136,6 +139,32 @@ def _open_state(request: Request, desk: Desk) -> tuple[VisitorState, bool]:
     if request.tier == "session" and (found.visitor or is_over(found, request.now_ms // 1000)):
         return NEW, False  # consent was reduced: the identifier ends here; or the session did
     return found, False
+
+
+async def look_up(headers: Headers, active: Active, desk: Desk) -> None:
+    """Have the facts about whoever asks at hand, if that takes no longer than a page may wait."""
+    remote = active.shelf.remote
+    if remote is None:
+        return
+    try:
+        if visitor := looked_up(headers, active, desk):
+            await remote.look_up(visitor)
+    except Exception as error:
+        note_failure(error, "looking up facts", desk.counters)
+
+
+def looked_up(headers: Headers, active: Active, desk: Desk) -> bytes:
+    """The visitor about whom facts have to be looked up before anything is decided; empty without one."""
+    reader = active.reader
+    if cookie.NAME not in headers.get(b"cookie", b"") or is_bot(headers):
+        return b""
+    grant = reader.consent.of(headers)
+    if grant.tier != "full" or not reader.asks_facts(grant.purposes):
+        return b""
+    for sealed in cookie.find_all(headers[b"cookie"]):
+        with contextlib.suppress(TokenError):  # counted where it is read for the page
+            return desk.cookies.open(sealed).visitor
+    return b""
 
 
 def open_events(headers: Headers, state: VisitorState, desk: Desk) -> EventState:

@@ -57,6 +57,11 @@ class AttributeReader:
         single = [name for name in reads if name in declared and declared[name].source != SOURCE]
         self._readers = [(name, _reader(declared[name], known)) for name in single]
         self._by_grant: dict[int, list[tuple[str, Reader]]] = {}
+        self._facts = [name for name in single if declared[name].source.startswith("fact:")]
+
+    def asks_facts(self, purposes: int) -> bool:
+        """Whether facts about the visitor are read, where these purposes are granted."""
+        return any(not self._needs.get(name, 0) & ~purposes for name in self._facts)
 
     def attributes(self, request: Request) -> dict[str, Value]:
         """The attributes that the request has a value for, and that the visitor granted the purposes of."""

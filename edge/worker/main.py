@@ -20,6 +20,7 @@ from edge.lifeline import Inherited, watch
 from edge.proxy.store import Store
 from edge.settings import Settings, read_networks, read_origins
 from edge.visitor.cookie import CookieBox
+from edge.visitor.facts import is_remote
 from edge.visitor.form import FormBox
 from edge.worker.active import Holder
 from edge.worker.app import App, PageApp
@@ -32,6 +33,7 @@ from edge.worker.geofile import GeoFile
 from edge.worker.locator import Locator
 from edge.worker.me import me_routes
 from edge.worker.ofrep import ofrep_routes
+from edge.worker.remote_facts import Naming, RedisClient, RemoteFacts
 from edge.worker.renewal import Renewal, raw
 from edge.worker.server import DRAIN_S, CorkedProtocol, Server
 from edge.worker.shelf import Shelf
@@ -65,10 +67,14 @@ async def _serve(settings: Settings, keys: EdgeKeys, inherited: Inherited) -> No
         settings.upstream, settings.upstream_timeout_s, settings.upstream_host, settings.upstream_connections
     )
     cache = make_cache(settings)
-    locator, signals, shelf = make_locator(settings, keys, counters), make_signals(settings, keys), Shelf()
+    locator, signals = make_locator(settings, keys, counters), make_signals(settings, keys)
+    remote = make_remote_facts(settings, keys, counters)
+    shelf = Shelf(remote=remote)
 
     def take(new: EdgeKeys) -> None:
         _take_keys(new, desk, forms, locator, signals)
+        if remote is not None:
+            remote.renew(raw(new.event))
 
     renewal = Renewal(settings, keys, shelf, take, counters)
     renewal.renew()
@@ -94,6 +100,8 @@ async def _serve(settings: Settings, keys: EdgeKeys, inherited: Inherited) -> No
         with contextlib.suppress(asyncio.CancelledError):
             await link
         await upstream.close()
+        if remote is not None:
+            await remote.close()
         spool.close()
 
 
@@ -130,6 +138,20 @@ def make_locator(settings: Settings, keys: EdgeKeys, counters: Counters) -> Loca
     """
     file = GeoFile(Path(settings.geo), counters) if settings.geo else None
     return Locator(read_networks(settings.fronts), keys.site, raw(keys.front), file)
+
+
+def make_remote_facts(settings: Settings, keys: EdgeKeys, counters: Counters) -> RemoteFacts | None:
+    """The Redis that tells of visitors, if there is one.
+
+    Raises
+    ------
+    ConfigError
+        ``facts``: no such URL, or its library is not installed.
+    """
+    if not is_remote(settings.facts):
+        return None
+    names = Naming(keys.site, raw(keys.event))
+    return RemoteFacts(RedisClient(settings.facts), names, counters, settings.facts_budget_ms / 1000)
 
 
 def make_signals(settings: Settings, keys: EdgeKeys) -> Signals:

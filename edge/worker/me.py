@@ -20,7 +20,7 @@ from edge.visitor.state import VisitorState
 from edge.visitor.wishes import Wishes
 from edge.worker.active import Active, Holder
 from edge.worker.boundary import note_failure
-from edge.worker.draft import open_wishes
+from edge.worker.draft import look_up, open_wishes
 from edge.worker.known import Known, held_state, known
 from edge.worker.me_page import DONE, PATH, POLICY, View, render
 from edge.worker.request import Headers, Request, headers_of, is_secure
@@ -127,6 +127,7 @@ class _Page:
         self, headers: Headers, peer: str, page: str, *, done: str = "", refused: GivenError | None = None
     ) -> Response:
         active = self._holder.active
+        await look_up(headers, active, self._desk)
         found = self._known(headers, peer, page, active)
         engine = active.engine
         shown: tuple[Place, ...] = ()

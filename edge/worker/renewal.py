@@ -9,6 +9,7 @@ from edge.errors import ConfigError
 from edge.keys import EdgeKeys, Key, load_keys
 from edge.settings import Settings
 from edge.visitor.fact_file import FactFile
+from edge.visitor.facts import is_remote
 from edge.worker.counters import Counters
 from edge.worker.shelf import Shelf
 
@@ -43,7 +44,7 @@ class Renewal:
     ) -> None:
         keys_file = Path(settings.keys)
         self._keys_file, self._keys, self._takes = keys_file, keys, takes
-        self._facts = Path(settings.facts) if settings.facts else None
+        self._facts = Path(settings.facts) if settings.facts and not is_remote(settings.facts) else None
         self._shelf, self._counters = shelf, counters
         self._keys_stamp, self._facts_stamp = stamp(keys_file), _NONE
 

@@ -2,14 +2,21 @@
 
 from typing import Final
 
-from edge.visitor.facts import FactStore, NoFactStore
+from edge.visitor.facts import FactStore, NoFactStore, RemoteStore
 
 
 class Shelf:
-    """Holds the store; assignment is the swap."""
+    """Holds the store; assignment is the swap.
 
-    def __init__(self, store: FactStore | None = None) -> None:
-        self.store: FactStore = store or NoFactStore()
+    Attributes
+    ----------
+    remote : RemoteStore or None
+        The store, where facts have to be looked up first.
+    """
+
+    def __init__(self, store: FactStore | None = None, remote: RemoteStore | None = None) -> None:
+        self.store: FactStore = remote or store or NoFactStore()
+        self.remote = remote
 
 
 EMPTY: Final = Shelf()

@@ -64,6 +64,7 @@ class Streams:
         """What the headers need of a page; None where it may lead elsewhere, which is to be decided first."""
         request = exchange.page_request() if exchange.ahead is None else exchange.ahead.draft.view.request
         turn = self._turn
+        await turn.look_up(exchange.headers)
         outline = self._foresight.outline(exchange.key, lays_out=turn.lays_out) if not turn.leads else None
         if outline is None:
             view = PageView(request, NO_PAGE, b"", ahead=exchange.ahead)

@@ -12,7 +12,8 @@ from edge.worker.ahead import begin
 from edge.worker.boundary import note_failure
 from edge.worker.budget import UNBOUNDED, Budget
 from edge.worker.counters import Counters
-from edge.worker.facts import Request
+from edge.worker.draft import look_up
+from edge.worker.facts import Headers, Request
 from edge.worker.personalize import personalize
 from edge.worker.signals import NO_SIGNALS, Signals
 from edge.worker.view import Ahead, Desk, PageView
@@ -72,6 +73,15 @@ class Turn:
         ahead = self._signals.foresee(request, self._holder.active, self._desk)
         fields = [] if ahead is None else self._signals.fields(ahead, self._desk)
         return (ahead, fields) if fields else (None, [])
+
+    async def look_up(self, headers: Headers) -> None:
+        """Have the facts about whoever asks at hand, if that takes no longer than a page may wait."""
+        await look_up(headers, self._holder.active, self._desk)
+
+    @property
+    def looks_up(self) -> bool:
+        """Whether facts about visitors have to be looked up."""
+        return self._holder.active.shelf.remote is not None
 
     def begin(self, view: PageView) -> bool:
         """Fill in what the headers of a page that is not whole need; whether they may leave before it is."""

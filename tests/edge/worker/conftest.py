@@ -169,11 +169,14 @@ class Worker:
         forms = FormBox(SITE, [(1, b"t" * 32)])
         return [*ofrep_routes(self.holder, self.desk), *me_routes(self.holder, self.desk, forms)]
 
+    def app(self) -> PageApp:
+        turn = Turn(self.holder, self.desk)
+        beside = make_beside(self.holder, self.desk, self.routes())
+        return PageApp(self.site, self.cache, turn, beside, MAX_PAGE_BYTES)  # type: ignore[arg-type]
+
     def run(self, asks: Callable[[PageApp], Any]) -> Any:
         async def main() -> Any:
-            turn = Turn(self.holder, self.desk)
-            beside = make_beside(self.holder, self.desk, self.routes())
-            return await asks(PageApp(self.site, self.cache, turn, beside, MAX_PAGE_BYTES))  # type: ignore[arg-type]
+            return await asks(self.app())
 
         return asyncio.run(main())
 
