@@ -19,6 +19,7 @@ from models.recipes.mult_dae import MultDae
 from models.recipes.ncf import Ncf
 from models.recipes.popularity import Popularity
 from models.recipes.recently_viewed import RecentlyViewed
+from models.recipes.sasrec import SasRec
 from models.recipes.svd import Svd
 from models.recipes.user_user import UserUser
 from models.sample import sample_histories
@@ -40,7 +41,7 @@ PLAIN: Final[tuple[Recipe, ...]] = (
     UserUser(),
 )
 
-NETWORKS: Final[tuple[Recipe, ...]] = (LightGcn(), MultDae(), Ncf())
+NETWORKS: Final[tuple[Recipe, ...]] = (LightGcn(), MultDae(), Ncf(), SasRec())
 """They are trained with PyTorch, the extra `neural`; at the edge they are as any other."""
 
 RECIPES: Final[Mapping[str, Recipe]] = {recipe.name: recipe for recipe in (*PLAIN, *NETWORKS)}
