@@ -21,6 +21,8 @@ ALLOWED: Final = 1e-5
 
 BATCH_SCORES: Final = 1 << 20
 """Rows of a call times items; a few megabytes for each model."""
+MAX_BATCH: Final = 256
+"""Rows of a call: 50 items with 1,000 neighbours each are half a megabyte for each row."""
 
 Scores = NDArray[np.float32]
 
@@ -132,7 +134,7 @@ def _cut(graph: bytes, outputs: Sequence[str], n_items: int) -> bytes:
 
 
 def _batches(rows: Sequence[History], n_items: int) -> Iterator[Sequence[History]]:
-    size = max(1, BATCH_SCORES // n_items)
+    size = min(MAX_BATCH, max(1, BATCH_SCORES // n_items))
     return (rows[start : start + size] for start in range(0, len(rows), size))
 
 
