@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 from msgspec.structs import replace
 
+from compiler.budget_check import check_budgets
 from compiler.certificate import Carded, certify
 from compiler.draft import Draft, interface
 from compiler.golden import golden_lists
@@ -66,6 +67,7 @@ def draft_models(
         if shadow is not None:
             others = _of_pools(asked, parts.shadow)
             certificate = _both(certificate, certify(shadow, trained, others, workspace.models, problems))
+        check_budgets(workspace, certificate, trained, problems)
         draft.put("certificate", "certificate", fmt.encode(certificate))
         golden = golden_lists(trained, specs, workspace.catalog, merged.plan.max_history)
     draft.put("golden", "golden", msgspec.msgpack.encode(golden, order="deterministic"))

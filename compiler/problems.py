@@ -48,6 +48,7 @@ CODES: Final[dict[str, str]] = {
     "untrained": "A model has not been trained.",
     "stale-model": "A model was trained on other items or settings than the workspace has.",
     "model": "A trained model can't become part of the bundle.",
+    "budget": "A model, or all models of a placement, cost more than they may.",
     "parity": "A compiled model gives other scores than the one that was trained.",
     "not-supported": "Something that this version does not do yet.",
 }

@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from compiler.behaviours import WINDOW
 from compiler.best import MAX_NUMBER
+from compiler.budgets import budget_schema, budgets_schema
 from compiler.campaigns import MAX_PRIORITY
 from compiler.domains import MAX_VALUES
 from compiler.fields import ID, MAX_ID_CHARACTERS
@@ -135,6 +136,7 @@ def _site() -> Schema:
         },
         "items": _items(),
         "consent": consent_schema(),
+        "budgets": budgets_schema(),
         "holdouts": {
             "description": "Visitors whom campaigns do not reach.",
             "type": "array",
@@ -397,6 +399,7 @@ def _model(recipes: Recipes, predictions: Recipes) -> Schema:
         "fallback": _text("The model that answers for a visitor without a history."),
         "purposes": purposes_schema("What histories are used for: it has none where one is not granted."),
         "smallest": smallest_schema(),
+        "budget": budget_schema("What it may cost, instead of what site.yaml says of each model."),
     }
     any_setting = {name: True for settings in recipes.values() for name in sorted(settings)}
     fitting = [

@@ -7,6 +7,7 @@ from typing import Final
 
 from compiler.about import read_columns
 from compiler.behaviours import attributes_of, read_behaviours
+from compiler.budgets import read_budgets
 from compiler.caps import PREFIX as CAP
 from compiler.caps import read_kinds
 from compiler.consent import COOKIE, attributes_of_consent, read_consent
@@ -111,13 +112,14 @@ def read_site(folder: Path, problems: Problems) -> Site | None:
     events = read_kinds(fields, problems)
     consent = read_consent(fields, events or (), problems)
     behaviours = read_behaviours(fields, events or (), problems)
+    budgets = read_budgets(fields)
     lists = read_lists(fields, folder, attributes, problems)
     made = (*attributes_of(behaviours), *attributes_of_lists(lists), *attributes_of_consent(consent))
     attributes = _sorted((*attributes, *made))
     fields.close()
     return Site(
         name, placements, attributes, item_path, consent, holdouts, behaviours, lists, values, places,
-        blocks=blocks, redirect_hosts=hosts, events=events, item_columns=columns,
+        blocks=blocks, redirect_hosts=hosts, events=events, item_columns=columns, budgets=budgets,
     )  # fmt: skip
 
 

@@ -6,6 +6,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Final
 
+from compiler.budgets import DEFAULTS, Budget, Budgets
 from compiler.conditions import Condition
 from compiler.consent import Consent
 from compiler.oracle import flat
@@ -71,6 +72,7 @@ class Site:
     redirect_hosts: tuple[str, ...] = ()
     events: tuple[str, ...] | None = None
     item_columns: ItemColumns = ItemColumns()
+    budgets: Budgets = DEFAULTS
 
     @property
     def best(self) -> frozenset[str]:
@@ -374,6 +376,7 @@ class ModelConfig:
     line: int
     purposes: tuple[str, ...] = ()
     smallest: float | None = None
+    budget: Budget | None = None
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ from typing import Final
 
 from compiler.about import check_columns
 from compiler.behaviours import check_behaviours
+from compiler.budgets import read_budget
 from compiler.caps import with_caps
 from compiler.catalog import read_cards, read_catalog
 from compiler.consent import Known, read_names
@@ -219,6 +220,7 @@ def _read_model(  # noqa: PLR0913, PLR0917 - what other files say comes in apart
     # Without a site that can be read there is nobody to know them.
     purposes = read_names(fields, "purposes", known) if known is not None else ()
     smallest = read_smallest(fields)
+    budget = read_budget(fields)
     settings = {key: entry.plain() for key, entry in fields.rest().items()}
     if recipe is not None:
         _check_settings(fields, recipe, settings, check_settings)
@@ -227,7 +229,7 @@ def _read_model(  # noqa: PLR0913, PLR0917 - what other files say comes in apart
     if recipe is None or interactions is None:
         return None
     data = folder / interactions
-    return ModelConfig(name, recipe, data, fallback, settings, path, node.line, purposes, smallest)
+    return ModelConfig(name, recipe, data, fallback, settings, path, node.line, purposes, smallest, budget)
 
 
 def _note_misspelt(fields: Fields) -> None:

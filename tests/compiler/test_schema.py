@@ -101,6 +101,10 @@ behaviours:
   crime: {where: {item.genre: crime}, window: 7d}
 audiences:
   vip: {list: models/popular.yaml, by: visitor.id}
+budgets:
+  model: {kB: 9}
+  placement: {operations: 9}
+  candidates: {trees: 9, network: 9, sums: 9}
 """
 CONSENT = """\
 consent:
@@ -138,7 +142,7 @@ features: [device, visits]
 outputs: [yes-please, no-thanks]
 """
 
-SMALL = FILES["models/taste.yaml"] + "smallest: {lose: 0.5%}\n"
+SMALL = FILES["models/taste.yaml"] + "smallest: {lose: 0.5%}\nbudget: {kB: 9, operations: 9}\n"
 OLD_CONSENT = "consent: {cookie: consent, default: contextual}"
 GROUPED = {"rules/groups.yaml": "groups: {dach: [AT]}\naudiences: {near: {geo.country: {$inGroup: dach}}}\n"}
 
