@@ -124,6 +124,7 @@ def lightgbm_params(settings: Settings, objective: str) -> dict[str, Any]:
         "force_col_wise": True,
         "num_threads": 1,
         "verbosity": -1,
+        "eval_at": [10],
     }
 
 

@@ -28,7 +28,7 @@ class Intent:
     name: Final = "intent"
     settings: Final[Mapping[str, Setting]] = {
         "words": WORDS,
-        "regularization": Number(0.3, "The ridge: more draws the weights closer to 0.", positive=True),
+        "regularization": Number(1, "The ridge: more draws the weights closer to 0.", positive=True),
     }
 
     def train(self, table: Table, settings: Settings, progress: Progress) -> Prediction:

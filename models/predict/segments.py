@@ -1,5 +1,6 @@
 """Sorts visitors into groups that are alike, and names each by what is unusual about it."""
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
@@ -81,16 +82,21 @@ def name_segments(centres: NDArray[np.float64], features: Sequence[str]) -> tupl
     for centre in centres:
         order = np.argsort(-np.abs(centre), kind="stable")
         words = [
-            f"{'high' if centre[place] > 0 else 'low'} {features[place]}"
+            f"{'high' if centre[place] > 0 else 'low'}-{_id(features[place])}"
             for place in order
             if abs(centre[place]) >= UNUSUAL
         ] or ["ordinary"]
         length = 2
-        while ", ".join(words[:length]) in names and length < len(words):
+        while "-".join(words[:length]) in names and length < len(words):
             length += 1
-        name = ", ".join(words[:length])
-        names.append(name if name not in names else f"{name} {len(names) + 1}")
+        name = "-".join(words[:length])
+        names.append(name if name not in names else f"{name}-{len(names) + 1}")
     return tuple(names)
+
+
+def _id(feature: str) -> str:
+    """A feature's name as rules may write it."""
+    return re.sub("[^a-z0-9]+", "-", feature.lower()).strip("-") or "value"
 
 
 def _counts(n_distinct: int, settings: Settings) -> list[int]:

@@ -39,7 +39,7 @@ def test_segments_are_as_many_as_there_are_islands(islands: Table) -> None:
     model = recipe.train("kind", "segments", islands)
     found = model.reference(islands.rows).argmax(axis=1)
     assert np.array_equal(found, islands.labels)
-    assert model.outputs[1] == "high pages, low minutes"
+    assert model.outputs[1] == "high-pages-low-minutes"
     assert [segment["share"] for segment in model.card["segments"]] == [0.5, 0.3333, 0.1667]
     assert model.card["segments"][1]["centre"]["pages"] == pytest.approx(9, abs=0.3)
     assert max(model.card["silhouettes"], key=model.card["silhouettes"].get) == "3"
@@ -52,8 +52,8 @@ def test_a_given_count_is_kept(islands: Table) -> None:
 
 def test_names_tell_segments_apart() -> None:
     centres = np.array([[2.0, 1.0, 0.9], [2.1, 1.1, -0.9], [0.1, 0.0, -0.2], [0.0, 0.1, 0.0]])
-    names = name_segments(centres, ("a", "b", "c"))
-    assert names == ("high a, high b", "high a, high b, low c", "ordinary", "ordinary 4")
+    names = name_segments(centres, ("A", "b=x", "c"))
+    assert names == ("high-a-high-b-x", "high-a-high-b-x-low-c", "ordinary", "ordinary-4")
 
 
 @pytest.mark.parametrize(
