@@ -123,7 +123,7 @@ def _check_lists(golden: Sequence[fmt.ModelsGolden], recommender: Recommender, i
     histories = [[items.find(item.encode()) for item in case.history] for case in golden]
     if any(position < 0 for history in histories for position in history):
         raise BundleError("golden", "a golden history names an item that the catalog lacks")
-    for case, found in zip(golden, recommender.list_items(histories), strict=True):
+    for case, found in zip(golden, _listed(recommender, histories), strict=True):
         if set(case.items) != set(found):
             raise BundleError("golden", f"lists of {sorted(found)}, not of {sorted(case.items)}")
         for name, positions in found.items():
@@ -131,3 +131,11 @@ def _check_lists(golden: Sequence[fmt.ModelsGolden], recommender: Recommender, i
             if listed != case.items[name]:
                 message = f"{name!r} lists {listed}, not {case.items[name]}, after {case.history}"
                 raise BundleError("golden", message)
+
+
+def _listed(recommender: Recommender, histories: list[list[int]]) -> list[dict[str, list[int]]]:
+    try:
+        return recommender.list_items(histories)
+    # onnxruntime's errors share no base but this one.
+    except Exception as error:
+        raise BundleError("golden", f"the models can't be run: {error}") from error

@@ -8,7 +8,7 @@ import numpy as np
 
 from edge.decide.allowed import DOMAINS, OPERATORS, OPSETS, WORDS
 from edge.decide.protobuf import Floats, Ints, fields, floats, ints, message, runs, signed, text
-from edge.decide.tensors import check_tensor
+from edge.decide.tensors import TYPES, check_tensor
 from edge.decide.trees import check_trees
 from edge.errors import BundleError
 
@@ -157,6 +157,8 @@ def _check_attributes(operator: str, attributes: list[memoryview]) -> None:
     for name, numbers in held.lists.items():
         if isinstance(numbers, np.ndarray) and numbers.dtype == np.float32 and np.isnan(numbers).any():
             raise BundleError("graph", f"{operator} has NaN among its {name}")
+    if operator == "Cast" and held.ints.get("to") not in TYPES:
+        raise BundleError("graph", "casts to a type that is not allowed")
     if operator in TREES:
         n_targets = held.ints.get("n_targets", 0)
         if operator == "TreeEnsembleClassifier":

@@ -7,6 +7,7 @@ from typing import Any, Final
 import numpy as np
 
 from edge.decide.inference import ort, session_options
+from edge.decide.operators import MAX_NODES
 from models.bring.source import Rows, Source, Values, cannot, columns_of
 from models.bring.tidy import alone, answer_of
 
@@ -73,6 +74,10 @@ def read_onnx(proto: Any, features: tuple[str, ...]) -> Source:
     GivenError
         ``bring``: it takes or gives something else.
     """
+    if proto.functions or proto.training_info or proto.graph.sparse_initializer:
+        raise cannot("the graph", "holds functions, training steps or sparse constants")
+    if len(proto.graph.node) > MAX_NODES:
+        raise cannot("the graph", f"holds {len(proto.graph.node)} nodes, more than {MAX_NODES}")
     inputs = _inputs(proto)
     names = [value.name for value in inputs]
     columns = columns_of(tuple(names) if len(names) > 1 else None, _width(inputs, features), features)

@@ -11,6 +11,8 @@ from onnx import ModelProto, NodeProto, TensorProto, helper, numpy_helper
 
 from edge.bundle.arrays import Array
 from edge.decide.allowed import ML_DOMAIN
+from edge.decide.tensors import check_tensor
+from edge.errors import BundleError
 from models.bring.source import cannot
 from models.onnx_build import IR_VERSION, OPSET, TYPES
 from models.predict.contract import STEP
@@ -90,9 +92,11 @@ def tidy(proto: ModelProto, places: Sequence[int], end: End) -> tuple[bytes, dic
     proto = _modern(proto)
     answer = answer_of(proto)
     nodes = _needed(proto.graph.node, answer)
-    constants = {tensor.name: numpy_helper.to_array(tensor) for tensor in proto.graph.initializer}
+    constants = {tensor.name: _constant(tensor) for tensor in proto.graph.initializer}
     names = {name: f"b{number}" for number, name in enumerate(_names(nodes))}
     named = {names[name]: array for name, array in constants.items() if name in names}
+    if answer not in names:
+        raise cannot("the graph", f"never makes its output {answer!r}")
     front, more = _front([names.get(value.name, "") for value in proto.graph.input], places)
     back, last = _back(names[answer], end)
     body = [*front, *(_renamed(node, names) for node in nodes), *back]
@@ -129,6 +133,15 @@ def _modern(proto: ModelProto) -> ModelProto:
             said = f"is of opset {versions.get('')}, which can't be turned into {OPSET}"
             raise cannot("the graph", said, f"export it with opset {OPSET}") from error
     return copy
+
+
+def _constant(tensor: TensorProto) -> Array:
+    try:
+        check_tensor(memoryview(tensor.SerializeToString()))
+    except BundleError as error:
+        raise cannot("the graph", str(error).removeprefix("graph: ")) from error
+    array: Array = numpy_helper.to_array(tensor)
+    return array
 
 
 def _needed(nodes: Sequence[NodeProto], answer: str) -> list[NodeProto]:
