@@ -9,7 +9,9 @@ from edge.errors import GivenError
 from models import trained as _trained
 from models.interactions import Interactions
 from models.provenance import code_hash
+from models.recipes.als import Als
 from models.recipes.also_viewed import AlsoViewed
+from models.recipes.bpr import Bpr
 from models.recipes.content import Content
 from models.recipes.ease import Ease
 from models.recipes.hybrid import Hybrid
@@ -30,7 +32,9 @@ from models.trained import Progress, Recipe, Trained, save
 __all__ = ["NETWORKS", "RECIPES", "Progress", "Recipe", "Trained", "load", "save", "train"]
 
 PLAIN: Final[tuple[Recipe, ...]] = (
+    Als(),
     AlsoViewed(),
+    Bpr(),
     Content(),
     Ease(),
     Hybrid(),

@@ -253,7 +253,7 @@ def test_repeated_rows_count_once() -> None:
     ("name", "settings", "code", "said"),
     [
         ("eese", {}, "unknown-recipe", "did you mean 'ease'?"),
-        ("transformer", {}, "unknown-recipe", "there are also-viewed, "),
+        ("transformer", {}, "unknown-recipe", "there are als, also-viewed, "),
         ("ease", {"regularisation": 5}, "unknown-setting", "did you mean 'regularization'?"),
         ("ease", {"regularization": "much"}, "setting", "must be a number above 0, not 'much'"),
         ("popularity", {"half_life_days": 0}, "setting", "must be a number above 0, not 0"),

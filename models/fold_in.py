@@ -1,0 +1,65 @@
+"""Learns by what a history adds up to its user's factors, so that a history alone gives the user."""
+
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Final
+
+import numpy as np
+import scipy.linalg
+import scipy.sparse
+
+from edge.errors import GivenError
+from models.factors import Dense
+from models.settings import Number
+from models.trained import Progress
+
+MAX_ITEMS: Final = 20_000
+"""The solve is dense: 3.2 GB of float64 at this many items."""
+
+CAUTION: Final = Number(10, "Views that an item needs to say half of what it could.", positive=True)
+
+
+def check_size(recipe: str, n_items: int) -> None:
+    """Refuse a catalog that a dense solve can't hold, as ``too-many-items``."""
+    if n_items > MAX_ITEMS:
+        raise GivenError("too-many-items", f"{recipe} takes at most {MAX_ITEMS} items, not {n_items}")
+
+
+def fold_in(used: scipy.sparse.csr_array, users: Dense, caution: float) -> Dense:
+    """What one view of each item adds to a user's factors: the ridge regression of factors on histories.
+
+    An item that nobody viewed adds nothing.
+
+    Parameters
+    ----------
+    used : sparse matrix of shape (n_users, n_items)
+        Who viewed what.
+    users : ndarray of shape (n_users, factors)
+        What was learned of them.
+    """
+    gram = (used.T @ used).toarray().astype(np.float64)
+    gram[np.diag_indices(len(gram))] += caution
+    into: Dense = scipy.linalg.solve(
+        gram, used.T @ users.astype(np.float64), assume_a="pos", overwrite_a=True
+    )
+    return into
+
+
+def hear_rounds(progress: Progress, rounds: int) -> Callable[..., None]:
+    """What `implicit` calls after each of its rounds; the fold-in is the last tenth of the way."""
+
+    def hear(done: int, *_: object) -> None:
+        progress("fit", 0.9 * (done + 1) / rounds)
+
+    return hear
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """One thread gives the same numbers each time; `implicit` warns of BLAS's threads, which are one then."""
+    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]  # noqa: PLC0415 - comes with implicit
+
+    with threadpool_limits(1), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", category=RuntimeWarning, module="implicit")
+        yield

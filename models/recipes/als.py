@@ -1,0 +1,66 @@
+"""Ranks items by factors of visitors and items that explain who viewed what: alternating least squares."""
+
+from collections.abc import Mapping
+from typing import Final
+
+import numpy as np
+import scipy.sparse
+from numpy.typing import NDArray
+
+from edge.bundle.arrays import Array
+from models.cooccurrence import use_matrix
+from models.factors import factor_arrays, factor_graph, score_factors
+from models.fold_in import CAUTION, check_size, fold_in, hear_rounds, one_thread
+from models.interactions import Interactions
+from models.settings import Number, Setting, Settings
+from models.trained import Progress, Scores, Trained
+
+
+class Als:
+    """Implicit-feedback factors (Hu, Koren and Volinsky 2008), by the `implicit` library.
+
+    Users of training get factors of their own; a regression then learns what each item of a
+    history adds to them (`models.fold_in`), and that is all that the edge needs.
+    """
+
+    name: Final = "als"
+    excludes_seen: Final = True
+    settings: Final[Mapping[str, Setting]] = {
+        "factors": Number(24, "How many numbers stand for a user and for an item.", 1024, whole=True),
+        "regularization": Number(30, "How much factors are kept small."),
+        "confidence": Number(3, "How many times more a view says than its absence.", positive=True),
+        "rounds": Number(15, "How often users and items are fitted in turn.", 1000, whole=True),
+        "caution": CAUTION,
+        "seed": Number(0, "What random numbers begin with.", 2**31),
+    }
+
+    def train(
+        self, interactions: Interactions, items: tuple[str, ...], settings: Settings, progress: Progress
+    ) -> Trained:
+        """See `models.trained.Recipe`."""
+        from implicit.cpu.als import AlternatingLeastSquares  # noqa: PLC0415 - slow to import
+
+        check_size(self.name, len(items))
+        used = use_matrix(interactions, len(items))
+        rounds = int(settings["rounds"])
+        model = AlternatingLeastSquares(
+            factors=int(settings["factors"]),
+            regularization=settings["regularization"],
+            alpha=settings["confidence"],
+            iterations=rounds,
+            num_threads=1,
+            random_state=int(settings["seed"]),
+        )
+        with one_thread():
+            matrix = scipy.sparse.csr_matrix(used)
+            model.fit(matrix, show_progress=False, callback=hear_rounds(progress, rounds))
+            into = fold_in(used, model.user_factors, settings["caution"])
+        arrays = factor_arrays(into, model.item_factors.T.astype(np.float64))
+        progress("fold in", 1.0)
+        return Trained(self.name, items, factor_graph(self.name, arrays), arrays, {}, self.score)
+
+    def score(
+        self, arrays: Mapping[str, Array], history: NDArray[np.int32], weight: NDArray[np.float32]
+    ) -> Scores:
+        """See `models.trained.Recipe`."""
+        return score_factors(arrays, history, weight)
