@@ -14,6 +14,7 @@ from compiler.reads import reads_of
 from compiler.recommender_types import (
     EVERY_ITEM,
     Boost,
+    Challenger,
     Explore,
     Filter,
     ItemCondition,
@@ -98,6 +99,7 @@ class _Reader:
             pins=self._pins(), caps=self._caps(), diversity=weight, alike=alike,
             explore=self._explore(), new_items=self._new_items(), without=self._without(),
             consider=fields.integer("consider", 1, MAX_LIST) or 0,
+            challenger=self._challenger(),
         )  # fmt: skip
         fields.close()
         return config
@@ -298,6 +300,18 @@ class _Reader:
         like, where = self._columns(fields, "like"), self._where(fields)
         fields.close()
         return NewItems(like, where)
+
+    def _challenger(self) -> Challenger | None:
+        node = self._fields.mapping("challenger")
+        if node is None:
+            return None
+        fields = self._fields.inside(node, "challenger")
+        model, share = self._model(fields, "model"), fields.number("share", 0.0001, 1, required=True)
+        if model and model == self._fields.text("model"):
+            message, line = f"challenges {model!r} with itself", fields.line_of("model")
+            fields.error(line, "bad-value", message, "name another model")
+        fields.close()
+        return Challenger(model, share or 1.0) if model else None
 
     def _without(self) -> tuple[str, ...]:
         found = []

@@ -63,6 +63,12 @@ def _keys() -> Schema:
         ),
         "leave_out": _texts("Attributes that hold ids of items which are not listed."),
         "consider": _integer("How many candidates are looked at.", 1),
+        "challenger": _mapping(
+            "Another model, which is scored beside the page and seen by nobody.",
+            {"model": _text("The model."), "share": _number("Of the decisions.", 0.0001, 1)},
+            "model",
+            "share",
+        ),
     }
 
 

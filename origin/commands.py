@@ -341,6 +341,25 @@ def report(
 
 
 @app.command()
+def challengers(
+    data: Annotated[Path, typer.Argument(metavar="DATA", help="An origin's data folder.")],
+    site: Annotated[str, typer.Option(help="Id of the site, where there are several.")] = "",
+    as_json: Json = False,
+) -> None:
+    """Compare challengers with what was shown: what they agree on, and what clicks say."""
+    from origin import shown
+    from origin.challengers import duel_lines, duels
+    from origin.lake import only_site
+
+    found = duels(data, site or only_site(data))
+    if as_json:
+        shown.json_document([duel.document() for duel in found])
+        return
+    for line in duel_lines(found):
+        typer.echo(line)
+
+
+@app.command()
 def audience(
     source: Annotated[Path, typer.Argument(help="Workspace or bundle folder.")],
     log: Annotated[Path | None, typer.Option(help="An origin's data folder, or spool segments.")] = None,

@@ -1,4 +1,4 @@
-"""The lake's two Parquet tables: their columns, and how records become rows."""
+"""The lake's Parquet tables: their columns, and how records become rows."""
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -7,10 +7,11 @@ from typing import Any, Final
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from edge.decide.types import DecisionRecord, Event, Record, Slot
+from edge.decide.types import DecisionRecord, Event, Record, Shadow, Slot
 
 DECISIONS: Final = "decisions"
 EVENTS: Final = "events"
+SHADOWS: Final = "shadows"
 
 _STRINGS: Final = pa.list_(pa.string())
 _TIME: Final = pa.timestamp("ms")  # UTC, without zone
@@ -61,6 +62,18 @@ SCHEMAS: Final[dict[str, pa.Schema]] = {
             ("record", pa.binary()),
         ]
     ),
+    SHADOWS: pa.schema(
+        [
+            ("decision", pa.string()),
+            ("placement", pa.string()),
+            ("recommender", pa.string()),
+            ("challenger", pa.string()),
+            ("items", _STRINGS),
+            ("happened", _TIME),
+            ("pop", pa.string()),
+            ("record", pa.binary()),
+        ]
+    ),
 }
 """`record` holds the record's exact bytes, so that what a column leaves out is not lost."""
 
@@ -71,10 +84,12 @@ Rows = dict[str, list[dict[str, Any]]]
 
 def to_rows(records: Iterable[tuple[Record, bytes]], pop: str) -> Rows:
     """Rows by table, from records and their exact bytes; `pop` is who shipped them."""
-    rows: Rows = {DECISIONS: [], EVENTS: []}
+    rows: Rows = {DECISIONS: [], EVENTS: [], SHADOWS: []}
     for record, exact in records:
         if isinstance(record, DecisionRecord):
             rows[DECISIONS].append(_decision(record, exact))
+        elif isinstance(record, Shadow):
+            rows[SHADOWS].append(_shadow(record, exact, pop))
         else:
             rows[EVENTS].append(_event(record, exact, pop))
     return rows
@@ -90,7 +105,8 @@ def fits(record: Record) -> bool:
     """Whether the record's whole numbers fit the columns."""
     if isinstance(record, DecisionRecord):
         return abs(record.context.now_ms) <= MAX_INTEGER and abs(record.revision) <= MAX_INTEGER
-    return abs(record.now_ms) <= MAX_INTEGER and abs(record.n) <= MAX_INTEGER
+    n = record.n if isinstance(record, Event) else 0
+    return abs(record.now_ms) <= MAX_INTEGER and abs(n) <= MAX_INTEGER
 
 
 def _decision(record: DecisionRecord, exact: bytes) -> dict[str, Any]:
@@ -113,6 +129,19 @@ def _decision(record: DecisionRecord, exact: bytes) -> dict[str, Any]:
 
 def _slot(slot: Slot) -> dict[str, Any]:
     return {field: getattr(slot, field) for field in slot.__struct_fields__}
+
+
+def _shadow(record: Shadow, exact: bytes, pop: str) -> dict[str, Any]:
+    return {
+        "decision": record.decision,
+        "placement": record.placement,
+        "recommender": record.recommender,
+        "challenger": record.challenger,
+        "items": record.items,
+        "happened": record.now_ms,
+        "pop": pop,
+        "record": exact,
+    }
 
 
 def _event(record: Event, exact: bytes, pop: str) -> dict[str, Any]:

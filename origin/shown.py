@@ -48,7 +48,7 @@ def warnings(found: Iterable[Problem]) -> None:
         print(problem, file=sys.stderr)
 
 
-def json_document(document: dict[str, Any]) -> None:
+def json_document(document: dict[str, Any] | list[Any]) -> None:
     """Print a document for programs."""
     print(json.dumps(document, indent=2, ensure_ascii=False))
 

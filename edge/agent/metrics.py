@@ -45,6 +45,7 @@ HELP: Final = {
     "nearside_geo_errors_total": "Addresses whose record in the MaxMind file is damaged.",
     "nearside_signals_total": "Requests for pages whose site is to be told what was decided, by outcome.",
     "nearside_turns_total": "Turns of the event loop that decided requests together.",
+    "nearside_challengers_total": "Decisions that a challenger was drawn for, by what became of it.",
     "nearside_activations_total": "Bundles that the agent activated.",
 }
 

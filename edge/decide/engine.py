@@ -18,6 +18,7 @@ from edge.decide.behaviours import NONE, Behaviours
 from edge.decide.behaviours import load as load_behaviours
 from edge.decide.campaigns import CONTENT, EXPERIMENT, RECOMMENDER, Campaigns
 from edge.decide.caps import BUSINESS_KINDS, NO_CAPS, Caps, load_reports
+from edge.decide.challengers import Challengers, load_challengers
 from edge.decide.choice import Chooser, Settled, load_choices
 from edge.decide.fuse import Fuse, load_lists
 from edge.decide.holes import fill, load_holes
@@ -56,6 +57,8 @@ class Engine:
         What is counted of campaigns.
     marks_all : bool
         Whether pages that show nothing but defaults may report, too.
+    challengers : Challengers or None
+        Models that are tried beside the page.
     hears : bool
         Whether decisions may depend on what pages reported before.
     """
@@ -75,6 +78,10 @@ class Engine:
         self.around = self._take_recommenders(bundle, recommender)
         self._explores = self.around is not None and bool(self.around.explores)
         self._check_recommenders(recommender)
+        before = previous.challengers if previous else None
+        self.challengers: Challengers | None = load_challengers(
+            bundle, before, self.items, self.about, self.schema
+        )
         self._listing: Listing = Listing(recommender, self.items, self.about, self.schema, self.around)
         self._everyone = self._alive = self._index.everyone
         self._killed: tuple[str, ...] = ()
@@ -386,4 +393,5 @@ class EmptyEngine:
     caps: Caps = NO_CAPS
     marks_all = hears = False
     lists: Mapping[str, Fuse] = {}
+    challengers: Challengers | None = None
     page = NOTHING

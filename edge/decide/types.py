@@ -170,5 +170,16 @@ class Event(msgspec.Struct, frozen=True, array_like=True, tag="event"):
     value: float = 0.0
 
 
-Record = DecisionRecord | Event
+class Shadow(msgspec.Struct, frozen=True, array_like=True, tag="shadow"):
+    """What a challenger would have listed in a slot of a decision; nobody saw it."""
+
+    decision: str
+    placement: str
+    recommender: str
+    challenger: str
+    items: tuple[str, ...]
+    now_ms: int
+
+
+Record = DecisionRecord | Event | Shadow
 """What a spool holds; told apart by the tag in front."""

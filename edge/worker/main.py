@@ -36,6 +36,7 @@ from edge.worker.ofrep import ofrep_routes
 from edge.worker.remote_facts import Naming, RedisClient, RemoteFacts
 from edge.worker.renewal import Renewal, raw
 from edge.worker.server import DRAIN_S, CorkedProtocol, Server
+from edge.worker.shadow import ShadowWork
 from edge.worker.shelf import Shelf
 from edge.worker.signals import Signals
 from edge.worker.turn import Turn
@@ -172,6 +173,7 @@ def make_desk(settings: Settings, keys: EdgeKeys, spool: SpoolWriter, counters: 
         ForcedBox(keys.site, raw(keys.event)),
         settings.token_lifetime_s,
         settings.cookie_lifetime_s,
+        shadow=ShadowWork(asyncio.get_running_loop().call_later, counters),
     )
 
 

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Sequence
+from functools import partial
 
 from edge.decide.engine import EmptyEngine, Engine
 from edge.decide.page import is_whole_page, redirect_of
@@ -68,7 +69,8 @@ def personalize(
     late = sum([draft.is_late and not draft.view.peeks for draft in asking])
     desk.counters.add('nearside_pages_total{kind="late"}', late)
     desk.counters.add('nearside_pages_total{kind="default"}', pages - filled - late)
-    commit(records, desk)
+    if commit(records, desk) and engine.challengers is not None:
+        desk.shadow.note(records, engine, partial(commit, desk=desk))
 
 
 def commit(records: list[Record], desk: Desk) -> bool:

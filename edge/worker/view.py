@@ -20,6 +20,7 @@ from edge.worker.active import Active
 from edge.worker.compose import Filling
 from edge.worker.counters import Counters
 from edge.worker.facts import Request
+from edge.worker.shadow import NO_SHADOW_WORK, ShadowWork
 from edge.worker.whole_page import Whole
 
 
@@ -120,6 +121,7 @@ class Desk:
     token_lifetime_s: int
     cookie_lifetime_s: int
     fragments: Fragments = field(default_factory=Fragments)
+    shadow: ShadowWork = NO_SHADOW_WORK
 
 
 @dataclass(slots=True)

@@ -6,8 +6,9 @@ import pytest
 import yaml
 
 from compiler.build import compile_workspace
-from compiler.recommender_types import Explore
+from compiler.recommender_types import Challenger, Explore
 from compiler.workspace import Workspace, WorkspaceError, read_workspace
+from edge.bundle.certificate import load_certificate
 from edge.bundle.reader import open_bundle
 from origin.validation import workspace_schemas
 from tests.compiler.json_schema import accepts
@@ -36,6 +37,7 @@ explore: {slot: 5, share: 0.1, of: 20, where: {item.price: {$lt: 9}}}
 new_items: {like: genre}
 leave_out: [visitor.owned, visitor.last_items]
 consider: 40
+challenger: {model: also, share: 0.2}
 """
 
 
@@ -54,6 +56,7 @@ def test_all_that_can_be_said_is_read(tmp_path: Path) -> None:
     assert config.pins == (("i03", 1),)
     assert config.explore is not None
     assert config.explore == Explore(4, 0.1, 20, config.explore.where)
+    assert config.challenger == Challenger("also", 0.2)
     assert config.reads == (
         "device.type",
         "geo.country",
@@ -63,6 +66,11 @@ def test_all_that_can_be_said_is_read(tmp_path: Path) -> None:
     )
     assert workspace.warnings == ()
     compile_workspace(workspace, train_models(workspace), tmp_path / "bundle")
+    bundle = open_bundle(tmp_path / "bundle", SITE)
+    assert bundle.artifacts("models", "shadow").keys() == {"shadow/plan", "shadow/graph"}
+    certified = load_certificate(bundle)
+    assert certified is not None
+    assert [one.name for one in certified.models] == ["also", "popular", "taste"]
 
 
 def test_the_schema_takes_it_and_refuses_some_of_the_mistakes() -> None:
@@ -122,6 +130,7 @@ CASES = [
     ("model: taste\nexplore: {slot: 2}\n", 2, "missing-key", "has no 'share'"),
     ("model: taste\nnew_items: {}\n", 2, "missing-key", "has no 'like'"),
     ("model: taste\nleave_out: visitor.age\n", 2, "unknown-name", "no attribute of texts"),
+    ("model: taste\nchallenger: {model: taste, share: 0.1}\n", 2, "bad-value", "'taste' with itself"),
     ("model: taste\nseen: hide\n", 2, "bad-value", "has seen 'hide'"),
     ("model: taste\nfill: perhaps\n", 2, "wrong-type", "has text as 'fill'"),
 ]

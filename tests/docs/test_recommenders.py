@@ -43,6 +43,14 @@ CLAIMS: dict[str, Callable[[Engine], bool]] = {
     "explore": lambda e: (
         {e.decide(asks(3, seed=seed)).slots[0].propensity for seed in range(200)} == {0.8, round(0.2 / 30, 9)}
     ),
+    "challenger": lambda e: (
+        e.challengers is not None
+        and (
+            0.08
+            < sum(bool(e.challengers.tried(e.decide(asks(3)).slots[0], n)) for n in range(999)) / 999
+            < 0.12
+        )
+    ),
     "new_items": lambda e: _all(e, lambda n: n >= 0),
 }
 
