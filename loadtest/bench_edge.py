@@ -18,7 +18,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from edge.pages.plan import scan
-from loadtest import bench_activation, bench_footprint
+from loadtest import bench_activation, bench_footprint, bench_gzip
 from loadtest.bench_page import (
     Program,
     browse_some,
@@ -59,6 +59,8 @@ def main() -> None:
         figures = asyncio.run(_measure(programs, uncached, options.slices, options.pages))
         stack.close()
         figures |= bench_footprint.figures(folder / "footprint", bundle)
+        gzipped = bench_gzip.figures()
+        figures |= {name: gzipped[name] for name in ("gzip_us_100kb", "gzip_us_100kb_cold")}
         figures |= bench_activation.figures(folder / "swaps", options.campaigns, options.swaps)
     print(json.dumps({"bench": "edge", "figures": figures}))
 
@@ -82,16 +84,16 @@ def _varnish(stack: contextlib.ExitStack, folder: Path) -> dict[str, Program]:
 
 
 def _uncached(stack: contextlib.ExitStack, folder: Path, bundle: Path) -> dict[str, Program]:
-    """A site that forbids to keep its page, the edge before it, and the barest proxy before it."""
-    state, keys = lay_down(folder / "uncached", bundle)
-    site = started(stack, peer("changing", folder / "page.html"))
+    """Sites that forbid to keep their page, an edge before each; the barest proxy before the quick one."""
+    found = {}
+    for kind, name in (("changing", "site"), ("making", "slow_site")):
+        state, keys = lay_down(folder / kind, bundle)
+        site = found[name] = started(stack, peer(kind, folder / "page.html"))
+        edge = "personalized" if name == "site" else "slowly"
+        found[edge] = started(stack, worker(site.port, keys, state))
     address = folder / "site.txt"
-    address.write_text(f"http://127.0.0.1:{site.port}")
-    return {
-        "site": site,
-        "personalized": started(stack, worker(site.port, keys, state)),
-        "proxy": started(stack, peer("proxy", address)),
-    }
+    address.write_text(f"http://127.0.0.1:{found['site'].port}")
+    return {**found, "proxy": started(stack, peer("proxy", address))}
 
 
 async def _measure(
@@ -113,16 +115,19 @@ async def _measure(
     figures["turn_p99_us_c32"] = round(waits[int(len(waits) * 0.99)] * 1000, 1)
     figures |= await _first_bytes("cached", programs["personalized"], programs["site"], Visitor)
     figures |= await _first_bytes("uncached", uncached["personalized"], uncached["site"], Newcomer)
+    figures |= await _first_bytes("slow_site", uncached["slowly"], uncached["slow_site"], Newcomer, 300)
     figures["uncached_over_bare_proxy"] = await _against_proxy(uncached, slices, pages)
     return figures
 
 
-async def _first_bytes(how: str, edge: Program, site: Program, kind: type[Visitor]) -> dict[str, float]:
+async def _first_bytes(
+    how: str, edge: Program, site: Program, kind: type[Visitor], pages: int = FIRST_BYTES
+) -> dict[str, float]:
     """What the edge adds to the median time to the first byte of one visitor, in slices that alternate."""
     spent: dict[int, list[float]] = {edge.port: [], site.port: []}
     for number in range(5):
         for program in (edge, site):
-            tally = await browse_some(program, 1, FIRST_BYTES // 5, 50 + number, kind)
+            tally = await browse_some(program, 1, pages // 5, 50 + number, kind)
             spent[program.port] += tally.first_byte_s
     ours, theirs = (statistics.median(spent[program.port]) * 1000 for program in (edge, site))
     print(f"\nfirst byte, {how}: edge {ours:.3f} ms, site alone {theirs:.3f} ms", flush=True)

@@ -32,8 +32,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--page", type=Path, help="a page of your own; its first 100 kB are used")
     options = parser.parse_args()
+    print(json.dumps({"bench": "gzip", "figures": figures(options.page)}))
+
+
+def figures(page: Path | None = None) -> dict[str, float]:
+    """Measure with this page, or with a made one."""
     random = Random(20)
-    plan = scan(_marked(options.page.read_bytes()[:PAGE_BYTES] if options.page else _written(random)))
+    plan = scan(_marked(page.read_bytes()[:PAGE_BYTES] if page else _written(random)))
     if len(plan.placements) != 3:
         raise SystemExit(f"{len(plan.placements)} of 3 placements found: does the page's markup end well?")
     visits = _visits(random)
@@ -52,7 +57,7 @@ def main() -> None:
     for name, times in spent.items():
         spread = f"({min(times):.1f}–{max(times):.1f})"
         print(f"  {name:9} {median(times):7.1f}  {spread}  {sizes[name] / 1000:.1f} kB")
-    figures = {
+    return {
         "gzip_us_100kb": round(median(spent["stitched"]), 1),
         "gzip_us_100kb_cold": round(median(spent["cold"]), 1),
         "gzip_kb_100kb": round(sizes["stitched"] / 1000, 1),
@@ -63,7 +68,6 @@ def main() -> None:
         "zlib6_kb_100kb": round(sizes["zlib-6"] / 1000, 1),
         "pack_ms_100kb": round(_pack_ms(plan), 2),
     }
-    print(json.dumps({"bench": "gzip", "figures": figures}))
 
 
 def _written(random: Random) -> bytes:

@@ -20,6 +20,7 @@ from edge.worker.exchange import App, Receive, Scope, Send
 from edge.worker.main import make_server, new_loop
 
 GZIP_MAGIC = b"\x1f\x8b"
+MAKING_S = 0.05
 
 
 def bare(body: bytes) -> App:
@@ -63,6 +64,20 @@ def changing(body: bytes) -> App:
         (b"content-length", b"%d" % len(body)),
     ]
     return _always(headers, body)
+
+
+def making(body: bytes) -> App:
+    """A site whose page nobody may keep, and that takes `MAKING_S` for all but the beginning of it."""
+    headers = [(b"content-type", b"text/html; charset=utf-8"), (b"cache-control", b"no-store")]
+    begun, rest = body[: len(body) // 8], body[len(body) // 8 :]
+
+    async def program(_scope: Scope, _receive: Receive, send: Send) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        await send({"type": "http.response.body", "body": begun, "more_body": True})
+        await asyncio.sleep(MAKING_S)
+        await send({"type": "http.response.body", "body": rest})
+
+    return program
 
 
 def fragments(body: bytes) -> App:
@@ -117,6 +132,7 @@ KINDS: Final[dict[str, Callable[[bytes], Any]]] = {
     "bare": bare,
     "changing": changing,
     "fragments": fragments,
+    "making": making,
     "proxy": Proxy,
     "site": site,
     "starlette": starlette,

@@ -216,9 +216,14 @@ def without(header: bytes, cookie: bytes = b"") -> bytes:
     return b"; ".join(part for part in parts if part.partition(b"=")[0].rstrip() not in names)
 
 
-def set_cookie(name: bytes, value: bytes, lifetime_s: int, *, secure: bool) -> bytes:
-    """A Set-Cookie header's value; without a lifetime it ends with the browser's session."""
-    parts = [name + b"=" + value, b"Path=/", b"HttpOnly", b"SameSite=Lax"]
+def set_cookie(name: bytes, value: bytes, lifetime_s: int, *, secure: bool, readable: bool = False) -> bytes:
+    """A Set-Cookie header's value; without a lifetime it ends with the browser's session.
+
+    No script can read it unless it is `readable`.
+    """
+    parts = [name + b"=" + value, b"Path=/", b"SameSite=Lax"]
+    if not readable:
+        parts.append(b"HttpOnly")
     if lifetime_s:
         parts.append(b"Max-Age=%d" % lifetime_s)
     if secure:

@@ -4,7 +4,7 @@
   const edge = (name) => new URL("/_nearside/" + name, script.src).href;
   const viewed = "nearside-items";
   const cookies = () => {
-    const wanted = (script.dataset.cookies ?? "").split(" ");
+    const wanted = ["nearside-off", ...(script.dataset.cookies ?? "").split(" ")];
     const pairs = document.cookie.split("; ").map((pair) => pair.split(/=(.*)/s, 2));
     return Object.fromEntries(pairs.filter(([name]) => name && wanted.includes(name)));
   };

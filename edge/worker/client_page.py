@@ -8,6 +8,7 @@ from urllib.parse import unquote, urlsplit
 
 import msgspec
 
+from edge.consent.policy import OPTED_OUT
 from edge.decide.types import Context
 from edge.errors import GivenError
 from edge.visitor import cookie
@@ -94,10 +95,11 @@ def _request(page: Page, asked: Asked) -> Request:
 
 
 def _cookies(page: Page) -> bytes:
-    """A Cookie header of what the page's script can read; never ours, which no script can."""
+    """A Cookie header of what the page's script can read; never ours, but for the one that opts out."""
     if len(page.cookies) > MAX_COOKIES:
         raise ValueError(f"more than {MAX_COOKIES} cookies")
     pairs = [f"{name}={value}" for name, value in page.cookies.items()]
     if any(len(pair) > MAX_COOKIE_CHARS or ";" in pair for pair in pairs):
         raise ValueError("a cookie that is none")
-    return cookie.without("; ".join(pairs).encode("latin-1"))
+    told = cookie.without("; ".join(pairs).encode("latin-1"))
+    return OPTED_OUT + b"=1; " + told if OPTED_OUT.decode() in page.cookies else told

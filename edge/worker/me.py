@@ -98,7 +98,8 @@ class _Page:
             return [OPTED_OUT + cookie.ERASED]
         if do in _WHOLE:
             erased = [name + cookie.ERASED for name in (*cookie.OF_VISITOR, cookie.LED)]
-            out = cookie.set_cookie(OPTED_OUT, b"1", OPTED_OUT_S, secure=secure)
+            # Scripts of pages that do not come through the edge have to know of it.
+            out = cookie.set_cookie(OPTED_OUT, b"1", OPTED_OUT_S, secure=secure, readable=True)
             return [*erased, out] if do == "opt-out" else erased
         wish = _WISHES.get(do)
         if wish is None:

@@ -1,6 +1,7 @@
 """Sends a page while the site makes it: what is outside of marks as it comes, what they hold when decided."""
 
 import asyncio
+import time
 from typing import Final
 
 from edge.pages.beginning import Beginning
@@ -8,7 +9,7 @@ from edge.pages.charset import PRESCAN_BYTES, codec_of
 from edge.pages.flow import Flow, Hole
 from edge.pages.marks import SCRIPT
 from edge.pages.packing import QUICK
-from edge.pages.plan import NO_PAGE
+from edge.pages.plan import NO_PAGE, PagePlan
 from edge.pages.stitch import HEADER, Part, Stitching, deflated
 from edge.proxy.fields import Fields, values
 from edge.proxy.policy import Terms
@@ -23,7 +24,7 @@ from edge.worker.told import Told
 from edge.worker.turn import Turn
 from edge.worker.view import PageView
 
-PATIENCE_S: Final = 0.005
+PATIENCE_S: Final = 0.002
 """For how long a page is waited for when its headers are here: most are whole by then, and cost less so."""
 
 
@@ -49,23 +50,25 @@ class Streams:
         UpstreamError
             ``upstream-body``: it broke off before anything was sent.
         """
-        if await told.is_here(self._max_page_bytes, PATIENCE_S) or not told.is_sound:
+        turn = self._turn
+        outline = self._foresight.outline(exchange.key, lays_out=turn.lays_out) if not turn.leads else None
+        patience_s = PATIENCE_S if outline is None else 0.0
+        if await told.is_here(self._max_page_bytes, patience_s) or not told.is_sound:
             return None
         if exchange.scope.get("http_version") == "1.0" or CONDITIONS & exchange.headers.keys():
             return None  # no chunks; what a client has is told by the whole page alone
-        view = await self._begun(exchange)
+        view = await self._begun(exchange, outline)
         if view is None:
             return None
         stream = Stream(exchange, told, view, shared=found is not None and found.lifetime_s > 0)
         await stream.begin(kept_fields(told.received, found))
         return stream
 
-    async def _begun(self, exchange: Exchange) -> PageView | None:
+    async def _begun(self, exchange: Exchange, outline: PagePlan | None) -> PageView | None:
         """What the headers need of a page; None where it may lead elsewhere, which is to be decided first."""
         request = exchange.page_request() if exchange.ahead is None else exchange.ahead.draft.view.request
         turn = self._turn
         await turn.look_up(exchange.headers)
-        outline = self._foresight.outline(exchange.key, lays_out=turn.lays_out) if not turn.leads else None
         if outline is None:
             view = PageView(request, NO_PAGE, b"", ahead=exchange.ahead)
             return view if turn.begin(view) else None
@@ -99,7 +102,8 @@ class Streams:
     async def _end_flow(self, stream: "Stream", flow: Flow) -> None:
         await stream.end(flow.end())
         names = tuple(name for name in flow.names if name != SCRIPT)
-        if names != stream.view.plan.placements:
+        is_quick = time.perf_counter() - stream.begun_s < PATIENCE_S
+        if names != stream.view.plan.placements or is_quick:
             self._foresight.forget(stream.exchange.key)
 
     async def _end_beginning(self, stream: "Stream", beginning: Beginning) -> None:
@@ -138,6 +142,8 @@ class Stream:
         How it is cut.
     is_coded : bool
         Whether it leaves as gzip.
+    begun_s : float
+        When its headers left.
     """
 
     def __init__(self, exchange: Exchange, told: Told, view: PageView, *, shared: bool) -> None:
@@ -150,6 +156,7 @@ class Stream:
         self._squeezes = shared or told.coding not in (b"", b"identity")
         self.is_coded = self._squeezes and b"gzip" in accepted(exchange.headers.get(b"accept-encoding", b""))
         self._gzip = Stitching()
+        self.begun_s = time.perf_counter()
 
     async def begin(self, fields: Fields) -> None:
         """Send the headers."""

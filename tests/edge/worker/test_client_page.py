@@ -65,6 +65,12 @@ def test_its_context_is_that_of_the_page(client: Client) -> None:
     assert "visitor.visits" not in read
 
 
+def test_who_opted_out_gets_the_pages_own_defaults(client: Client) -> None:
+    for value in ("1", ""):
+        answer = client.asks(page={"cookies": {"consent": "full", "nearside-off": value}})
+        assert (answer.json["tier"], answer.json["slots"]) == ("none", [])
+
+
 @pytest.mark.parametrize(("cookies", "tier"), [({}, "contextual"), ({"consent": "contextual"}, "contextual")])
 def test_below_a_session_nothing_of_the_visitor_counts(
     client: Client, cookies: dict[str, str], tier: str

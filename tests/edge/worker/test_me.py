@@ -223,8 +223,10 @@ def test_erasing_makes_a_new_visitor(worker: Worker) -> None:
 def test_who_opts_out_is_nobody_until_they_opt_in_again(worker: Worker) -> None:
     browser = Browser(worker)
     browser.get("/film/heat")
-    browser.do("opt-out")
+    done = browser.do("opt-out")
     assert browser.jar == {"consent": "full", "nearside-off": "1"}
+    (said,) = [value for value in done.values("set-cookie") if value.startswith("nearside-off=1")]
+    assert "HttpOnly" not in said  # pages beside the edge read it
     decisions = len(worker.decisions())
     page = browser.get("/film/dune")
     assert page.values("set-cookie") == [] and b'class="card"' not in page.body
