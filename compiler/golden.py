@@ -7,7 +7,7 @@ from typing import Final
 
 from compiler.choices_artifact import used_bandits, used_experiments
 from compiler.conditions import Clause, Constraint
-from compiler.graph import RecommenderSpec, ScoreModel, reference_items
+from compiler.graph import RecommenderSpec, ScoreModel, reference_list
 from compiler.types import Campaign, Catalog, Workspace
 from compiler.walk import Walk, arm_of, holds, variation_of
 from edge.bundle import format as fmt
@@ -187,16 +187,20 @@ def golden_lists(
     catalog: Catalog,
     max_history: int,
 ) -> tuple[fmt.ModelsGolden, ...]:
-    """Histories with the ordered items that the reference predictor gives for each recommender."""
+    """Histories with the items and scores that the reference predictor gives for each recommender."""
     ids = [item.id for item in catalog.items]
     golden = []
     for history in histories_of(len(ids)):
-        lists = {
-            spec.name: tuple(ids[p] for p in reference_items(models, spec, history[:max_history]))
-            for spec in specs
-        }
-        golden.append(fmt.ModelsGolden(tuple(ids[p] for p in history), lists))
+        lists = {spec.name: reference_list(models, spec, history[:max_history]) for spec in specs}
+        items = {name: tuple(ids[position] for position, _ in list_) for name, list_ in lists.items()}
+        scores = {name: tuple(_rounded(score) for _, score in list_) for name, list_ in lists.items()}
+        golden.append(fmt.ModelsGolden(tuple(ids[p] for p in history), items, scores))
     return tuple(golden)
+
+
+def _rounded(score: float) -> float:
+    """To six digits: the last bits of a score may differ by machine."""
+    return float(f"{score:.6g}")
 
 
 def histories_of(n_items: int) -> list[tuple[int, ...]]:

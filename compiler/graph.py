@@ -137,13 +137,20 @@ def reference_items(
     models: Mapping[str, ScoreModel], spec: RecommenderSpec, history: Sequence[int]
 ) -> list[int]:
     """What `spec` must list for a history, computed without ONNX; ties go to the lower position."""
+    return [position for position, _ in reference_list(models, spec, history)]
+
+
+def reference_list(
+    models: Mapping[str, ScoreModel], spec: RecommenderSpec, history: Sequence[int]
+) -> list[tuple[int, float]]:
+    """The same, each item with its score."""
     known = np.array([history], np.int32).reshape(1, -1)
     name = spec.name if len(history) or spec.fallback is None else spec.fallback
     scores = models[name].score(known, np.ones(known.shape, np.float32))[0].copy()
     if models[spec.name].excludes_seen:
         scores[known[0]] = NEVER
     best = np.argsort(-scores, kind="stable")[: spec.limit]
-    return [int(position) for position in best if scores[position] != NEVER]
+    return [(int(position), float(scores[position])) for position in best if scores[position] != NEVER]
 
 
 class _Part:

@@ -239,11 +239,15 @@ class ModelsPlan(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_d
     gates: int = 0
 
 
-class ModelsGolden(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A history (item ids, most recent first) and the ordered item ids each recommender lists."""
+class ModelsGolden(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """A history (item ids, most recent first) and the ordered item ids each recommender lists.
+
+    `scores` are theirs, rounded to six digits; bundles of before have none.
+    """
 
     history: tuple[str, ...]
     items: dict[str, tuple[str, ...]]
+    scores: dict[str, tuple[float, ...]] = {}
 
 
 T = TypeVar("T")

@@ -11,6 +11,7 @@ from edge.bundle.strings import Strings
 from edge.decide.campaigns import Campaigns
 from edge.decide.choice import Chooser, Settled, load_choices
 from edge.decide.engine import Engine
+from edge.decide.golden_scores import check_scores
 from edge.decide.page import load_page
 from edge.decide.predictor import check_golden
 from edge.decide.recommender import Recommender
@@ -131,6 +132,7 @@ def _check_lists(golden: Sequence[fmt.ModelsGolden], recommender: Recommender, i
             if listed != case.items[name]:
                 message = f"{name!r} lists {listed}, not {case.items[name]}, after {case.history}"
                 raise BundleError("golden", message)
+    check_scores(golden, recommender, histories)
 
 
 def _listed(recommender: Recommender, histories: list[list[int]]) -> list[dict[str, list[int]]]:

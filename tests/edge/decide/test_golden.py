@@ -61,6 +61,27 @@ def test_other_scores_are_caught(bundle: Bundle) -> None:
     assert "'popular' lists" in _refused(_replace(bundle, "models", "arrays/popular", pack(arrays)))
 
 
+def test_scores_that_drift_are_caught_while_the_order_is_the_same(bundle: Bundle) -> None:
+    arrays = dict(unpack(bundle.read(bundle.artifacts("models", "arrays")["arrays/popular"])))
+    arrays["score"] = arrays["score"] * np.float32(1.001)
+    assert "'popular' gives" in _refused(_replace(bundle, "models", "arrays/popular", pack(arrays)))
+
+
+def test_a_score_that_is_no_number_is_caught(bundle: Bundle) -> None:
+    golden = fmt.decode(bundle.read(bundle.one("models", "golden")), list[fmt.ModelsGolden])
+    scores = {name: (float("nan"), *values[1:]) for name, values in golden[0].scores.items()}
+    golden[0] = fmt.ModelsGolden(golden[0].history, golden[0].items, scores)
+    _refused(_replace(bundle, "models", "golden", msgspec.msgpack.encode(golden)))
+
+
+def test_lists_without_scores_are_those_of_older_bundles(bundle: Bundle) -> None:
+    golden = fmt.decode(bundle.read(bundle.one("models", "golden")), list[fmt.ModelsGolden])
+    assert all(set(case.scores) == set(case.items) for case in golden)
+    older = [fmt.ModelsGolden(case.history, case.items) for case in golden]
+    assert b"scores" not in msgspec.msgpack.encode(older)
+    check(_replace(bundle, "models", "golden", msgspec.msgpack.encode(older)))
+
+
 def test_golden_lists_of_unknown_items_are_caught(bundle: Bundle) -> None:
     golden = fmt.decode(bundle.read(bundle.one("models", "golden")), list[fmt.ModelsGolden])
     golden[1] = fmt.ModelsGolden(("nosferatu",), golden[1].items)
