@@ -43,15 +43,15 @@ class Als:
         check_size(self.name, len(items))
         used = use_matrix(interactions, len(items))
         rounds = int(settings["rounds"])
-        model = AlternatingLeastSquares(
-            factors=int(settings["factors"]),
-            regularization=settings["regularization"],
-            alpha=settings["confidence"],
-            iterations=rounds,
-            num_threads=1,
-            random_state=int(settings["seed"]),
-        )
         with one_thread():
+            model = AlternatingLeastSquares(
+                factors=int(settings["factors"]),
+                regularization=settings["regularization"],
+                alpha=settings["confidence"],
+                iterations=rounds,
+                num_threads=1,
+                random_state=int(settings["seed"]),
+            )
             matrix = scipy.sparse.csr_matrix(used)
             model.fit(matrix, show_progress=False, callback=hear_rounds(progress, rounds))
             into = fold_in(used, model.user_factors, settings["caution"])
