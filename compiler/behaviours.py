@@ -207,13 +207,13 @@ def put_behaviours(
     """Add the definitions, and what each item feeds; `items` is the interface of the catalog."""
     if not behaviours:
         return
-    definitions = _definitions(behaviours)
-    draft.put("behaviours", "behaviours", fmt.encode(definitions))
-    draft.put("feeds", "feeds", pack(_feeds(behaviours, catalog)))
+    draft.put("behaviours", "behaviours", fmt.encode(definitions(behaviours)))
+    draft.put("feeds", "feeds", pack(feeds(behaviours, catalog)))
     draft.requires["items"] = items["items"]
 
 
-def _definitions(behaviours: Sequence[BehaviourConfig]) -> tuple[Behaviour, ...]:
+def definitions(behaviours: Sequence[BehaviourConfig]) -> tuple[Behaviour, ...]:
+    """The behaviours as the edge has them."""
     found: list[Behaviour] = []
     for one in behaviours:
         said: list[object] = [one.name, one.event, one.measure, one.window_s, one.pattern, one.where, one.of]
@@ -234,7 +234,8 @@ def _behaviour(one: BehaviourConfig, tag: int) -> Behaviour:
     )  # fmt: skip
 
 
-def _feeds(behaviours: Sequence[BehaviourConfig], catalog: Catalog) -> dict[str, Array]:
+def feeds(behaviours: Sequence[BehaviourConfig], catalog: Catalog) -> dict[str, Array]:
+    """Which items feed which behaviour, and by how much; see `edge.decide.behaviours.Behaviours`."""
     types = column_types(catalog)
     rows = [_attributes(item.values, types) for item in catalog.items]
     masks = np.zeros(len(rows), np.uint32)

@@ -26,8 +26,8 @@ OUTPUT: Final = "prediction"
 class PredictionModel(Protocol):
     """What a trained prediction must offer: a graph, and a reference that gives the same numbers.
 
-    `graph` is ONNX: inputs ``features`` (float32, (batch, len(features)), NaN where missing) and `arrays` by
-    name; output ``prediction`` (float32, (batch, len(outputs))).
+    `graph` is ONNX: inputs ``features`` (float32, (batch, len(features)), NaN where missing; `words` columns
+    where it reads a text) and `arrays` by name; output ``prediction`` (float32, (batch, len(outputs))).
     """
 
     @property
@@ -41,6 +41,10 @@ class PredictionModel(Protocol):
     @property
     def names_winner(self) -> bool:
         """Whether the answer is the name of the greatest output."""
+
+    @property
+    def words(self) -> int:
+        """The width of the row that is made of a text; 0 where it reads none."""
 
     @property
     def graph(self) -> bytes:
@@ -60,11 +64,16 @@ class PredictionModel(Protocol):
 
 @dataclass(frozen=True)
 class PredictionSpec:
-    """One prediction: the model of the same name, the features that it takes in, and what it is used for."""
+    """One prediction: the model of the same name, and what it is made from and used for.
+
+    `text` is the attribute that it reads instead of features. `outputs` are their names in rules.
+    """
 
     name: str
     features: tuple[str, ...]
     purposes: tuple[str, ...] = ()
+    text: str = ""
+    outputs: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,32 +98,39 @@ def join(
         ``model-graph``: a graph has other inputs or outputs than it must, or holds what is not allowed.
     """
     ordered = sorted(specs, key=lambda spec: spec.name)
-    nodes = FeatureNodes([name for spec in ordered for name in spec.features], features, CONTEXT)
-    inputs = [_value(CONTEXT, len(nodes.columns))]
-    outputs, parts = [], []
-    for spec in ordered:
-        model = models[spec.name]
-        width = len(list(flattened(spec.features, features)))
-        nodes.vector(spec.features, f"model/{spec.name}/{INPUT}")
-        part = _Part(spec.name, model, width)
+    plan = _plan(models, ordered, features)
+    inputs = [_value(CONTEXT, len(plan.columns))] if plan.columns else []
+    texts = {one.text_input: one.words for one in plan.predictions if one.text}
+    inputs += [_value(name, width) for name, width in sorted(texts.items())]
+    nodes, constants = _vectors(ordered, features)
+    parts, outputs = [], []
+    for spec, one in zip(ordered, plan.predictions, strict=True):
+        width = one.words or len(list(flattened(spec.features, features)))
+        part = _Part(spec.name, models[spec.name], width, one.text_input if one.text else "")
         parts.append(part)
-        inputs += part.inputs
-        outputs.append(_value(f"{OUTPUT}/{spec.name}", len(model.outputs)))
-    constants = dict(nodes.constants)
-    for part in parts:
-        constants |= part.constants
-    graph = _serialize(
-        [*nodes.nodes, *(n for part in parts for n in part.nodes)], (inputs, outputs), constants, parts
-    )
+        nodes, constants, inputs = nodes + part.nodes, constants | part.constants, inputs + part.inputs
+        outputs.append(_value(f"{OUTPUT}/{spec.name}", len(one.outputs)))
+    graph = _serialize(nodes, (inputs, outputs), constants, parts)
     arrays = {f"predictions/{s.name}": dict(models[s.name].arrays) for s in ordered if models[s.name].arrays}
-    return JoinedPredictions(graph, _plan(models, ordered, features), arrays)
+    return JoinedPredictions(graph, plan, arrays)
+
+
+def _vectors(specs: Sequence[PredictionSpec], features: Features) -> tuple[list[NodeProto], dict[str, Array]]:
+    """Nodes from the context to what each model takes in."""
+    asking = [spec for spec in specs if spec.features]
+    if not asking:
+        return [], {}
+    made = FeatureNodes([name for spec in asking for name in spec.features], features, CONTEXT)
+    for spec in asking:
+        made.vector(spec.features, f"model/{spec.name}/{INPUT}")
+    return made.nodes, made.constants
 
 
 class _Part:
     """A prediction's graph with every name put under the model's own."""
 
-    def __init__(self, name: str, model: PredictionModel, width: int) -> None:
-        self._name, self._prefix = name, f"model/{name}/"
+    def __init__(self, name: str, model: PredictionModel, width: int, text_input: str) -> None:
+        self._name, self._prefix, self._text_input = name, f"model/{name}/", text_input
         proto = onnx.load_model_from_string(model.graph)
         self.opsets = {entry.domain: entry.version for entry in proto.opset_import}
         self._check(proto, model, width)
@@ -152,10 +168,14 @@ class _Part:
     def _node(self, node: NodeProto) -> NodeProto:
         copy = NodeProto()
         copy.CopyFrom(node)
-        copy.input[:] = [name and self._prefix + name for name in node.input]
+        copy.input[:] = [self._taken(name) for name in node.input]
         copy.output[:] = [self._own(name) for name in node.output]
         copy.name, copy.doc_string = "", ""
         return copy
+
+    def _taken(self, name: str) -> str:
+        text = name == INPUT and self._text_input
+        return text or (name and self._prefix + name)
 
     def _own(self, name: str) -> str:
         return f"{OUTPUT}/{self._name}" if name == OUTPUT else name and self._prefix + name
@@ -174,8 +194,11 @@ def _plan(
     for spec in specs:
         model = models[spec.name]
         read = sorted({columns.index(column) for column in columns_of(needed(spec.features, features))})
-        output, winner = f"{OUTPUT}/{spec.name}", model.names_winner
-        plans.append(PredictionPlan(spec.name, output, model.outputs, tuple(read), winner, spec.purposes))
+        plan = PredictionPlan(
+            spec.name, f"{OUTPUT}/{spec.name}", spec.outputs or model.outputs, tuple(read),
+            model.names_winner, spec.purposes, spec.text, model.words,
+        )  # fmt: skip
+        plans.append(plan)
     return Predictions(GRAPH_ARTIFACT, columns, bindings, tuple(plans))
 
 

@@ -1,13 +1,13 @@
 """Reads models that predict: models/NAME.yaml with data of a label; and says which attributes they become."""
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
 from compiler.consent import Known, read_names
-from compiler.fields import ID, Fields, check_id
+from compiler.fields import ID, MAX_ID_CHARACTERS, Fields, check_id
 from compiler.problems import Problems, nearest
 from compiler.text_files import is_file
 from compiler.types import Features, PredictionConfig, Site
@@ -19,7 +19,7 @@ MODELS: Final = "models"
 DATA: Final = "data"
 """The key by which a prediction is told from a recommender, which has `interactions`."""
 
-COLUMNS: Final = ("label", "weight", "group", "treatment")
+COLUMNS: Final = ("label", "weight", "group", "treatment", "time")
 """Keys that name columns of the data."""
 
 CheckSettings = Callable[[str, Mapping[str, object]], object]
@@ -33,9 +33,11 @@ def is_prediction(node: Node | None) -> bool:
 
 
 def read_predictions(
-    folder: Path, features: Features, known: Known | None, ask: Ask, problems: Problems
+    folder: Path, features: Features, site: Site | None, ask: Ask, problems: Problems
 ) -> tuple[PredictionConfig, ...]:
     """The predictions of a workspace, sorted by name."""
+    known = site.consent.known if site is not None else None
+    texts = {a.name for a in site.attributes if a.type == "string"} if site is not None else None
     found = []
     for file in sorted((folder / MODELS).glob("*")):
         path = f"{MODELS}/{file.name}"
@@ -44,7 +46,8 @@ def read_predictions(
         if is_prediction(node) and check_id(file.stem, "a model", (path, 0), problems):
             assert node is not None
             fields = Fields(node, path, f"model {file.stem!r}", problems)
-            config = _read(folder, fields, file.stem, features, known, ask)
+            made = _made_from(fields, features, texts)
+            config = _read(folder, fields, file.stem, made, known, ask)
             found += [config] if config is not None else []
     if len(found) > MAX_PREDICTIONS:
         message = f"there are {len(found)} predictions"
@@ -52,12 +55,16 @@ def read_predictions(
     return tuple(sorted(found, key=lambda config: config.name))
 
 
+Made = tuple[tuple[str, ...], str]
+"""The features that a model is made from, or the attribute of a text."""
+
+
 def _read(  # noqa: PLR0913, PLR0917 - what other files say comes in apart
-    folder: Path, fields: Fields, name: str, features: Features, known: Known | None, ask: Ask
+    folder: Path, fields: Fields, name: str, made: Made, known: Known | None, ask: Ask
 ) -> PredictionConfig | None:
     recipe, data = fields.text("recipe", required=True), fields.text(DATA, required=True)
     columns = {key: value for key in COLUMNS if (value := fields.text(key)) is not None}
-    used = _features(fields, features.by_name)
+    by = tuple(column for column, _ in fields.texts("by"))
     outputs = _outputs(fields)
     if data is not None and not is_file(folder / data):
         hint = "paths are relative to the workspace"
@@ -67,37 +74,55 @@ def _read(  # noqa: PLR0913, PLR0917 - what other files say comes in apart
     settings = {key: entry.plain() for key, entry in fields.rest().items()}
     if recipe is not None:
         ask(fields, recipe, settings)
-    if recipe is None or data is None or not used:
+    if recipe is None or data is None or not any(made):
         return None
+    features, text = made
     return PredictionConfig(
-        name, recipe, folder / data, used, outputs, columns, settings, fields.path, fields.line, purposes
-    )
+        name, recipe, folder / data, features, outputs, columns, settings, fields.path, fields.line, purposes,
+        text, by,
+    )  # fmt: skip
 
 
-def _features(fields: Fields, known: Iterable[str]) -> tuple[str, ...]:
-    asked = fields.texts("features", required=True)
-    names = [name for name, _ in asked]
+def _made_from(fields: Fields, features: Features, texts: Collection[str] | None) -> Made:
+    text = fields.text("text") or ""
+    asked = fields.texts("features", required=not text)
+    if text and asked:
+        fields.error(fields.line_of("features"), "bad-value", "has features and a text", "keep one of them")
+    if text and texts is not None and text not in texts:
+        message = f"reads {text!r}, which is no attribute of type string"
+        fields.error(fields.line_of("text"), "unknown-name", message, nearest(text, texts))
+    known, names = features.by_name, [name for name, _ in asked]
     for name, line in asked:
         if name not in known:
             hint = nearest(name, known) if known else "define features in features.yaml"
             fields.error(line, "unknown-name", f"has an unknown feature {name!r}", hint)
         elif names.count(name) > 1:
             fields.error(line, "bad-value", f"has the feature {name!r} twice", "keep one of them")
-    return tuple(names)
+    return tuple(names), text
 
 
-def _outputs(fields: Fields) -> tuple[str, ...]:
-    """What it predicts, where that is more than one number: classes, segments, objectives."""
-    asked = fields.texts("outputs")
-    names = [name for name, _ in asked]
-    line = fields.line_of("outputs")
-    if fields.node("outputs") is not None and not 2 <= len(names) <= MAX_OUTPUTS:
+def _outputs(fields: Fields) -> dict[str, str]:
+    """What it predicts, where that is more than one number: a list, or names for what training calls so."""
+    node = fields.node("outputs")
+    if node is not None and isinstance(node.value, dict):
+        inner = fields.inside(node, "outputs")
+        found = [(name, inner.text(name) or "", entry.line) for name, entry in node.value.items()]
+    else:
+        found = [(name, name, line) for name, line in fields.texts("outputs")]
+    names = [name for name, _, _ in found]
+    if node is not None and not 2 <= len(names) <= MAX_OUTPUTS:
         hint = f"name 2 to {MAX_OUTPUTS}; leave it out where one number is predicted"
-        fields.error(line, "bad-value", f"has {len(names)} outputs", hint)
-    for name, at in asked:
-        if not re.fullmatch(ID, name) or names.count(name) > 1:
-            fields.error(at, "bad-id", f"has the output {name!r}", "use different names of a-z, 0-9 and '-'")
-    return tuple(names)
+        fields.error(node.line, "bad-value", f"has {len(names)} outputs", hint)
+    for name, _, at in found:
+        if len(name) > MAX_ID_CHARACTERS or not ID.fullmatch(name) or names.count(name) > 1:
+            hint = "use different names of a-z, 0-9 and '-', or write `name: what training calls it`"
+            fields.error(at, "bad-id", f"has the output {name!r}", hint)
+    return {name: trained for name, trained, _ in found}
+
+
+def plain_name(output: str) -> str:
+    """An output's name as rules may write it: ``high pages, low age`` is high-pages-low-age."""
+    return re.sub(r"[^a-z0-9]+", "-", output.lower())[:MAX_ID_CHARACTERS].strip("-") or "other"
 
 
 def attributes_of_predictions(configs: Sequence[PredictionConfig]) -> list[fmt.Attribute]:
@@ -113,7 +138,7 @@ def attributes_of_predictions(configs: Sequence[PredictionConfig]) -> list[fmt.A
 def with_predictions(site: Site, configs: Sequence[PredictionConfig]) -> Site:
     """The site with what models tell among its attributes."""
     attributes = (*site.attributes, *attributes_of_predictions(configs))
-    values = {PREFIX + config.name: config.outputs for config in configs if config.outputs}
+    values = {PREFIX + config.name: tuple(config.outputs) for config in configs if config.outputs}
     ordered = tuple(sorted(attributes, key=lambda attribute: attribute.name))
     return replace(site, attributes=ordered, values={**site.values, **values})
 

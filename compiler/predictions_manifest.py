@@ -12,7 +12,7 @@ from compiler.draft import Draft, interface
 from compiler.feature_oracle import rows_of
 from compiler.features import PATH as FEATURES
 from compiler.prediction_graph import JoinedPredictions, PredictionModel, PredictionSpec, join
-from compiler.predictions import prediction_of
+from compiler.predictions import plain_name, prediction_of
 from compiler.problems import Problems
 from compiler.reads import reads_of
 from compiler.types import PredictionConfig, Workspace
@@ -20,6 +20,7 @@ from edge.bundle import format as fmt
 from edge.bundle.arrays import pack
 from edge.bundle.features import Column, Features, flattened, needed
 from edge.bundle.predictions import ARRAYS_KIND, GRAPH_KIND, KIND, PREFIX, PredictionGolden, PredictionPlan
+from edge.decide import words
 from edge.errors import GivenError
 
 GOLDEN_ROWS: Final = 48
@@ -28,6 +29,17 @@ AMOUNTS: Final = (0.0, 1.0, -1.0, 2.0, 0.5, 3.0, 5.0, 10.0, 17.0, 30.0, 100.0, 1
 
 DEFINITIONS: Final = "definitions"
 """In a prediction's card: its features, as they were when it was trained."""
+
+TEXTS: Final = (
+    "",
+    "a",
+    "cheap flights to Rome",
+    "WHERE is my order 4711?",
+    "größe 38 schuhe",
+    "東京 ホテル",
+    "!",
+)
+"""What texts are in golden rows."""
 
 Predicted = Mapping[str, PredictionModel]
 UNTRAINED: Final[Predicted] = {}
@@ -44,7 +56,7 @@ def put_predictions(draft: Draft, workspace: Workspace, trained: Predicted, prob
     unfit = [config for config in configs if not _fits(config, trained, workspace, problems)]
     if unfit or not configs:
         return
-    specs = [PredictionSpec(config.name, config.features, config.purposes) for config in configs]
+    specs = [_spec(config, trained[config.name]) for config in configs]
     try:
         joined = join(trained, specs, workspace.features.by_name)
     except GivenError as error:
@@ -94,9 +106,16 @@ def note_unused_predictions(workspace: Workspace, problems: Problems) -> None:
             )
 
 
+def _spec(config: PredictionConfig, model: PredictionModel) -> PredictionSpec:
+    """Its outputs in the order in which the model has them."""
+    names = {plain_name(trained): name for name, trained in config.outputs.items()}
+    outputs = tuple(names[plain_name(output)] for output in model.outputs) if names else ()
+    return PredictionSpec(config.name, config.features, config.purposes, config.text, outputs)
+
+
 def _interface(plan: PredictionPlan, columns: Sequence[Column]) -> str:
     """What rules require of a prediction: which attributes it is, and from which it is made."""
-    read = sorted({(columns[at].attribute, columns[at].text) for at in plan.columns})
+    read = sorted({(columns[at].attribute, columns[at].text) for at in plan.columns} | {(plan.text, True)})
     return interface(repr((plan.name, plan.outputs, plan.names_winner, read)))
 
 
@@ -111,8 +130,9 @@ def _fits(config: PredictionConfig, trained: Predicted, workspace: Workspace, pr
         message = f"{what} was trained by {model.card.get('recipe')!r}"
         problems.error(config.path, 0, "stale-model", message, again)
         return False
-    wanted = tuple(flattened(config.features, features)), definitions(config.features, features)
-    if (model.features, model.card.get(DEFINITIONS)) != wanted:
+    names = (config.text,) if config.text else tuple(flattened(config.features, features))
+    wanted = names, definitions(config.features, features), bool(config.text)
+    if (model.features, model.card.get(DEFINITIONS), bool(model.words)) != wanted:
         problems.error(config.path, 0, "stale-model", f"{what} was trained with other features", again)
         return False
     return _fits_outputs(config, model, workspace, problems)
@@ -122,10 +142,11 @@ def _fits_outputs(
     config: PredictionConfig, model: PredictionModel, workspace: Workspace, problems: Problems
 ) -> bool:
     """Whether its outputs are those that rules may speak of."""
-    what, outputs = f"model {config.name!r}", model.outputs if len(model.outputs) > 1 else ()
-    if outputs != config.outputs:
-        stated = ", ".join(config.outputs) or "one number"
-        message = f"{what} predicts {', '.join(outputs) or 'one number'}, not {stated}"
+    what = f"model {config.name!r}"
+    outputs = [plain_name(output) for output in model.outputs] if len(model.outputs) > 1 else []
+    if sorted(outputs) != sorted(map(plain_name, config.outputs.values())) or len({*outputs}) < len(outputs):
+        stated = ", ".join(config.outputs.values()) or "one number"
+        message = f"{what} predicts {', '.join(model.outputs) if outputs else 'one number'}, not {stated}"
         hint = f"write `outputs: [{', '.join(outputs)}]`" if outputs else "leave `outputs` out"
         problems.error(config.path, config.line, "stale-model", message, hint)
         return False
@@ -135,7 +156,7 @@ def _fits_outputs(
             message = (
                 f"campaign {campaign.id!r} reads {winner!r}, and the outputs of that model do not compete"
             )
-            hint = f"read one of them: {winner}.{outputs[0]}"
+            hint = f"read one of them: {winner}.{next(iter(config.outputs))}"
             problems.error(campaign.path, campaign.line, "unknown-name", message, hint)
             return False
     return True
@@ -147,13 +168,17 @@ def _golden(
     """Rows with what the references answer to them."""
     columns = joined.plan.columns
     rows = list(_rows(columns))
+    reads = any(plan.text for plan in joined.plan.predictions)
+    texts = [TEXTS[turn % len(TEXTS)] if reads else "" for turn in range(len(rows))]
     answers = []
     for plan in joined.plan.predictions:
         config = next(config for config in configs if config.name == plan.name)
         taken = rows_of(config.features, features, columns, rows)
+        if plan.text:
+            taken = words.rows(texts, plan.words)
         answers.append(trained[plan.name].reference(taken).tolist())
-    for row, each in zip(rows, zip(*answers, strict=True), strict=True):
-        yield PredictionGolden(row, tuple(tuple(map(float, answer)) for answer in each))
+    for row, text, each in zip(rows, texts, zip(*answers, strict=True), strict=True):
+        yield PredictionGolden(row, tuple(tuple(map(float, answer)) for answer in each), text)
 
 
 def _rows(columns: Sequence[Column]) -> Iterator[tuple[float, ...]]:

@@ -68,6 +68,7 @@ def _made_from(names: set[str], workspace: Workspace) -> set[str]:
         config = prediction_of(name, workspace.predictions)
         if config is not None:
             names |= {column.attribute for column in columns_of(needed(config.features, features))}
+            names |= {config.text} if config.text else set()
     return names
 
 

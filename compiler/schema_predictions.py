@@ -21,17 +21,34 @@ def prediction_schema(recipes: Recipes, output: Schema) -> Schema:
         "weight": _text("The column that says how much a row counts. Left out: 1."),
         "group": _text("The column of what is ranked against each other."),
         "treatment": _text("The column that says who was treated, for uplift."),
+        "time": _text("The column with each row's time: what is reported is then measured on the newest."),
+        "by": {
+            "description": "Columns by which visitors differ: its card says how good it is for each.",
+            "anyOf": [_TEXT, {"type": "array", "uniqueItems": True, "items": _TEXT}],
+        },
+        "text": _text("The attribute, a text, that it reads instead of features."),
         "features": {
             "description": "What it is made from, of features.yaml.",
             "anyOf": [_TEXT, {"type": "array", "minItems": 1, "uniqueItems": True, "items": _TEXT}],
         },
         "outputs": {
             "description": "What it predicts, where that is more than one number.",
-            "type": "array",
-            "minItems": 2,
-            "maxItems": MAX_OUTPUTS,
-            "uniqueItems": True,
-            "items": output,
+            "anyOf": [
+                {
+                    "type": "array",
+                    "minItems": 2,
+                    "maxItems": MAX_OUTPUTS,
+                    "uniqueItems": True,
+                    "items": output,
+                },
+                {
+                    "type": "object",
+                    "minProperties": 2,
+                    "maxProperties": MAX_OUTPUTS,
+                    "propertyNames": output,
+                    "additionalProperties": _TEXT,
+                },
+            ],
         },
         "purposes": purposes_schema("What it is used for: it is missing where one is not granted."),
     }
@@ -47,7 +64,8 @@ def prediction_schema(recipes: Recipes, output: Schema) -> Schema:
         "description": "A prediction: an attribute that rules may read, model.NAME.",
         "type": "object",
         "properties": {**keys, **any_setting},
-        "required": ["recipe", "data", "features"],
+        "required": ["recipe", "data"],
+        "oneOf": [{"required": ["features"]}, {"required": ["text"]}],
         "additionalProperties": False,
         "allOf": fitting,
     }

@@ -381,26 +381,30 @@ class ModelConfig:
 
 @dataclass(frozen=True)
 class PredictionConfig:
-    """models/NAME.yaml of a prediction: a recipe, its data, the features that it takes in.
+    """models/NAME.yaml of a prediction: a recipe, its data, the features or the text that it takes in.
 
     Attributes
     ----------
-    outputs : tuple[str, ...]
-        What it predicts, where that is more than one number.
+    outputs : Mapping[str, str]
+        What it predicts, where that is more than one number: by their names in rules, those of training.
     columns : Mapping[str, str]
-        Columns of the data by what they are for: ``label``, ``weight``, ``group``, ``treatment``.
+        Columns of the data by what they are for: ``label``, ``weight``, ``group``, ``treatment``, ``time``.
+    by : tuple[str, ...]
+        Columns by which visitors differ, for the card.
     """
 
     name: str
     recipe: str
     data: Path
     features: tuple[str, ...]
-    outputs: tuple[str, ...]
+    outputs: Mapping[str, str]
     columns: Mapping[str, str]
     settings: dict[str, Any]
     path: str
     line: int
     purposes: tuple[str, ...] = ()
+    text: str = ""
+    by: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -109,7 +109,7 @@ def read_workspace(
     models = _read_models(folder, check_settings, known, problems)
     _check_items(folder, models, catalog, problems)
     features = read_features(folder, site, problems) if site is not None else Features()
-    predictions = read_predictions(folder, features, known, _asking(check_predictions), problems)
+    predictions = read_predictions(folder, features, site, _asking(check_predictions), problems)
     rules = Rules((), (), (), (), {}, (), ())
     recommenders: tuple[RecommenderConfig, ...] = ()
     # Without the site's attributes and placements, every rule would look wrong.

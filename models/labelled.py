@@ -1,6 +1,7 @@
 """Reads what predictions learn from: a file of attributes and labels becomes features and labels."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -10,6 +11,7 @@ from numpy.typing import NDArray
 from edge.bundle.features import Features, columns_of, flattened, needed
 from edge.errors import GivenError
 from models.features import matrix
+from models.predict.card import Held
 from models.predict.table import Table
 
 if TYPE_CHECKING:
@@ -19,6 +21,9 @@ LABEL: Final = "label"
 WEIGHT: Final = "weight"
 GROUP: Final = "group"
 TREATMENT: Final = "treatment"
+TIME: Final = "time"
+LATEST_S: Final = 1e11
+"""Greater numbers are milliseconds."""
 
 _TRUE: Final = ("1", "true", "yes")
 _FALSE: Final = ("0", "false", "no")
@@ -26,38 +31,68 @@ _FALSE: Final = ("0", "false", "no")
 Labels = NDArray[np.float32]
 
 
-def read_labelled(
-    path: Path,
-    names: Sequence[str],
-    features: Features,
-    types: Mapping[str, str],
-    columns: Mapping[str, str],
-) -> Table:
+@dataclass(frozen=True)
+class MadeFrom:
+    """What a row is made from: features by name, or the attribute `text`; `types` are those of attributes."""
+
+    names: Sequence[str]
+    features: Features
+    types: Mapping[str, str]
+    text: str = ""
+
+    @property
+    def attributes(self) -> dict[str, str]:
+        """The attributes that are read, with their types."""
+        columns = columns_of(needed(self.names, self.features))
+        read = [self.text] if self.text else [column.attribute for column in columns]
+        return {name: self.types[name] for name in read}
+
+
+@dataclass(frozen=True, eq=False)
+class Labelled:
+    """Rows to learn from, and what is known of them beside."""
+
+    table: Table
+    held: Held
+
+
+def read_labelled(path: Path, made: MadeFrom, columns: Mapping[str, str], by: Sequence[str] = ()) -> Labelled:
     """The features of each row of a file, and what became of it.
 
     Parameters
     ----------
     path
         CSV with a header, or ``.parquet``. Its columns are named like attributes; an empty field is missing.
-    names
-        The features that are wanted.
-    types
-        Of attributes: ``string``, ``number`` or ``boolean``.
     columns
-        Which columns are the ``label``, and the ``weight``, ``group`` and ``treatment`` of rows.
+        Which columns are the ``label``, and the ``weight``, ``group``, ``treatment`` and ``time`` of rows.
+    by
+        Columns by which visitors differ.
 
     Raises
     ------
     GivenError
         ``data``: the file can't be read, lacks a column, or has a value that is none.
     """
-    attributes = {column.attribute: types[column.attribute] for column in columns_of(needed(names, features))}
     read = _read_parquet if path.suffix == ".parquet" else _read_csv
-    table = read(path, attributes, list(columns.values()))
+    table = read(path, made.attributes, list(dict.fromkeys((*columns.values(), *by))))
     if not table.num_rows:
         raise GivenError("data", f"{path}: it has no rows")
     texts = {key: table[name].to_pylist() for key, name in columns.items()}
     labels, classes = _labels(path, texts.get(LABEL), columns.get(LABEL, ""), table.num_rows)
+    more = {"classes": classes, **_beside(path, texts, columns)}
+    if made.text:
+        read_texts = tuple(str(text or "") for text in table[made.text].to_pylist())
+        found = Table.of_texts(made.text, read_texts, labels, **more)
+    else:
+        rows = matrix(table, made.names, made.features)
+        found = Table(tuple(flattened(made.names, made.features)), rows, labels, **more)
+    times = _times(path, texts[TIME], columns[TIME]) if TIME in texts else None
+    slices = {name: [str(value or "") for value in table[name].to_pylist()] for name in by}
+    return Labelled(found, Held(times, slices))
+
+
+def _beside(path: Path, texts: Mapping[str, Sequence[Any]], columns: Mapping[str, str]) -> dict[str, Any]:
+    """Weights, groups and treatment, as far as there are columns for them."""
     more: dict[str, Any] = {}
     if WEIGHT in texts:
         more["weights"] = _numbers(path, texts[WEIGHT], columns[WEIGHT])
@@ -66,8 +101,21 @@ def read_labelled(
         more["groups"] = np.array([codes.setdefault(text, len(codes)) for text in texts[GROUP]], np.int64)
     if TREATMENT in texts:
         more["treatment"] = np.array(_flags(path, texts[TREATMENT], columns[TREATMENT]), np.bool_)
-    rows = matrix(table, names, features)
-    return Table(tuple(flattened(names, features)), rows, labels, classes=classes, **more)
+    return more
+
+
+def _times(path: Path, texts: Sequence[Any], column: str) -> NDArray[np.int64]:
+    """Seconds since 1970, from these, from milliseconds, or from times as ISO 8601 writes them."""
+    try:
+        numbers = np.array([float(text) for text in texts])
+    except (TypeError, ValueError):
+        try:
+            numbers = np.array(texts, "datetime64[s]").astype(np.float64)
+        except ValueError:
+            raise GivenError("data", f"{path}: {column} holds neither seconds nor times") from None
+    if not np.isfinite(numbers).all():
+        raise GivenError("data", f"{path}: {column} is empty in some rows")
+    return (numbers / 1000 if numbers.max() > LATEST_S else numbers).astype(np.int64)
 
 
 def _arrow_types(attributes: Mapping[str, str]) -> dict[str, Any]:

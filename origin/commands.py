@@ -133,7 +133,8 @@ def train(
         found = read_checked(workspace)
     with shown.problems(), shown.Training() as progress:
         trained = list(train_workspace(found, models or [], progress.step, split=split.value))
-        predictions = list(train_predictions(found, models or [], progress.step))
+        measure = split != Splitting.none
+        predictions = list(train_predictions(found, models or [], progress.step, measure=measure))
         baseline = measure_baseline(found, models or [], split.value)
     if trained:
         shown.trained(trained, baseline)
@@ -142,6 +143,27 @@ def train(
 
 
 app.command()(compress)
+
+
+@app.command()
+def features(
+    workspace: Workspace,
+    log: Annotated[Path, typer.Option(help="An origin's data folder.")],
+    out: Annotated[Path, typer.Option("-o", "--out", help="Parquet file to write.")],
+    label: Annotated[str, typer.Option(help="Kind of event that is the label, such as purchase.")] = "",
+    within: Annotated[float, typer.Option(min=0.001, help="Hours in which it must follow.")] = 24.0,
+) -> None:
+    """Write logged decisions as a table to train predictions on."""
+    from origin import shown
+    from origin.counted import counted
+    from origin.feature_log import Outcome, training_table, write_table
+    from origin.validation import read_checked
+
+    with shown.problems():
+        found = read_checked(workspace)
+    table = training_table(found, log, Outcome(label, round(within * 3600)) if label else None)
+    write_table(table, out)
+    typer.echo(f"{out}: {counted(table.num_rows, 'row')}, {', '.join(table.column_names)}")
 
 
 @app.command()

@@ -6,7 +6,7 @@ from typing import Final
 from msgspec.structs import replace
 
 from edge.bundle.predictions import PREFIX, PredictionPlan
-from edge.decide.predictor import Predictor
+from edge.decide.predictor import Predictor, attributes_of
 from edge.decide.types import Context, Value
 
 MOVERS: Final = 3
@@ -18,7 +18,7 @@ def predicted(predictor: Predictor, context: Context) -> Iterator[str]:
     known = predictor.told([context])[0].attributes
     for plan in predictor.plan.predictions:
         name = _answer(plan, known)
-        read = {predictor.plan.columns[at].attribute for at in plan.columns}
+        read = {*attributes_of(plan, predictor.plan)}
         held = sorted(read & context.attributes.keys())
         missing = sorted(read - context.attributes.keys())
         if name not in known:

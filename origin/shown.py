@@ -100,9 +100,17 @@ def predicted(models: "list[TrainedPrediction]") -> None:
     table = new_table("model", "recipe", "rows", "predicts", *names)
     for done in models:
         found = done.model.card["metrics"]
-        row = (f"{done.rows:,}", ", ".join(done.model.outputs), *(_metric(found.get(name)) for name in names))
+        figures = (_figure(found.get(name)) for name in names)
+        row = (f"{done.rows:,}", ", ".join(done.model.outputs), *figures)
         table.add_row(done.model.name, done.model.card["recipe"], *row)
+    for split in dict.fromkeys(str(done.model.card.get("split", "not measured")) for done in models):
+        out.print(split)
     out.print(table)
+
+
+def _figure(value: Mapping[str, float] | None) -> str:
+    """A figure with its interval."""
+    return "" if value is None else f"{value['value']:.4f} ({value['low']:.4f} to {value['high']:.4f})"
 
 
 def _title(split: str, metrics: Mapping[str, float]) -> str:

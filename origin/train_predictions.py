@@ -8,10 +8,10 @@ from compiler.predictions_manifest import DEFINITIONS, definitions
 from compiler.problems import Problem, WorkspaceError
 from compiler.types import PredictionConfig, Workspace
 from edge.errors import GivenError
-from models.labelled import read_labelled
+from models.labelled import Labelled, MadeFrom, read_labelled
 from models.predict import recipe
+from models.predict.card import train_measured
 from models.predict.contract import Prediction, with_card
-from models.predict.table import Table
 from origin.train import Progress, model_folder
 
 
@@ -28,8 +28,16 @@ def train_predictions(
     workspace: Workspace,
     names: Sequence[str] = (),
     progress: Progress = lambda model, step, share: None,
+    *,
+    measure: bool = False,
 ) -> Iterator[TrainedPrediction]:
     """Train those that are named, else all, one after the other, and keep each as soon as it is done.
+
+    Parameters
+    ----------
+    measure
+        First train on three quarters of the rows, the oldest where the data says when they were, and measure
+        on the others. The figures are in the card.
 
     Raises
     ------
@@ -40,7 +48,7 @@ def train_predictions(
         if names and config.name not in names:
             continue
         try:
-            yield _train(workspace, config, progress)
+            yield _train(workspace, config, progress, measure=measure)
         except GivenError as error:
             message = str(error).removeprefix(f"{error.code}: ")
             raise WorkspaceError([Problem(config.path, config.line, "model", message)]) from error
@@ -58,21 +66,27 @@ def load_predictions(workspace: Workspace) -> dict[str, Prediction]:
     return {name: recipe.load(folder) for name, folder in folders.items() if folder.is_dir()}
 
 
-def labelled(workspace: Workspace, config: PredictionConfig) -> Table:
+def labelled(workspace: Workspace, config: PredictionConfig) -> Labelled:
     """What a prediction learns from."""
     types = {attribute.name: attribute.type for attribute in workspace.site.attributes}
-    features = workspace.features.by_name
-    return read_labelled(config.data, config.features, features, types, config.columns)
+    made = MadeFrom(config.features, workspace.features.by_name, types, config.text)
+    return read_labelled(config.data, made, config.columns, config.by)
 
 
-def _train(workspace: Workspace, config: PredictionConfig, progress: Progress) -> TrainedPrediction:
-    table = labelled(workspace, config)
-    name = config.name
-    model = recipe.train(
-        name, config.recipe, table, config.settings, lambda step, share: progress(name, step, share)
-    )
-    features = workspace.features.by_name
-    model = with_card(model, **{DEFINITIONS: definitions(config.features, features)})
+def _train(
+    workspace: Workspace, config: PredictionConfig, progress: Progress, *, measure: bool
+) -> TrainedPrediction:
+    data, name = labelled(workspace, config), config.name
+    asked = (name, config.recipe, data.table, config.settings)
+
+    def told(step: str, share: float) -> None:
+        progress(name, step, share)
+
+    if measure:
+        model = train_measured(*asked, data.held, progress=told).prediction
+    else:
+        model = recipe.train(*asked, told)
+    model = with_card(model, **{DEFINITIONS: definitions(config.features, workspace.features.by_name)})
     folder = model_folder(workspace, name)
     recipe.save(model, folder)
-    return TrainedPrediction(model, folder, len(table))
+    return TrainedPrediction(model, folder, len(data.table))

@@ -19,6 +19,7 @@ PREFIX: Final = "model."
 MAX_PREDICTIONS: Final = 64
 MAX_OUTPUTS: Final = 256
 MAX_COLUMNS: Final = 1_024
+MAX_WORDS: Final = 16_384
 
 
 class PredictionPlan(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -36,6 +37,8 @@ class PredictionPlan(msgspec.Struct, frozen=True, forbid_unknown_fields=True, om
         Whether ``model.NAME`` is the name of the greatest output, the first of equals.
     columns : tuple[int, ...]
         Positions of the columns that it depends on.
+    text, words : str, int
+        Of one that reads a text: the attribute, and the width of the row that `edge.decide.words` makes.
     """
 
     name: str
@@ -44,6 +47,13 @@ class PredictionPlan(msgspec.Struct, frozen=True, forbid_unknown_fields=True, om
     columns: tuple[int, ...]
     names_winner: bool = False
     purposes: tuple[str, ...] = ()
+    text: str = ""
+    words: int = 0
+
+    @property
+    def text_input(self) -> str:
+        """The graph's input for the row of its text; those of one text and width share it."""
+        return f"text/{self.text}/{self.words}"
 
     @property
     def attributes(self) -> tuple[str, ...]:
@@ -53,11 +63,15 @@ class PredictionPlan(msgspec.Struct, frozen=True, forbid_unknown_fields=True, om
         return tuple(f"{PREFIX}{self.name}.{output}" for output in self.outputs)
 
 
-class PredictionGolden(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A row of columns, NaN where missing, and what each prediction answers, in their order."""
+class PredictionGolden(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """A row of columns, NaN where missing, and what each prediction answers, in their order.
+
+    `text` is what every attribute has that a prediction reads as a text.
+    """
 
     row: tuple[float, ...]
     answers: tuple[tuple[float, ...], ...]
+    text: str = ""
 
 
 class Predictions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):

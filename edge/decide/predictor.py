@@ -19,11 +19,13 @@ from edge.bundle.predictions import (
     MAX_COLUMNS,
     MAX_OUTPUTS,
     MAX_PREDICTIONS,
+    MAX_WORDS,
     PREFIX,
     PredictionPlan,
     Predictions,
 )
 from edge.bundle.reader import Bundle
+from edge.decide import words
 from edge.decide.inference import ort
 from edge.decide.recommender import ONNX_TYPES, compare, open_session
 from edge.decide.row import RowMaker
@@ -39,7 +41,12 @@ TOLERANCE: Final = 1e-5
 """How far an answer may be from what another machine wrote down; of large numbers, as a share of them."""
 
 Row = tuple[float, ...]
+Asked = tuple[Row, tuple[str | None, ...]]
+"""What predictions depend on: a row of columns, and the texts that are read."""
+
 Told = Mapping[str, Value]
+Answers = tuple[tuple[float, ...], ...]
+"""Of each prediction, its outputs."""
 
 
 class Predictor:
@@ -67,9 +74,10 @@ class Predictor:
         self._used = [one for one in plan.predictions if names is None or names.intersection(_names(one))]
         self._needs = [(one, frozenset(one.purposes)) for one in self._used if one.purposes]
         self._maker = RowMaker(plan.columns)
-        self.reads = frozenset(plan.columns[at].attribute for one in self._used for at in one.columns)
+        self.reads = frozenset(name for one in self._used for name in attributes_of(one, plan))
+        self._texts = tuple(sorted({one.text for one in self._used if one.text}))
         self.tells = {name: type_ for one in self._used for name, type_ in types_of(one).items()}
-        self._remembered: dict[Row, Told] = {}
+        self._remembered: dict[Asked, Told] = {}
         self.session = session
         self.graph_sha256 = ""
         self._rows = np.zeros((ROWS, len(plan.columns)), np.float32)
@@ -78,7 +86,9 @@ class Predictor:
     def _bind(self, arrays: Mapping[str, Array]) -> None:
         """Bind all buffers once; predictions that nobody reads are not asked for."""
         self._binding = self.session.io_binding()
-        for name, array in {**arrays, CONTEXT: self._rows}.items():
+        self._words = {one.text_input: np.zeros((ROWS, one.words), np.float32) for one in _reading(self.plan)}
+        context = {CONTEXT: self._rows} if self.plan.columns else {}
+        for name, array in {**arrays, **context, **self._words}.items():
             self._binding.bind_cpu_input(name, array)
         self._found: list[NDArray[np.float32]] = []
         for one in self._used:
@@ -88,37 +98,52 @@ class Predictor:
 
     def told(self, contexts: Sequence[Context]) -> list[Context]:
         """The contexts with what is predicted among their attributes; remembered, or by one call for all."""
-        make, remembered = self._maker.row, self._remembered
-        rows = [tuple(make(context.attributes)) for context in contexts]
-        known = {row: remembered.get(row) for row in rows}
-        missing = [row for row, told in known.items() if told is None]
+        remembered = self._remembered
+        asked = [self._asked(context.attributes) for context in contexts]
+        known = {one: remembered.get(one) for one in asked}
+        missing = [one for one, told in known.items() if told is None]
         for start in range(0, len(missing), ROWS):
             chunk = missing[start : start + ROWS]
-            for row, told in zip(chunk, self._predict(chunk), strict=True):
-                known[row] = remembered[row] = told
+            for one, told in zip(chunk, self._predict(chunk), strict=True):
+                known[one] = remembered[one] = told
         while len(remembered) > MAX_REMEMBERED:
             del remembered[next(iter(remembered))]
-        return [self._with(context, known[row] or {}) for context, row in zip(contexts, rows, strict=True)]
+        return [self._with(context, known[one] or {}) for context, one in zip(contexts, asked, strict=True)]
 
     def forget(self) -> None:
         """Drop what is remembered."""
         self._remembered.clear()
 
-    def answers(self, rows: Sequence[Row]) -> list[tuple[tuple[float, ...], ...]]:
-        """For up to `ROWS` rows, the outputs of each prediction that is used."""
-        self._rows[: len(rows)] = rows
-        self._rows[len(rows) :] = 0
+    def answers(self, rows: Sequence[Row], texts: Mapping[str, Sequence[str]]) -> list[Answers]:
+        """For up to `ROWS` rows, and their texts by attribute, the outputs of all that is used."""
+        if self.plan.columns:
+            self._rows[: len(rows)] = rows
+            self._rows[len(rows) :] = 0
+        for one in self._used:
+            if one.text:
+                self._words[one.text_input][: len(rows)] = words.rows(texts[one.text], one.words)
         self.session.run_with_iobinding(self._binding)
         each = [found[: len(rows)].tolist() for found in self._found]
         return [tuple(map(tuple, found)) for found in zip(*each, strict=True)]
 
-    def _predict(self, rows: Sequence[Row]) -> list[Told]:
-        return [self._named(answers) for answers in self.answers(rows)]
+    def _asked(self, attributes: Mapping[str, Any]) -> Asked:
+        texts = tuple([_text(attributes.get(name)) for name in self._texts]) if self._texts else ()
+        return tuple(self._maker.row(attributes)), texts
 
-    def _named(self, answers: Sequence[tuple[float, ...]]) -> Told:
-        """Answers as attributes; one that is no number is missing, and so is a winner among such."""
+    def _predict(self, asked: Sequence[Asked]) -> list[Told]:
+        texts = {name: [held[at] or "" for _, held in asked] for at, name in enumerate(self._texts)}
+        answers = self.answers([row for row, _ in asked], texts)
+        return [self._named(each, held) for each, (_, held) in zip(answers, asked, strict=True)]
+
+    def _named(self, answers: Answers, texts: Sequence[str | None]) -> Told:
+        """Answers as attributes; one that is no number is missing, and so is a winner among such.
+
+        Of a text that is missing, nothing is told.
+        """
         found: dict[str, Value] = {}
         for one, values in zip(self._used, answers, strict=True):
+            if one.text and texts[self._texts.index(one.text)] is None:
+                continue
             found |= {name: v for name, v in zip(one.attributes, values, strict=True) if isfinite(v)}
             if one.names_winner and all(map(isfinite, values)):
                 found[_winner(one)] = one.outputs[values.index(max(values))]
@@ -175,7 +200,8 @@ def check_golden(bundle: Bundle) -> int:
     for case in plan.golden:
         if len(case.row) != len(plan.columns) or len(case.answers) != len(plan.predictions):
             raise BundleError("golden", "a golden row does not fit the predictions")
-        (found,) = predictor.answers([case.row])
+        texts = {one.text: [case.text] for one in _reading(plan)}
+        (found,) = predictor.answers([case.row], texts)
         for one, values, wanted in zip(plan.predictions, found, case.answers, strict=True):
             same = len(wanted) == len(values) and np.allclose(
                 values, wanted, TOLERANCE, TOLERANCE, equal_nan=True
@@ -219,6 +245,21 @@ def _names(plan: PredictionPlan) -> tuple[str, ...]:
     return tuple(types_of(plan))
 
 
+def attributes_of(one: PredictionPlan, plan: Predictions) -> tuple[str, ...]:
+    """The attributes that a prediction of this plan is made from."""
+    return (*(plan.columns[at].attribute for at in one.columns), *((one.text,) if one.text else ()))
+
+
+def _reading(plan: Predictions) -> list[PredictionPlan]:
+    """The predictions that read a text."""
+    return [one for one in plan.predictions if one.text]
+
+
+def _text(value: Any) -> str | None:
+    """What counts of a text; else what is remembered of visitors had no bound."""
+    return value[: words.MAX_CHARACTERS] if isinstance(value, str) else None
+
+
 def _winner(plan: PredictionPlan) -> str:
     return PREFIX + plan.name
 
@@ -226,7 +267,7 @@ def _winner(plan: PredictionPlan) -> str:
 def _check_plan(plan: Predictions) -> None:
     names = [one.name for one in plan.predictions]
     _need(0 < len(names) <= MAX_PREDICTIONS and len(set(names)) == len(names), f"predictions {names}")
-    _need(0 < len(plan.columns) <= MAX_COLUMNS, f"{len(plan.columns)} columns, not 1 to {MAX_COLUMNS}")
+    _need(len(plan.columns) <= MAX_COLUMNS, f"{len(plan.columns)} columns, more than {MAX_COLUMNS}")
     for column in plan.columns:
         codes = len(column.categories)
         _need(
@@ -241,6 +282,8 @@ def _check_plan(plan: Predictions) -> None:
         )
         _need(outputs > 1 or not one.names_winner, f"{one.name!r} names the winner of one")
         _need(all(0 <= at < len(plan.columns) for at in one.columns), f"{one.name!r} reads an unknown column")
+        _need(bool(one.columns) != bool(one.text), f"{one.name!r} reads neither columns nor a text, or both")
+        _need(not one.text or words.STYLE < one.words <= MAX_WORDS, f"{one.name!r} has {one.words} words")
 
 
 def _need(holds: bool, what: str) -> None:
@@ -253,7 +296,9 @@ def _check_signature(plan: Predictions, session: ort.InferenceSession, arrays: M
     wanted: dict[str, Any] = {
         name: (ONNX_TYPES.get(array.dtype.str, "no type"), array.shape) for name, array in arrays.items()
     }
-    wanted[CONTEXT] = ("tensor(float)", ("batch", len(plan.columns)))
+    if plan.columns:
+        wanted[CONTEXT] = ("tensor(float)", ("batch", len(plan.columns)))
+    wanted |= {one.text_input: ("tensor(float)", ("batch", one.words)) for one in _reading(plan)}
     compare("input", wanted, {node.name: (node.type, tuple(node.shape)) for node in session.get_inputs()})
     outputs = {node.name: (node.type, tuple(node.shape)) for node in session.get_outputs()}
     answers = {one.output: ("tensor(float)", ("batch", len(one.outputs))) for one in plan.predictions}

@@ -186,7 +186,7 @@ def _granting(context: Context, granted: tuple[str, ...]) -> Context:
 def test_an_answer_that_is_no_number_is_missing(engine: Engine) -> None:
     predictor = engine._predictor
     assert predictor is not None
-    assert predictor._named([(float("nan"),), (0.1, float("inf"), 0.2)]) == {
+    assert predictor._named(((float("nan"),), (0.1, float("inf"), 0.2)), ()) == {
         "model.segment.bargain": 0.1, "model.segment.buyer": 0.2
     }  # fmt: skip
 
@@ -199,7 +199,7 @@ def test_the_session_is_kept_where_the_graph_is_the_same(bundle: Bundle, engine:
 
 # What is wrong with a plan, and what is said.
 def _bent() -> Iterator[tuple[str, Any, str]]:
-    yield "no column", lambda p: replace_(p, columns=()), "0 columns"
+    yield "no column", lambda p: replace_(p, columns=()), "unknown column"
     yield "too few columns", lambda p: replace_(p, columns=p.columns[:1]), "unknown column"
     yield "one column more", lambda p: replace_(p, columns=(*p.columns, Column("x"))), "'context'"
     yield "no prediction", lambda p: replace_(p, predictions=p.predictions[:1] * 2), "predictions"
