@@ -1,12 +1,15 @@
 """Trains the predictions of a workspace and keeps them in its folder, beside the recommenders."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+
+import numpy as np
 
 from compiler.predictions_manifest import DEFINITIONS, definitions
 from compiler.problems import Problem, WorkspaceError
 from compiler.types import PredictionConfig, Workspace
+from edge.bundle.features import flattened
 from edge.errors import GivenError
 from models.labelled import Labelled, MadeFrom, read_labelled
 from models.predict import recipe
@@ -76,6 +79,8 @@ def labelled(workspace: Workspace, config: PredictionConfig) -> Labelled:
 def _train(
     workspace: Workspace, config: PredictionConfig, progress: Progress, *, measure: bool
 ) -> TrainedPrediction:
+    if config.recipe == recipe.BROUGHT:
+        return _bring(workspace, config)
     data, name = labelled(workspace, config), config.name
     asked = (name, config.recipe, data.table, config.settings)
 
@@ -90,3 +95,26 @@ def _train(
     folder = model_folder(workspace, name)
     recipe.save(model, folder)
     return TrainedPrediction(model, folder, len(data.table))
+
+
+def _bring(workspace: Workspace, config: PredictionConfig) -> TrainedPrediction:
+    """Convert a model that was fitted elsewhere; its `data` is the file that it is in."""
+    from models.bring.prediction import bring_file  # noqa: PLC0415 - brings in libraries that are slow
+
+    features, settings = workspace.features.by_name, recipe.check_settings(config.recipe, config.settings)
+    rows = None
+    if settings["rows"]:
+        sampled = replace(config, data=workspace.folder / str(settings["rows"]), columns={})
+        rows = labelled(workspace, sampled).table.rows.astype(np.float64)
+    model = bring_file(
+        config.name,
+        config.data,
+        tuple(flattened(config.features, features)),
+        words={name: features[name].categories for name in config.features if features[name].kind == "code"},
+        rows=rows,
+        trust=settings["pickle"] == "trusted",
+    )
+    kept = with_card(model, settings=settings, **{DEFINITIONS: definitions(config.features, features)})
+    folder = model_folder(workspace, config.name)
+    recipe.save(kept, folder)
+    return TrainedPrediction(kept, folder, 0 if rows is None else len(rows))

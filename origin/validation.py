@@ -56,7 +56,7 @@ def workspace_schemas() -> dict[str, dict[str, Any]]:
     """The JSON Schemas of a workspace's files, by name, with the recipes that there are."""
     return schemas(
         {name: _settings(settings_of(name)) for name in RECIPES},
-        {name: _settings(predict.settings_of(name)) for name in predict.PREDICTIONS},
+        {name: _settings(predict.settings_of(name)) for name in (*predict.PREDICTIONS, predict.BROUGHT)},
     )
 
 

@@ -12,7 +12,9 @@ MAX_FILE_BYTES: Final = 256 << 20
 MAX_ONNX_BYTES: Final = 64 << 20
 
 PICKLES: Final = (".joblib", ".pkl", ".pickle")
-TRUST: Final = "reading it runs the code in it with your rights; if you made it yourself, write `trust: true`"
+TRUST: Final = (
+    "reading it runs the code in it with your rights; if you made it yourself, write `pickle: trusted`"
+)
 SUFFIXES: Final[Mapping[str, str]] = {
     ".joblib": "scikit-learn and whatever else joblib wrote",
     ".pkl": "the same by pickle",
@@ -25,6 +27,8 @@ SUFFIXES: Final[Mapping[str, str]] = {
     ".onnx": "ONNX",
     ".pt": "TorchScript",
 }
+MLFLOW: Final = ".mlflow"
+"""A text of two lines: a model's URI, and the registry that it is in."""
 
 MLFLOW_SETTINGS: Final = ("MLFLOW_DISABLE_TELEMETRY", "MLFLOW_ALLOW_FILE_STORE")
 """It tells its makers nothing, and reads folders, which it no longer writes by default."""
@@ -99,6 +103,25 @@ def _unpickle(path: Path) -> Any:
         if issubclass(warning.category, InconsistentVersionWarning):
             raise ValueError(str(warning.message).split(" This")[0])
     return model
+
+
+def read_pointer(path: Path) -> tuple[str, str]:
+    """The URI of a model, and the registry that it is in, from a file that says so.
+
+    Raises
+    ------
+    GivenError
+        ``bring``: it does not say both.
+    """
+    try:
+        lines = [line.strip() for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
+    except (OSError, UnicodeDecodeError) as error:
+        raise cannot(path.name, f"can't be read: {error}") from error
+    if len(lines) != 2:
+        instead = "write models:/NAME/VERSION, and on the next line the registry's folder or URI"
+        raise cannot(path.name, f"has {len(lines)} lines", instead)
+    uri, registry = lines
+    return uri, registry if "://" in registry else str((path.parent / registry).resolve())
 
 
 def fetch_mlflow(uri: str, registry: str, folder: Path) -> Path:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from edge.bundle import format as fmt
 from edge.bundle.arrays import Array
 from edge.decide.recommender import open_session
-from models.bring.files import fetch_mlflow, open_file
+from models.bring.files import MLFLOW, fetch_mlflow, open_file, read_pointer
 from models.bring.parity import Answer, compare, make_rows, takes_missing
 from models.bring.probe import probe
 from models.bring.recipe import NAME
@@ -31,7 +31,14 @@ def bring_file(  # noqa: PLR0913 - what a file in models/ may say
     rows: Rows | None = None,
     trust: bool = False,
 ) -> Prediction:
-    """A prediction of a model's file; see `models.bring.files.SUFFIXES` for what is read."""
+    """A prediction of a model's file; see `models.bring.files.SUFFIXES` for what is read.
+
+    A file that ends in ``.mlflow`` says where the model is: its URI, and on a second line the
+    registry, a folder beside the file or a URI.
+    """
+    if path.suffix == MLFLOW:
+        uri, registry = read_pointer(path)
+        return bring_mlflow(name, uri, registry, features, words=words, rows=rows, trust=trust)
     found = open_file(path, trust=trust)
     return bring(name, found, features, words=words, rows=rows, digest=fmt.digest(path.read_bytes()))
 

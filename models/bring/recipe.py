@@ -10,7 +10,7 @@ from edge.bundle.arrays import Array
 from edge.errors import GivenError
 from models.predict.contract import Prediction, Predictor
 from models.predict.table import Rows, Table
-from models.settings import Setting, Settings
+from models.settings import Choice, Setting, Settings, Text
 from models.trained import Progress
 
 NAME: Final = "brought"
@@ -24,11 +24,18 @@ class Brought:
     """
 
     name: Final = NAME
-    settings: Final[Mapping[str, Setting]] = {}
+    settings: Final[Mapping[str, Setting]] = {
+        "pickle": Choice(
+            "refused",
+            "Reading a pickle runs the code in it: `trusted` is for what you made.",
+            ("refused", "trusted"),
+        ),
+        "rows": Text("", "A file of rows like `data` of other recipes: what the conversion is tried on."),
+    }
 
     def train(self, table: Table, settings: Settings, progress: Progress) -> Prediction:
         """It has been trained."""
-        raise GivenError("unknown-recipe", f"{NAME!r} trains nothing: name the model's file with `file:`")
+        raise GivenError("unknown-recipe", f"{NAME!r} trains nothing: its `data` is a model")
 
     def predictor(self, graph: bytes, arrays: Mapping[str, Array]) -> Predictor:
         """See `models.predict.contract.PredictionRecipe`."""
@@ -39,7 +46,8 @@ class Brought:
 
             if not evaluators:
                 evaluators.append(ReferenceEvaluator(graph))
-            found: NDArray[np.float32] = evaluators[0].run(None, {"features": rows, **arrays})[0]
+            with np.errstate(all="ignore"):  # an answer that is no number is one that rules find missing
+                found: NDArray[np.float32] = evaluators[0].run(None, {"features": rows, **arrays})[0]
             return found
 
         return predict

@@ -24,7 +24,10 @@ from models.predict.uplift import Uplift
 from models.settings import Number, Setting, complete, nearest
 from models.trained import Progress
 
-__all__ = ["COMMON", "PREDICTIONS", "Prediction", "Table", "load", "save", "settings_of", "train"]
+BROUGHT: Final = Brought.name
+"""What no recipe trains: a model that was fitted elsewhere."""
+
+__all__ = ["BROUGHT", "COMMON", "PREDICTIONS", "Prediction", "Table", "load", "save", "settings_of", "train"]
 
 PREDICTIONS: Final[Mapping[str, PredictionRecipe]] = {
     recipe.name: recipe
@@ -79,6 +82,8 @@ def train(
 
 def settings_of(recipe: str) -> dict[str, Setting]:
     """All that a recipe can be told."""
+    if recipe == Brought.name:
+        return dict(Brought.settings)
     return {**_recipe(recipe).settings, **COMMON}
 
 

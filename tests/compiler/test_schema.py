@@ -171,7 +171,9 @@ def test_the_keys_are_those_that_the_readers_ask_for(tmp_path: Path, monkeypatch
     # A campaign reads `show` by its keys before it asks for them.
     described = {name: set(_keys(schema)) for name, schema in SCHEMAS.items()}
     described["model"] -= {setting for recipe in RECIPES for setting in settings_of(recipe)}
-    described["model"] -= {setting for name in predict.PREDICTIONS for setting in predict.settings_of(name)}
+    described["model"] -= {
+        setting for name in (*predict.PREDICTIONS, predict.BROUGHT) for setting in predict.settings_of(name)
+    }
     assert described == asked
 
 

@@ -23,7 +23,7 @@ def pickled(tmp_path: Path) -> Path:
 
 
 def test_pickles_are_opened_where_they_are_trusted(pickled: Path) -> None:
-    with pytest.raises(GivenError, match=r"is a pickle; reading it runs the code in it .*`trust: true`"):
+    with pytest.raises(GivenError, match=r"is a pickle; reading it runs the code in it .*`pickle: trusted`"):
         bring_file("score", pickled, ("a", "b"))
     assert bring_file("score", pickled, ("a", "b"), trust=True).card["source"] == "Ridge"
 
