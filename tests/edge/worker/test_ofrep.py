@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import shutil
 import socket
 import subprocess
 import sys
@@ -28,6 +29,7 @@ from tests.edge.worker.conftest import Answer, Worker
 from tests.workspaces.make import EXPERIMENTS, SITE, make_bundle
 
 PATH = "/ofrep/v1/evaluate/flags"
+JAVASCRIPT = Path(__file__).parent / "openfeature_js"
 FULL = {"consent.tier": "full", "geo": {"country": "DE"}}
 
 
@@ -224,8 +226,11 @@ def _serving(folder: Path, bundle: Path) -> Iterator[str]:
         process.wait(20)
 
 
-def test_a_client_from_the_registry(tmp_path: Path, bundle: Path) -> None:
-    with _serving(tmp_path, bundle) as url:
+@pytest.fixture(scope="module")
+def url(tmp_path_factory: pytest.TempPathFactory, bundle: Path) -> Iterator[str]:
+    """A worker in a process of its own, listening."""
+    folder = tmp_path_factory.mktemp("served")
+    with _serving(folder, bundle) as url:
         deadline = time.monotonic() + 30
         while True:
             with contextlib.suppress(httpx.TransportError):
@@ -233,18 +238,36 @@ def test_a_client_from_the_registry(tmp_path: Path, bundle: Path) -> None:
                 break
             assert time.monotonic() < deadline
             time.sleep(0.05)
-        api.set_provider(OFREPProvider(url))
-        client = api.get_client()
-        for part, variation in ((CONTROL, "control"), (WARM, "warm")):
-            context = EvaluationContext(user(*part), FULL)
-            details = client.get_string_details("hero-words", "mine", context)
-            assert (details.value, details.variant) == (variation, variation)
-        shown = client.get_object_value("hero", {}, EvaluationContext(user(*WARM), FULL))
-        assert isinstance(shown, dict)
-        assert shown["content"] == "warm"
-        assert client.get_string_value("nothing", "mine", EvaluationContext("somebody")) == "mine"
-        api.shutdown()
-    assert any((tmp_path / "state/spool").iterdir())
+        yield url
+    assert any((folder / "state/spool").iterdir())
+
+
+def test_a_client_from_the_registry(url: str) -> None:
+    api.set_provider(OFREPProvider(url))
+    client = api.get_client()
+    for part, variation in ((CONTROL, "control"), (WARM, "warm")):
+        context = EvaluationContext(user(*part), FULL)
+        details = client.get_string_details("hero-words", "mine", context)
+        assert (details.value, details.variant) == (variation, variation)
+    shown = client.get_object_value("hero", {}, EvaluationContext(user(*WARM), FULL))
+    assert isinstance(shown, dict)
+    assert shown["content"] == "warm"
+    assert client.get_string_value("nothing", "mine", EvaluationContext("somebody")) == "mine"
+    api.shutdown()
+
+
+def test_clients_for_javascript(url: str) -> None:
+    """One of servers, and one of browsers that asks for all flags again and again by their ETag."""
+    node = shutil.which("node")
+    if node is None or not (JAVASCRIPT / "node_modules/@openfeature").is_dir():
+        pytest.skip(f"run `npm install --ignore-scripts` in {JAVASCRIPT}")
+    command = [node, "client.cjs", url, user(*WARM), json.dumps(FULL)]
+    told = subprocess.run(command, cwd=JAVASCRIPT, capture_output=True, timeout=60, check=False)
+    assert told.returncode == 0, told.stderr.decode()
+    found = json.loads(told.stdout)
+    expected = {"value": "warm", "variant": "warm"}
+    assert found["server"] == {**expected, "content": "warm", "missing": "mine"}
+    assert found["browser"] == {**expected, "changes": 0}
 
 
 def test_a_default_is_a_flag_that_is_always_there(tmp_path: Path) -> None:
