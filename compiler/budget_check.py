@@ -19,6 +19,14 @@ SHRINKS: Final = ("neighbours", "factors", "trees", "width", "hidden")
 SITE: Final = "site.yaml"
 
 
+class Predicting(Protocol):
+    """What of a prediction says how it can be made smaller."""
+
+    @property
+    def card(self) -> Mapping[str, Any]:
+        """With its ``settings``."""
+
+
 class Costed(Protocol):
     """What of a model says how it can be made smaller."""
 
@@ -47,6 +55,18 @@ def check_budgets(
         for message in _over(total, budgets.placement):
             path, line = budgets.placement.path or SITE, budgets.placement.line
             problems.error(path, line, "budget", f"{what}: together they take {message}", hint)
+
+
+def check_predictions(
+    workspace: Workspace, certificate: Certificate, trained: Mapping[str, Predicting], problems: Problems
+) -> None:
+    """Note each prediction that costs more than a model may."""
+    budget, costs = workspace.site.budgets.model, {model.name: model.cost for model in certificate.models}
+    for config in workspace.predictions:
+        place = (budget.path or config.path, budget.line or config.line)
+        for message in _over(costs[config.name], budget):
+            hint = smaller(trained[config.name].card)
+            problems.error(*place, "budget", f"model {config.name!r} takes {message}", hint)
 
 
 def model_class(graph: bytes) -> str:

@@ -30,6 +30,8 @@ def _parity(parity: Parity) -> str:
     if not parity.rows:
         return "no real rows to compare it on"
     error = f"within {parity.error:.1g} of" if parity.error else "equal to"
+    if not parity.top:
+        return f"on {parity.rows:,} real rows {error} its reference{_flips(parity)}"
     lists = f"{parity.agreement:.1%} of its lists of {parity.top} the same"
     flips = f", {parity.flips:,} decided differently" if parity.flips else ""
     return f"on {parity.rows:,} real rows {error} its reference, {lists}{flips}"
@@ -37,9 +39,14 @@ def _parity(parity: Parity) -> str:
 
 def _cost(model: ModelCertificate) -> str:
     cost = model.cost
-    return (
-        f"{cost.bytes / 1000:,.0f} kB, {cost.operations:,} operations a visitor for {cost.candidates:,} items"
-    )
+    items = f" for {cost.candidates:,} items" if model.parity.top else ""
+    return f"{cost.bytes / 1000:,.0f} kB, {cost.operations:,} operations a visitor{items}"
+
+
+def _flips(parity: Parity) -> str:
+    near = ", ".join(f"{threshold:g}" for threshold in parity.thresholds)
+    at = f" by {near}" if near else ""
+    return f", {parity.flips:,} decided differently{at}"
 
 
 def _number(value: float | str) -> str:

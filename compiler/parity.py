@@ -172,8 +172,12 @@ def _best(scores: Scores, top: int) -> list[int]:
 
 
 def _summed(tally: _Tally, top: int) -> Measured:
-    # Rounded, as the last bits of an error differ by machine and bundles must not.
-    error = float(2.0 ** np.ceil(np.log2(tally.error))) if 0 < tally.error < np.inf else tally.error
+    error = rounded_up(tally.error)
     agreement = int(1000 * tally.alike / tally.rows) / 1000 if tally.rows else 0.0
     parity = Parity(tally.rows, error, ALLOWED, top, agreement, tally.flips)
     return Measured(parity, tally.error, tally.worst)
+
+
+def rounded_up(error: float) -> float:
+    """To a power of two: the last bits of an error differ by machine, and bundles must not."""
+    return float(2.0 ** np.ceil(np.log2(error))) if 0 < error < np.inf else error

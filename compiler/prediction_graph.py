@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
 import numpy as np
 import onnx
@@ -55,8 +55,12 @@ class PredictionModel(Protocol):
         """What the graph's other inputs are bound to."""
 
     @property
-    def card(self) -> Mapping[str, object]:
+    def card(self) -> Mapping[str, Any]:
         """How it came about; all JSON."""
+
+    @property
+    def sample(self) -> Mapping[str, Array]:
+        """Real rows of its training data, of `models.sample`; may be empty."""
 
     def reference(self, rows: NDArray[np.float32], /) -> NDArray[np.float32]:
         """The predictions, computed without ONNX."""
@@ -131,6 +135,7 @@ class _Part:
 
     def __init__(self, name: str, model: PredictionModel, width: int, text_input: str) -> None:
         self._name, self._prefix, self._text_input = name, f"model/{name}/", text_input
+        self.features = self._prefix + INPUT
         proto = onnx.load_model_from_string(model.graph)
         self.opsets = {entry.domain: entry.version for entry in proto.opset_import}
         self._check(proto, model, width)
@@ -223,7 +228,8 @@ def _serialize(
     ]
     model = helper.make_model(graph, opset_imports=imports, producer_name="")
     model.ir_version = IR_VERSION
-    model = tidy(model)
+    # Of these values a certificate asks what the model makes.
+    model = tidy(model, [part.features for part in parts])
     onnx.checker.check_model(model, full_check=True)
     data = bytes(model.SerializeToString(deterministic=True))
     check_graph(data)

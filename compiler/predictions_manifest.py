@@ -8,9 +8,11 @@ from typing import Final
 import msgspec
 import numpy as np
 
+from compiler.budget_check import check_predictions
 from compiler.draft import Draft, interface
 from compiler.feature_oracle import rows_of
 from compiler.features import PATH as FEATURES
+from compiler.prediction_certificate import certify_predictions
 from compiler.prediction_graph import JoinedPredictions, PredictionModel, PredictionSpec, join
 from compiler.predictions import plain_name, prediction_of
 from compiler.problems import Problems
@@ -18,6 +20,7 @@ from compiler.reads import reads_of
 from compiler.types import PredictionConfig, Workspace
 from edge.bundle import format as fmt
 from edge.bundle.arrays import pack
+from edge.bundle.certificate import KIND as CERTIFICATE
 from edge.bundle.features import Column, Features, flattened, needed
 from edge.bundle.predictions import ARRAYS_KIND, GRAPH_KIND, KIND, PREFIX, PredictionGolden, PredictionPlan
 from edge.decide import words
@@ -62,6 +65,9 @@ def put_predictions(draft: Draft, workspace: Workspace, trained: Predicted, prob
     except GivenError as error:
         problems.error("models", 0, "model", str(error), "train the models again")
         return
+    certificate = certify_predictions(joined, trained, workspace, problems)
+    check_predictions(workspace, certificate, trained, problems)
+    draft.put("certificate/predictions", CERTIFICATE, fmt.encode(certificate))
     draft.put(joined.plan.graph, GRAPH_KIND, joined.graph)
     for name, arrays in joined.arrays.items():
         draft.put(name, ARRAYS_KIND, pack(arrays))

@@ -1,18 +1,25 @@
 """Keeps real rows beside a model, on which a compiler proves that its graph is the model."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from edge.bundle.arrays import Array, pack, unpack
+from edge.decide import words
 from models.interactions import Interactions
 from models.metrics import histories
 
 SAMPLE_FILE: Final = "sample.nsa"
 MAX_ROWS: Final = 200_000
 """Of interactions: enough for many more than the 10,000 histories that are certified."""
+
+
+MAX_TABLE_ROWS: Final = 10_000
+MAX_CELLS: Final = 2_000_000
+"""Of a table: wide ones give fewer rows."""
 
 
 def sample_histories(interactions: Interactions) -> dict[str, Array]:
@@ -30,6 +37,21 @@ def sample_histories(interactions: Interactions) -> dict[str, Array]:
     starts = np.cumsum([0, *map(len, chosen)], dtype=np.int64)
     items = np.array([item for history in chosen for item in history], np.int32)
     return {"items": items, "starts": starts}
+
+
+def sample_rows(rows: NDArray[np.float32]) -> dict[str, Array]:
+    """Rows of a table from all over it, up to `MAX_CELLS` numbers; none where it has no columns."""
+    return {"rows": rows[_even(len(rows), rows.shape[1])]} if rows.size else {}
+
+
+def sample_texts(texts: Sequence[str], width: int) -> dict[str, Array]:
+    """The same of texts, hashed as the edge will: no text is kept."""
+    return {"rows": words.rows([texts[row] for row in _even(len(texts), width).tolist()], width)}
+
+
+def _even(count: int, width: int) -> NDArray[np.int64]:
+    kept = min(count, MAX_TABLE_ROWS, max(1, MAX_CELLS // width))
+    return np.arange(kept) * count // kept
 
 
 def _spread(count: int) -> list[int]:

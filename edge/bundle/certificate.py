@@ -11,7 +11,7 @@ KIND: Final = "certificate"
 MAX_CERTIFICATE_BYTES: Final = 1 << 20
 
 
-class Parity(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class Parity(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """How far the compiled graph is from the model's reference predictor, over real rows.
 
     Attributes
@@ -24,9 +24,12 @@ class Parity(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     allowed : float
         A greater error had been no bundle.
     agreement : float
-        The share of rows with the same `top` items in the same order, rounded down to a thousandth.
+        The share of rows with the same `top` items in the same order (of a prediction: with the same
+        decisions, `top` is 0), rounded down to a thousandth.
     flips : int
         Rows that would be decided differently: another item is listed, or a threshold is on the other side.
+    thresholds : tuple[float, ...]
+        Of a prediction: the numbers that rules compare it with, and 0.5.
     """
 
     rows: int
@@ -35,6 +38,7 @@ class Parity(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     top: int
     agreement: float
     flips: int
+    thresholds: tuple[float, ...] = ()
 
 
 class Cost(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -67,7 +71,7 @@ class ModelCertificate(msgspec.Struct, frozen=True, forbid_unknown_fields=True, 
 
 
 class Certificate(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """All models of a bundle, by name."""
+    """Models of a bundle, by name; recommenders and predictions have one each."""
 
     models: tuple[ModelCertificate, ...]
 
@@ -80,6 +84,11 @@ def load_certificate(bundle: Bundle) -> Certificate | None:
     BundleError
         It can't be read.
     """
-    if not bundle.artifacts("models", KIND):
+    artifacts = bundle.artifacts("models", KIND)
+    if not artifacts:
         return None
-    return fmt.decode(bundle.read(bundle.one("models", KIND)), Certificate, MAX_CERTIFICATE_BYTES)
+    parts = [
+        fmt.decode(bundle.read(artifacts[name]), Certificate, MAX_CERTIFICATE_BYTES)
+        for name in sorted(artifacts)
+    ]
+    return Certificate(tuple(model for part in parts for model in part.models))

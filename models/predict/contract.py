@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final, Protocol
 
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from edge.bundle.arrays import Array, pack, unpack
 from edge.errors import GivenError
 from models.predict.table import Rows, Table
+from models.sample import load_sample, save_sample
 from models.settings import Setting, Settings
 from models.trained import ARRAYS_FILE, CARD_FILE, GRAPH_FILE, Progress
 
@@ -45,6 +46,8 @@ class Prediction:
         0, or the width of the row that `edge.decide.words` makes of a text.
     names_winner : bool
         Whether the answer is the name of the greatest output, as with segments and intents.
+    sample : dict[str, Array]
+        Real rows for the certificate, of `models.sample`; may be empty.
     """
 
     name: str
@@ -56,6 +59,7 @@ class Prediction:
     reference: Predictor
     words: int = 0
     names_winner: bool = False
+    sample: Mapping[str, Array] = field(default_factory=dict)
 
     @property
     def width(self) -> int:
@@ -82,7 +86,7 @@ class PredictionRecipe(Protocol):
 
 
 def save(prediction: Prediction, folder: Path) -> None:
-    """Write the prediction's three files into a folder, which is made."""
+    """Write the prediction's files into a folder, which is made."""
     folder.mkdir(parents=True, exist_ok=True)
     frame = {
         "name": prediction.name,
@@ -95,6 +99,7 @@ def save(prediction: Prediction, folder: Path) -> None:
     (folder / ARRAYS_FILE).write_bytes(pack(prediction.arrays))
     text = json.dumps({**frame, **prediction.card}, indent=1, sort_keys=True, ensure_ascii=False) + "\n"
     (folder / CARD_FILE).write_text(text, encoding="utf-8")
+    save_sample(prediction.sample, folder)
 
 
 def load(folder: Path, recipe_of: Callable[[str], PredictionRecipe]) -> Prediction:
@@ -112,7 +117,8 @@ def load(folder: Path, recipe_of: Callable[[str], PredictionRecipe]) -> Predicti
         graph = (folder / GRAPH_FILE).read_bytes()
         arrays = unpack((folder / ARRAYS_FILE).read_bytes())
         reference = recipe_of(str(card["recipe"])).predictor(graph, arrays)
-        return Prediction(name, features, outputs, graph, arrays, card, reference, words, winner)
+        sample = load_sample(folder)
+        return Prediction(name, features, outputs, graph, arrays, card, reference, words, winner, sample)
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise GivenError("trained-model", f"{folder}: {error!r}; train the model again") from error
 

@@ -21,6 +21,8 @@ from models.predict.segments import Segments
 from models.predict.table import Table
 from models.predict.text import Text
 from models.predict.uplift import Uplift
+from models.provenance import code_hash
+from models.sample import sample_rows, sample_texts
 from models.settings import Number, Setting, complete, nearest
 from models.trained import Progress
 
@@ -77,7 +79,9 @@ def train(
         "rows": len(table),
         "metrics": {},
     }
-    return replace(model, name=name, outputs=outputs, card={**frame, **model.card})
+    card = {**frame, **model.card, "code": code_hash(type(chosen).__module__)}
+    sample = sample_texts(table.texts, model.words) if model.words else sample_rows(table.rows)
+    return replace(model, name=name, outputs=outputs, card=card, sample=sample)
 
 
 def settings_of(recipe: str) -> dict[str, Setting]:
