@@ -97,6 +97,7 @@ def as_svg(points: Sequence[Point], across: str, up: str) -> str:
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" role="img"'
         f' font-family="sans-serif" font-size="11">\n<title>{escape(up)} against {escape(across)}</title>\n'
+        f'<rect width="{WIDTH}" height="{HEIGHT}" fill="#fff"/>\n'
         f'<polyline points="{line}" fill="none" stroke="#0a58ca"/>\n{dots}'
         f"{_axes(least.tolist(), most.tolist(), across, up)}</svg>\n"
     )
