@@ -37,6 +37,8 @@ class Interactions:
         Rows left out because their item is not in the catalog.
     item_columns : Mapping[str, tuple[str, ...]]
         What else the catalog says of its items: texts by column, each in the order of `item_ids`.
+    folder : Path or None
+        Of the workspace: what the columns name files in.
     """
 
     users: NDArray[np.int32]
@@ -47,6 +49,7 @@ class Interactions:
     item_ids: tuple[str, ...]
     unknown: int = 0
     item_columns: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    folder: Path | None = None
 
     def __len__(self) -> int:
         return len(self.users)

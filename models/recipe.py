@@ -17,6 +17,7 @@ from models.recipes.ease import Ease
 from models.recipes.hybrid import Hybrid
 from models.recipes.item_item import ItemItem
 from models.recipes.lightgcn import LightGcn
+from models.recipes.look_alike import LookAlike
 from models.recipes.mult_dae import MultDae
 from models.recipes.ncf import Ncf
 from models.recipes.popularity import Popularity
@@ -40,6 +41,7 @@ PLAIN: Final[tuple[Recipe, ...]] = (
     Ease(),
     Hybrid(),
     ItemItem(),
+    LookAlike(),
     Popularity(),
     RecentlyViewed(),
     Svd(),

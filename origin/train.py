@@ -157,7 +157,7 @@ def _read(workspace: Workspace, config: ModelConfig) -> Interactions:
     found = read(config.interactions, tuple(item.id for item in catalog.items))
     names = (name for name in catalog.columns if name != "id")
     columns = {name: tuple(item.values.get(name, "") for item in catalog.items) for name in names}
-    return replace(found, item_columns=columns)
+    return replace(found, item_columns=columns, folder=workspace.folder)
 
 
 def _trainer(config: ModelConfig, progress: Progress) -> Trainer:

@@ -43,7 +43,7 @@ class AlsoViewed:
         used = rows_matrix(rows, interactions.items, len(items))
         measure, shrinkage, width = (settings[key] for key in ("similarity", "shrinkage", "neighbours"))
         arrays = similar_items(used, measure, shrinkage, int(width), progress)
-        return Trained(self.name, items, _graph(len(items), arrays), arrays, {}, self.score)
+        return Trained(self.name, items, newest_graph(self.name, len(items), arrays), arrays, {}, self.score)
 
     def score(
         self, arrays: Mapping[str, Array], history: NDArray[np.int32], weight: NDArray[np.float32]
@@ -52,12 +52,13 @@ class AlsoViewed:
         return only_positive(sum_rows(arrays, history[:, :1], weight[:, :1]))
 
 
-def _graph(n_items: int, arrays: Mapping[str, Array]) -> bytes:
+def newest_graph(name: str, n_items: int, arrays: Mapping[str, Array]) -> bytes:
+    """The score graph over the newest item's neighbours alone, of which those above 0 are listed."""
     cut = [
-        helper.make_node("Slice", [name, "begin", "end", "axis"], [f"last_{name}"])
-        for name in ("history", "weight")
+        helper.make_node("Slice", [part, "begin", "end", "axis"], [f"last_{part}"])
+        for part in ("history", "weight")
     ]
     nodes, constants = sum_nodes(n_items, "sum", "last_history", "last_weight")
     more, added = positive_nodes("sum", "scores")
     ends = {"begin": np.array([0]), "end": np.array([1]), "axis": np.array([1])}
-    return score_graph("also-viewed", n_items, cut + nodes + more, arrays, constants | added | ends)
+    return score_graph(name, n_items, cut + nodes + more, arrays, constants | added | ends)

@@ -238,7 +238,7 @@ def test_recently_viewed_lists_the_history_as_it_is(tastes: Interactions) -> Non
 
 def test_a_catalog_of_one_item_trains(recipe_name: str) -> None:
     lone = from_rows([("u", "a", 1, 1.0), ("u", "a", 2, 1.0)], ("a",))
-    lone = replace(lone, item_columns={"title": ("Alone",)})
+    lone = replace(lone, item_columns={"title": ("Alone",), "image": ("",)})
     model = recipe.train("m", recipe_name, lone, {})
     assert model.score(*_padded([[], [0]], 1)).shape == (2, 1)
 
