@@ -69,7 +69,7 @@ def draft_models(
             certificate = _both(certificate, certify(shadow, trained, others, workspace.models, problems))
         check_budgets(workspace, certificate, trained, problems)
         draft.put("certificate", "certificate", fmt.encode(certificate))
-        golden = golden_lists(trained, specs, workspace.catalog, merged.plan.max_history)
+        golden = () if not specs else golden_lists(trained, specs, workspace.catalog, merged.plan.max_history)
     draft.put("golden", "golden", msgspec.msgpack.encode(golden, order="deterministic"))
     return draft
 

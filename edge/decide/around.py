@@ -270,18 +270,19 @@ class _Recommender:
         """Take from one model's candidates; from deeper ones where these don't suffice."""
         items, scores = asking.pools[link.pool]
         banned = asking.banned
-        open_ = {item: score for item, score in zip(items, scores, strict=False) if item not in banned}
+        open_ = [item for item in items if item not in banned] if banned else items
         if self._alike and open_:
-            short.add_unlike(open_, self._alike, self._finish.diversity)
+            held = dict(zip(items, scores, strict=False))
+            short.add_unlike({item: held[item] for item in open_}, self._alike, self._finish.diversity)
         else:
             short.add(open_)
-        known = {*banned, *items}
+        known = {*banned}
         for _ in range(MAX_DEEPER):
             if short.is_full or len(items) < self._sizes[link.pool]:
                 return
+            known.update(items)
             items = asking.deeper(known)[link.pool][0]
             short.add(items)
-            known.update(items)
 
 
 def _among(explore: wire.Explore, caps: Caps, listed: Sequence[int], source: Sequence[int]) -> list[int]:

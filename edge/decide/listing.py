@@ -1,6 +1,7 @@
 """Lists what recommenders have for a visitor's history, and remembers it for the pages that follow."""
 
 from collections.abc import Collection, Mapping
+from itertools import chain
 from typing import Final
 
 from edge.bundle.format import RulesSchema
@@ -15,7 +16,7 @@ MAX_HISTORIES: Final = 4096
 """Histories whose lists are remembered; some 5 MB, 15 at most."""
 
 MAX_HISTORY_CHARS: Final = 2048
-"""Longer histories, which no visitor cookie holds, are not remembered."""
+"""Longer histories, which no visitor cookie holds, are not remembered, nor with more to leave out."""
 
 Lists = Mapping[str, tuple[str, ...]]
 """By recommender, item ids, best first."""
@@ -52,7 +53,7 @@ class Listing:
 
     def ask(self, context: Context, wanted: Wanted) -> None:
         """Note which lists a context needs."""
-        situation = self._situation(context)
+        situation = NOWHERE if self._around is None else self._around.situation(context.attributes)
         wanted[context.history, context.muted, situation] = {}
         if self._needs and self._withheld(context):
             wanted[(), context.muted, situation] = {}
@@ -86,7 +87,7 @@ class Listing:
 
     def of(self, context: Context, wanted: Wanted) -> Lists:
         """The lists of this context; those that may not use its history are of none."""
-        situation = self._situation(context)
+        situation = NOWHERE if self._around is None else self._around.situation(context.attributes)
         lists = wanted.get((context.history, context.muted, situation), {})
         if not self._needs or not lists:
             return lists
@@ -100,7 +101,8 @@ class Listing:
 
     def asking(self, name: str, context: Context) -> tuple[list[int], Asking]:
         """The history that a recommender goes by, and its candidates, for those who explain its list."""
-        situation, banned = self._situation(context), self._about.muted(context.muted)
+        situation = NOWHERE if self._around is None else self._around.situation(context.attributes)
+        banned = self._about.muted(context.muted)
         positions = self._items.positions(self.history_of(name, context))
         viewed = [position for position in positions if position not in banned]
         found = self.recommender.find_without(viewed, banned, situation.gates)
@@ -110,9 +112,6 @@ class Listing:
             return pools_of(self.recommender.find_without(viewed, without, situation.gates), 0)
 
         return viewed, Asking(pools, len(viewed), situation, banned, deeper)
-
-    def _situation(self, context: Context) -> Situation:
-        return NOWHERE if self._around is None else self._around.situation(context.attributes)
 
     def _made(
         self,
@@ -140,7 +139,7 @@ class Listing:
     def _remember(self, missing: list[Asked], wanted: Wanted) -> None:
         remembered = self._remembered
         for asked in missing:
-            if sum(map(len, asked[0])) <= MAX_HISTORY_CHARS:
+            if sum(map(len, chain(asked[0], *asked[2].left_out))) <= MAX_HISTORY_CHARS:
                 remembered[asked] = wanted[asked]
         while len(remembered) > MAX_HISTORIES:
             del remembered[next(iter(remembered))]

@@ -2,12 +2,12 @@
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
 
 from edge.bundle.arrays import Array
 from edge.bundle.strings import MAX_REMEMBERED
-
-MANY: Final = 1 << 30
 
 
 class Groups:
@@ -22,7 +22,6 @@ class Groups:
     def __init__(self, starts: Array, values: Array) -> None:
         self._starts, self._values = starts.data, values.data
         self._of: dict[int, tuple[int, ...]] = {}
-        self._masks: dict[int, int] = {}
 
     def of(self, item: int) -> tuple[int, ...]:
         """The values of an item; remembered."""
@@ -33,20 +32,35 @@ class Groups:
             found = self._of[item] = tuple(self._values[self._starts[item] : self._starts[item + 1]])
         return found
 
-    def mask(self, item: int) -> int:
-        """The same as bits."""
-        found = self._masks.get(item)
-        if found is None:
-            if len(self._masks) >= MAX_REMEMBERED:
-                self._masks.clear()
-            found = self._masks[item] = sum(1 << value for value in self.of(item))
-        return found
+
+class Likeness:
+    """How like some items are to one of them: the share of the values of both that they have in common.
+
+    Over several columns, the mean; 0 for those that have no values.
+    """
+
+    def __init__(self, alike: Sequence[Groups], items: Sequence[int]) -> None:
+        self._size = len(items)
+        self._tables = [_table(list(map(groups.of, items))) for groups in alike]
+
+    def to(self, at: int) -> NDArray[np.float64]:
+        """Of each item to the one at this place of them, from 0 to 1."""
+        total = np.zeros(self._size)
+        for rows, sizes in self._tables:
+            # No item has a value twice, so products of rows count what is in common, exactly.
+            common = rows @ rows[at]
+            total += common / np.maximum(1.0, sizes + sizes[at] - common)
+        return total / len(self._tables)
 
 
-def likeness(one: int, other: int) -> float:
-    """The share of the values of both that they have in common; 0 for those that have none."""
-    common = (one & other).bit_count()
-    return common / (one | other).bit_count() if common else 0.0
+def _table(values: list[tuple[int, ...]]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """A row for each item with 1 where it has a value, and how many it has."""
+    numbers = {value: column for column, value in enumerate({v for of_item in values for v in of_item})}
+    rows = np.zeros((len(values), max(1, len(numbers))), np.float64)
+    for row, of_item in enumerate(values):
+        for value in of_item:
+            rows[row, numbers[value]] = 1
+    return rows, rows.sum(axis=1)
 
 
 class Caps:
@@ -57,7 +71,11 @@ class Caps:
 
     def fits(self, item: int) -> bool:
         """Whether the list may have the item beside those that it has."""
-        return all(counts[value] < most for groups, most, counts in self._caps for value in groups.of(item))
+        for groups, most, counts in self._caps:
+            for value in groups.of(item):
+                if counts.get(value, 0) >= most:
+                    return False
+        return True
 
     def count(self, item: int, by: int = 1) -> None:
         """Count an item of the list."""
@@ -103,40 +121,27 @@ class Shortlist:
         A score counts as a part of the way from the lowest to the best; `weight` says how much likeness
         to the nearest item of the list takes off. The first of equals wins.
         """
-        left = [item for item in scores if item not in self._held]
-        masks = {item: [groups.mask(item) for groups in alike] for item in (*left, *self._listed)}
-        low = min(scores.values())
-        span = max(scores.values()) - low or 1.0
-        worth = {item: (1 - weight) * (scores[item] - low) / span for item in left}
-        nearest = dict.fromkeys(left, 0.0)
-        for item in self._listed:
-            _draw_near(nearest, left, masks, item)
-        while left and not self.is_full:
-            left = [item for item in left if self.caps.fits(item)]
-            if not left:
+        items = [item for item in scores if item not in self._held]
+        found = np.array(list(scores.values()), np.float64)
+        low = found.min()
+        own = np.array([scores[item] for item in items], np.float64)
+        worth = (1 - weight) * (own - low) / (found.max() - low or 1.0)
+        listed = [*self._pinned, *self.items]
+        likeness = Likeness(alike, [*items, *listed])
+        nearest = np.zeros(len(items))
+        for at in range(len(listed)):
+            np.maximum(nearest, likeness.to(len(items) + at)[: len(items)], out=nearest)
+        for _ in items:
+            if self.is_full:
                 return
-            chosen = max(left, key=lambda item: worth[item] - weight * nearest[item])
-            left.remove(chosen)
-            self._take(chosen)
-            _draw_near(nearest, left, masks, chosen)
-
-    @property
-    def _listed(self) -> tuple[int, ...]:
-        return (*self._pinned, *self.items)
+            at = int((worth - weight * nearest).argmax())
+            if self.caps.fits(items[at]):
+                self._take(items[at])
+                np.maximum(nearest, likeness.to(at)[: len(items)], out=nearest)
+            # What does not fit now never will.
+            worth[at] = -np.inf
 
     def _take(self, item: int) -> None:
         self.items.append(item)
         self._held.add(item)
         self.caps.count(item)
-
-
-def _draw_near(
-    nearest: dict[int, float], left: Sequence[int], masks: Mapping[int, list[int]], chosen: int
-) -> None:
-    """Note how like the chosen item the others are: the mean over columns."""
-    of_chosen = masks[chosen]
-    for item in left:
-        total = 0.0
-        for one, other in zip(masks[item], of_chosen, strict=True):
-            total += likeness(one, other)
-        nearest[item] = max(nearest[item], total / len(of_chosen))

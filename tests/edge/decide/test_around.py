@@ -236,6 +236,16 @@ def test_exploring_a_place_that_a_campaign_lacks_is_refused(tmp_path: Path) -> N
         load(tmp_path, "explore: {slot: 7, share: 0.5}\n")
 
 
+def test_models_may_be_shown_by_recommenders_alone(tmp_path: Path) -> None:
+    rules = (
+        "campaigns:\n  - {id: a, placement: recommended, show: {recommender: mine, card: film, limit: 3}}\n"
+    )
+    changes = {"rules/campaigns.yaml": rules, "models/also.yaml": None}
+    engine = shop_engine(tmp_path, "model: taste\nfallback: popular\n", changes)
+    assert engine.listing.recommender.names == ()
+    assert len(listed(engine, asks(3))) == 3
+
+
 def test_a_bundle_again_decides_the_same(tmp_path: Path) -> None:
     text = (
         "at_most: {genre: 2}\nexplore: {slot: 2, share: 0.5}\nonly: [{column: countries, has: geo.country}]\n"

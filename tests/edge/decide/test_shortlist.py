@@ -3,11 +3,10 @@
 from collections import Counter
 
 import numpy as np
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge.decide.shortlist import Caps, Groups, Shortlist, likeness
+from edge.decide.shortlist import Caps, Groups, Likeness, Shortlist
 
 N = 12
 values = st.lists(st.lists(st.integers(0, 4), unique=True, max_size=3), min_size=N, max_size=N)
@@ -18,10 +17,14 @@ def groups(of: list[list[int]]) -> Groups:
     return Groups(starts, np.array([value for one in of for value in one], np.uint32))
 
 
-def test_likeness_is_the_share_in_common() -> None:
-    assert likeness(0b0110, 0b0011) == pytest.approx(1 / 3)
-    assert likeness(0b1, 0b1) == 1
-    assert likeness(0, 0) == likeness(0b1, 0b10) == 0
+def share_in_common(one: list[int], other: list[int]) -> float:
+    return len({*one} & {*other}) / len({*one, *other}) if one or other else 0.0
+
+
+@given(values)
+def test_likeness_is_the_share_in_common(of: list[list[int]]) -> None:
+    found = Likeness([groups(of)], range(N))
+    assert [found.to(at).tolist() for at in range(N)] == [[share_in_common(a, b) for b in of] for a in of]
 
 
 @given(values, st.permutations(range(N)), st.integers(1, 3), st.sets(st.integers(0, N - 1), max_size=2))
@@ -51,7 +54,7 @@ def test_marginal_relevance_is_the_papers(of: list[list[int]], scores: list[floa
         left = [item for item in order if item not in wanted]
         worth = [
             (1 - weight) * (scores[item] - low) / span
-            - weight * max((likeness(table.mask(item), table.mask(one)) for one in wanted), default=0.0)
+            - weight * max((share_in_common(of[item], of[one]) for one in wanted), default=0.0)
             for item in left
         ]
         wanted.append(left[worth.index(max(worth))])
