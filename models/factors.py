@@ -40,7 +40,7 @@ LONGEST: Final = 1024
 LEAST: Final = np.float32(2.0**-60)
 """Stands for the greatest factor of a user of whom nothing is known: all factors are 0."""
 
-FACTORS: Final = Number(48, "How many numbers stand for a user and for an item.", 1024, whole=True)
+FACTORS: Final = Number(64, "How many numbers stand for a user and for an item.", 1024, whole=True)
 
 
 def factor_arrays(
@@ -63,13 +63,18 @@ def factor_arrays(
     arrays: dict[str, Array] = {"out": whole}
     places = None
     if recency is not None:
-        last = np.full(LONGEST, recency[-1])
-        last[: len(recency)] = recency[:LONGEST]
-        places = arrays["recency"] = (np.round(last * RECENCY_STEPS) / RECENCY_STEPS).astype(np.float32)
+        places = arrays["recency"] = recency_array(recency)
     arrays["into"] = exact_rows(into * size, places)
     if bias is not None:
         arrays["bias"] = bias.astype(np.float32)
     return arrays
+
+
+def recency_array(recency: Dense) -> NDArray[np.float32]:
+    """Weights of all places of a history, in whole steps; the last that is given holds for all after it."""
+    last = np.full(LONGEST, recency[-1])
+    last[: len(recency)] = recency[:LONGEST]
+    return (np.round(last * RECENCY_STEPS) / RECENCY_STEPS).astype(np.float32)
 
 
 def whole_numbers(out: Dense) -> tuple[NDArray[np.float32], float]:
@@ -142,10 +147,12 @@ def user_nodes(
 ) -> tuple[list[NodeProto], dict[str, Array]]:
     """Nodes from the history to a user's factors, and their constants."""
     node = helper.make_node
-    weights, nodes = "weight", []
+    weights = "weight"
+    nodes: list[NodeProto] = []
     constants: dict[str, Array] = {"middle": np.array([1]), "one": np.array(1, np.float32)}
     if "recency" in arrays:
-        nodes, constants["start"], weights = _recency_nodes(), np.array([0]), "recent"
+        nodes, more = recency_nodes()
+        constants, weights = constants | more, "recent"
     summed = output if scale == "sum" else "user_sum"
     nodes += [
         node("Gather", ["into", "history"], ["viewed"], axis=0),
@@ -163,12 +170,14 @@ def user_nodes(
     return nodes, constants
 
 
-def _recency_nodes() -> list[NodeProto]:
-    return [
+def recency_nodes() -> tuple[list[NodeProto], dict[str, Array]]:
+    """Nodes to `recent`: the history's weights times those of their places; and their constants."""
+    nodes = [
         helper.make_node("Shape", ["history"], ["length"], start=1, end=2),
-        helper.make_node("Slice", ["recency", "start", "length", "start"], ["places"]),
-        helper.make_node("Mul", ["weight", "places"], ["recent"]),
+        helper.make_node("Slice", ["recency", "start", "length", "start"], ["place_weights"]),
+        helper.make_node("Mul", ["weight", "place_weights"], ["recent"]),
     ]
+    return nodes, {"start": np.array([0])}
 
 
 def product_nodes(

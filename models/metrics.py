@@ -70,6 +70,14 @@ def histories(interactions: Interactions) -> list[list[int]]:
     return [list(items) for items in found]
 
 
+def padded(rows: Lists, n_items: int) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
+    """Histories as a model reads them: catalog positions padded with `n_items`, and their weights, 1 or 0."""
+    history = np.full((len(rows), max(1, *map(len, rows))), n_items, np.int32)
+    for row, items in zip(history, rows, strict=True):
+        row[: len(items)] = items
+    return history, (history < n_items).astype(np.float32)
+
+
 def evaluate(
     recommend: Callable[[list[list[int]]], Lists], train: Interactions, test: Interactions, k: int
 ) -> dict[str, float]:

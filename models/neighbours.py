@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from onnx import NodeProto, TensorProto, helper
 
 from edge.bundle.arrays import Array
+from models.factors import RECENCY_STEPS
 from models.settings import Number
 from models.trained import EXACT_STEPS, WEIGHT_STEPS, Scores
 
@@ -28,13 +29,18 @@ def strongest(weights: Dense, width: int) -> tuple[Places, Dense]:
     return chosen, np.take_along_axis(weights, chosen, axis=1)
 
 
-def quantize(columns: Places, kept: Dense, n_items: int) -> dict[str, Array]:
+def quantize(columns: Places, kept: Dense, n_items: int, recency: Array | None = None) -> dict[str, Array]:
     """The arrays `neighbour` and `value`: weights as multiples of one step; one more row, all zero.
 
     Row h says which items' scores a view of item h changes, and by how much. The
-    last row is the padding's: neighbour 0 with value 0 changes nothing.
+    last row is the padding's: neighbour 0 with value 0 changes nothing. Where views
+    are also weighed by their place in the history, `recency` are those weights.
     """
     step = exact_step(columns, kept, n_items)
+    if recency is not None:
+        most = float(np.abs(kept).max(initial=2.0**-60))
+        room = EXACT_STEPS / WEIGHT_STEPS / RECENCY_STEPS - recency.sum() - 1
+        step = min(step * RECENCY_STEPS, float(2.0 ** np.ceil(np.log2(most * recency.sum() / room))))
     value = np.zeros((n_items + 1, columns.shape[1]), np.float32)
     value[:-1] = np.round(kept / step) * step
     neighbour = np.zeros(value.shape, np.int32)

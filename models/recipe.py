@@ -14,10 +14,12 @@ from models.recipes.also_viewed import AlsoViewed
 from models.recipes.bpr import Bpr
 from models.recipes.content import Content
 from models.recipes.ease import Ease
+from models.recipes.ensemble import Ensemble
 from models.recipes.hybrid import Hybrid
 from models.recipes.item_item import ItemItem
 from models.recipes.lightgcn import LightGcn
 from models.recipes.look_alike import LookAlike
+from models.recipes.markov import Markov
 from models.recipes.mult_dae import MultDae
 from models.recipes.ncf import Ncf
 from models.recipes.popularity import Popularity
@@ -42,6 +44,7 @@ PLAIN: Final[tuple[Recipe, ...]] = (
     Hybrid(),
     ItemItem(),
     LookAlike(),
+    Markov(),
     Popularity(),
     RecentlyViewed(),
     Svd(),
@@ -51,7 +54,9 @@ PLAIN: Final[tuple[Recipe, ...]] = (
 NETWORKS: Final[tuple[Recipe, ...]] = (LightGcn(), MultDae(), Ncf(), SasRec(), TextEmbeddings())
 """They need PyTorch to be trained: the extra `neural`, or `text`. At the edge they are as any other."""
 
-RECIPES: Final[Mapping[str, Recipe]] = {recipe.name: recipe for recipe in (*PLAIN, *NETWORKS)}
+RECIPES: Final[Mapping[str, Recipe]] = {
+    recipe.name: recipe for recipe in (*PLAIN, *NETWORKS, Ensemble((*PLAIN, *NETWORKS)))
+}
 
 
 def train(

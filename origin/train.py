@@ -226,12 +226,7 @@ def _measure(train: Trainer, interactions: Interactions, split: Split) -> dict[s
 
 def rank(model: Trained, histories: list[list[int]]) -> Lists:
     """The first `LISTED` catalog positions for each history, as the graph lists them; ties by position."""
-    n_items = len(model.items)
-    length = max(1, *map(len, histories))
-    padded = np.full((len(histories), length), n_items, np.int32)
-    for row, history in enumerate(histories):
-        padded[row, : len(history)] = history
-    scores = model.score(padded, (padded < n_items).astype(np.float32)).copy()
+    scores = model.score(*metrics.padded(histories, len(model.items))).copy()
     if model.excludes_seen:
         for row, history in enumerate(histories):
             scores[row, history] = -np.inf

@@ -15,6 +15,8 @@ from models.scaled import SCALING, scaled_rows
 from models.settings import Number, Setting, Settings
 from models.trained import Progress, Scores, Trained
 
+ITEM_POWER: Final = Number(0.35, "How much less items that many viewed count; 0 for no less.", 1)
+
 
 class Svd:
     """A truncated singular value decomposition of who viewed what (PureSVD, Cremonesi et al. 2010).
@@ -33,6 +35,7 @@ class Svd:
             1, "How much less weak directions count: 1 as much as noise explains them, 0 not at all.", 1
         ),
         **SCALING,
+        "item_power": ITEM_POWER,
     }
 
     def train(

@@ -1,0 +1,135 @@
+"""Ranks items by the weighted sum of other recipes' scores, with weights that are learned."""
+
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge.bundle.arrays import Array
+from edge.errors import GivenError
+from models.blend import blend_arrays, blend_graph, blend_scores, learn_weights, repeated
+from models.interactions import Interactions
+from models.metrics import histories, padded
+from models.settings import COMMON, Choice, Number, Setting, Settings, Text, nearest
+from models.split import split_in_time, split_per_user
+from models.trained import Progress, Recipe, Scores, Trained
+
+LEARN_SHARE: Final = 0.75
+MAX_CELLS: Final = 20_000_000
+"""Scores of one member that weights are learned from; of more users, as many as fit are drawn."""
+
+
+class Ensemble:
+    """A linear blend of recipes, its weights by coordinate ascent on nDCG (Metzler and Croft 2007).
+
+    Of what it is given to train on, it sets a part aside, trains its members on the rest and learns from
+    the part which weights list best; then it trains the members on all. A member that is named
+    more than once is trained with as many seeds.
+    """
+
+    name: Final = "ensemble"
+    excludes_seen: Final = True
+    settings: Final[Mapping[str, Setting]] = {
+        "members": Text("ease svd als", "The recipes that it blends, with spaces between."),
+        "neighbours": Number(
+            400, "How many neighbours an item has in members that have any.", 1000, whole=True
+        ),
+        "learn_on": Choice(
+            "random", "Which quarter weights are learned on: any, or the newest.", ("random", "time")
+        ),
+        "seed": Number(0, "What random numbers begin with.", 2**31),
+    }
+
+    def __init__(self, recipes: Sequence[Recipe]) -> None:
+        self._recipes: Final = {recipe.name: recipe for recipe in recipes if recipe.excludes_seen}
+
+    def train(
+        self, interactions: Interactions, items: tuple[str, ...], settings: Settings, progress: Progress
+    ) -> Trained:
+        """See `models.trained.Recipe`."""
+        members = repeated(settings["members"].split())
+        self._check([name for name, _ in members])
+        known, held = _divide(interactions, settings)
+        tried = self._train_all(known, members, settings, lambda step, share: progress(step, share / 2))
+        weights = _learn(tried, known, held, int(settings["seed"]))
+        used = [(name, seed) for name, seed in members if weights[f"{name}/{seed}"]]
+        trained = self._train_all(
+            interactions, used, settings, lambda step, share: progress(step, 0.5 + share / 2)
+        )
+        arrays = blend_arrays(trained, weights)
+        card = {"weights": {name: round(weight, 6) for name, weight in weights.items()}}
+        return Trained(self.name, items, blend_graph(self.name, trained, arrays), arrays, card, self.score)
+
+    def score(
+        self, arrays: Mapping[str, Array], history: NDArray[np.int32], weight: NDArray[np.float32]
+    ) -> Scores:
+        """See `models.trained.Recipe`."""
+        parts: dict[str, dict[str, Array]] = {}
+        for key, array in arrays.items():
+            member, _, name = key.rpartition("/")
+            parts.setdefault(member, {})[name] = array
+        scores = {
+            member: self._recipes[member.partition("/")[0]].score(part, history, weight)
+            for member, part in parts.items()
+        }
+        return blend_scores(scores, arrays)
+
+    def _check(self, names: Sequence[str]) -> None:
+        for name in names:
+            if name not in self._recipes:
+                hint = nearest(name, self._recipes)
+                raise GivenError("setting", f"ensemble: members: there is no recipe {name!r}{hint}")
+
+    def _train_all(
+        self,
+        interactions: Interactions,
+        members: Sequence[tuple[str, int]],
+        settings: Settings,
+        progress: Progress,
+    ) -> dict[str, Trained]:
+        trained = {}
+        for place, (name, number) in enumerate(members):
+            recipe = self._recipes[name]
+            chosen = {key: setting.default for key, setting in {**recipe.settings, **COMMON}.items()}
+            own = {"seed": settings["seed"] + number, "neighbours": settings["neighbours"]}
+            chosen |= {key: value for key, value in own.items() if key in recipe.settings}
+            trained[f"{name}/{number}"] = recipe.train(
+                interactions, interactions.item_ids, chosen, lambda step, share: None
+            )
+            progress(f"train {name}", (place + 1) / len(members))
+        return trained
+
+
+def _divide(interactions: Interactions, settings: Settings) -> tuple[Interactions, Interactions]:
+    if settings["learn_on"] == "time":
+        known, held = split_in_time(interactions, LEARN_SHARE)
+    else:
+        known, held = split_per_user(interactions, LEARN_SHARE, int(settings["seed"]))
+    return known, held.where(np.isin(held.users, known.users))
+
+
+def _learn(
+    members: Mapping[str, Trained], known: Interactions, held: Interactions, seed: int
+) -> dict[str, float]:
+    """Weights from what users did in the part that was set aside; equal ones where nobody did anything."""
+    users = np.unique(held.users)
+    if not len(users):
+        return dict.fromkeys(members, 1.0)
+    n_items = len(known.item_ids)
+    room = max(1, MAX_CELLS // n_items)
+    if len(users) > room:
+        users = np.sort(np.random.default_rng(seed).choice(users, room, replace=False))
+    by_user = histories(known)
+    history, weight = padded([by_user[user] for user in users.tolist()], n_items)
+    scores = {name: member.score(history, weight) for name, member in members.items()}
+    seen, relevant = (_uses(part, users, n_items) for part in (known, held))
+    relevant &= ~seen
+    some = relevant.any(axis=1)
+    return learn_weights({name: found[some] for name, found in scores.items()}, seen[some], relevant[some])
+
+
+def _uses(part: Interactions, users: NDArray[np.int32], n_items: int) -> NDArray[np.bool_]:
+    used = np.zeros((len(part.user_ids), n_items), np.bool_)
+    used[part.users, part.items] = True
+    return used[users]
