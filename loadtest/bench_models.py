@@ -1,213 +1,231 @@
-"""`make bench-models`: how good the compiled lists are on MovieLens 100K, asked for as an app would.
+"""`make bench-models`: every recipe on MovieLens 100K, through the graph that the compiler makes of it.
 
-Protocol: 75 % of each user's ratings to train on, the rest to test with, at random; every
-test rating is relevant, items of the training part are not listed; the mean over
-five seeds. All 943 visitors ask ``/_nearside/decide`` of a running worker, with their
-whole training history, and with what less a cookie would carry; each list must equal
-the one that the same bundle gives in this process. Costs are of one recipe's graph
-alone, a visitor of 32 at a time, with histories as long as a cookie's.
+Random split: 75 % of each user's ratings to train on, the rest to test with; every test rating is
+relevant, items of the training part are not listed; the mean over seeds, of all 943 users with their
+whole training history. That is the protocol of the Recommenders project's comparison.
+
+Split in time: trained on the oldest 80 % of all ratings; then each user's next item, at up to ten
+moments of each, from the newest 50 items, as a cookie holds them; the mean over users, with an interval.
+
+Every list must be equal to the reference's, which is computed without ONNX, and those of one recipe to a
+running worker's. A call's cost is of one visitor with 50 items, on one thread, over catalogs of 1,
+200 and 2,000 items.
 """
 
 import argparse
-import csv
+import importlib.util
 import json
 import os
 import statistics
-import sys
-import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
-import httpx
+import numpy as np
+from numpy.typing import NDArray
 
-from compiler.build import compile_workspace
 from compiler.graph import RecommenderSpec, merge
-from compiler.workspace import read_workspace
-from edge.bundle.reader import open_bundle
+from edge.bundle.arrays import pack
 from edge.decide.recommender import Recommender, open_session
-from loadtest.bench_page import lay_down, start
-from models.interactions import Interactions, read_csv
-from models.metrics import histories, ndcg
-from models.movielens import Film, read_films, read_interactions
-from models.recipe import RECIPES, train
-from models.split import split_per_user
+from loadtest.bench_models_served import served_lists
+from models.interactions import Interactions
+from models.metrics import Lists, histories, ndcg
+from models.movielens import read_interactions
+from models.next_item import Moments, hits, interval, moments
+from models.recipe import NETWORKS, RECIPES, Trained, settings_of, train
+from models.split import split_in_time, split_per_user
+from origin.train import rank
 
 ROOT = Path(__file__).resolve().parents[1]
-TRAIN_SHARE = 0.75
+TRAIN_SHARE, TIME_SHARE = 0.75, 0.8
 TOP = 10
-WHOLE = 1000
-"""No user of MovieLens 100K rated more than 737 films."""
+WHOLE, COOKIE, COOKIE_LONG = 1000, 50, 200
+"""No user of MovieLens 100K rated more than 737 films; a cookie carries 50 items."""
 
-COOKIE, LONG_COOKIE = 50, 200
-SERVED = ("ease", "item-item", "popularity")
-SITE = """\
-site: films
-placements: [ease, item-item, popularity]
-items: {path: "/film/{item}"}
-consent: {cookie: consent, default: contextual}
-"""
-Ask = Callable[[str, Sequence[str]], list[str]]
+BATCH = 32
+CATALOGS = (1, 200, 2000)
+CALLS = 200
+BASELINE, SERVED = "popularity", "ease"
+LISTS_THE_SEEN = frozenset({"recently-viewed"})
+"""What lists nothing new has no place in a table of films to see next."""
+
+QUICK = {"rounds": 1, "epochs": 1, "members": "ease svd als"}
+"""A graph costs the same however long its model was trained."""
+
+
+@dataclass
+class Row:
+    """What was found of one recipe."""
+
+    ndcg: list[float] = field(default_factory=list)
+    equal: list[bool] = field(default_factory=list)
+    train_s: list[float] = field(default_factory=list)
+    kb: float = 0.0
+    hits: NDArray[np.float64] = field(default_factory=lambda: np.zeros(1))
+    us: dict[int, float] = field(default_factory=dict)
 
 
 def main() -> None:
-    """Train, compile, serve and ask for each seed; print the means."""
+    """Train, compile, list and compare every recipe; print the table and the figures."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--recipes", nargs="*", default=_recipes(), help="these alone, beside popularity")
     options = parser.parse_args()
     data = Path(os.environ.get("NEARSIDE_DATA") or ROOT.parent / "shared/data") / "ml-100k"
     if not data.is_dir():
         raise SystemExit(f"no folder {data}: set NEARSIDE_DATA to the folder that holds ml-100k")
-    ratings, films = read_interactions(data), read_films(data)
-    found: dict[str, list[float]] = {}
-    for seed in range(options.seeds):
-        for name, value in _one_seed(ratings, films, seed).items():
-            found.setdefault(name, []).append(value)
-        line = ", ".join(f"{name} {values[-1]:.4f}" for name, values in found.items())
-        print(f"seed {seed}: {line}", flush=True)
-    figures = {name: round(statistics.mean(values), 4) for name, values in found.items()}
-    figures |= {f"us_{name.replace('-', '_')}": cost for name, cost in _costs_us(ratings).items()}
+    ratings = read_interactions(data)
+    known, later = split_in_time(ratings, TIME_SHARE)
+    asked = moments(known, later, COOKIE)
+    rows: dict[str, Row] = {}
+    print(HEADER, flush=True)
+    for name in dict.fromkeys([BASELINE, *options.recipes]):
+        row = rows[name] = Row()
+        for seed in range(options.seeds):
+            _random_split(row, name, *split_per_user(ratings, TRAIN_SHARE, seed))
+        _split_in_time(row, name, known, asked)
+        row.us = {count: _cost_us(name, ratings, count) for count in CATALOGS}
+        print(_line(name, row, rows[BASELINE]), flush=True)
+    figures = _figures(rows) | _served(ratings) | _short_histories(ratings)
+    figures["lists_equal"] = min(figures["lists_equal"], figures.pop("served_equal"))
     print(json.dumps({"bench": "models", "figures": figures}))
     if figures["lists_equal"] < 1:
-        raise SystemExit("the worker lists other items than this process")
+        raise SystemExit("a compiled list is not the reference's, or the worker's is another one")
 
 
-def _one_seed(ratings: Interactions, films: Sequence[Film], seed: int) -> dict[str, float]:
-    known, test = split_per_user(ratings, TRAIN_SHARE, seed)
-    with tempfile.TemporaryDirectory(prefix="nearside-models-") as name:
-        folder = Path(name)
-        bundle = _compile(folder, known, films)
-        visitors = _Visitors(known, test)
-        recommender = Recommender.load(open_bundle(bundle, "films"))
-        figures: dict[str, float] = {"visitors": len(visitors.histories)}
-        equal: list[bool] = []
-        with _serving(folder, bundle) as ask:
-            for recipe, length, figure in (
-                ("ease", WHOLE, "ndcg10_ease"),
-                ("ease", LONG_COOKIE, "ndcg10_ease_200"),
-                ("ease", COOKIE, "ndcg10_ease_50"),
-                ("item-item", WHOLE, "ndcg10_item_item"),
-                ("popularity", WHOLE, "ndcg10_popularity"),
-            ):
-                asked = [ask(recipe, history[:length]) for history in visitors.histories]
-                equal += _compare(recommender, recipe, visitors.cut(length), asked, known.item_ids)
-                figures[figure] = visitors.ndcg(asked)
-        return {**figures, "lists_equal": statistics.mean(equal)}
+def _recipes() -> list[str]:
+    """All that can be trained here: networks need PyTorch."""
+    missing = set()
+    if importlib.util.find_spec("torch") is None:
+        missing = {network.name for network in NETWORKS}
+        print(f"without PyTorch (`make neural`): {', '.join(sorted(missing))} are left out", flush=True)
+    return [name for name in RECIPES if name not in missing | LISTS_THE_SEEN]
 
 
-class _Visitors:
-    """Everybody's training history, as positions and ids, and what they rated in the test part."""
-
-    def __init__(self, known: Interactions, test: Interactions) -> None:
-        self._ids = known.item_ids
-        self.positions = histories(known)
-        self.histories = [[self._ids[position] for position in history] for history in self.positions]
-        self._relevant = [frozenset(positions) for positions in histories(test)]
-
-    def cut(self, length: int) -> list[list[int]]:
-        """Their newest items."""
-        return [history[:length] for history in self.positions]
-
-    def ndcg(self, lists: Sequence[Sequence[str]]) -> float:
-        """Mean over the visitors; what a cut history forgot may be listed, and is then no hit."""
-        place = {item: position for position, item in enumerate(self._ids)}
-        return ndcg([[place[item] for item in items] for items in lists], self._relevant, TOP)
+def _random_split(row: Row, name: str, known: Interactions, test: Interactions) -> None:
+    started = time.perf_counter()
+    model = train(name, name, known)
+    row.train_s.append(time.perf_counter() - started)
+    viewed = histories(known)
+    lists = _listed(compiled(model, WHOLE), viewed)
+    row.ndcg.append(ndcg(lists, [frozenset(items) for items in histories(test)], TOP))
+    row.equal.append(lists == _reference(model, viewed))
+    row.kb = (len(model.scores_graph) + len(pack(model.arrays))) / 1024
 
 
-def _compare(
-    recommender: Recommender,
-    recipe: str,
-    known: Sequence[Sequence[int]],
-    asked: Sequence[Sequence[str]],
-    ids: Sequence[str],
-) -> list[bool]:
-    """Whether each visitor got what this process lists for the same history."""
-    found = (recommender.recommend([history])[recipe][0][:TOP] for history in known)
-    return [
-        list(got) == [ids[position] for position in wanted] for got, wanted in zip(asked, found, strict=True)
-    ]
+def _split_in_time(row: Row, name: str, known: Interactions, asked: Moments) -> None:
+    model = train(name, name, known)
+    lists = _listed(compiled(model, COOKIE), asked.histories)
+    row.hits = hits(lists, asked)
+    row.equal.append(lists == _reference(model, asked.histories))
 
 
-def _costs_us(ratings: Interactions, batch: int = 32) -> dict[str, float]:
-    """Median µs a visitor of one call of each recipe's graph."""
-    known = [history[:COOKIE] for history in histories(ratings)]
-    costs = {}
-    for recipe in RECIPES:
-        merged = merge({recipe: train(recipe, recipe, ratings)}, [RecommenderSpec(recipe, TOP)], COOKIE)
-        arrays = {name: merged.arrays[file][key] for name, (file, key) in merged.plan.bindings.items()}
-        recommender = Recommender(merged.plan, open_session(merged.graph), arrays)
-        spent = []
-        for begin in range(0, len(known) - batch + 1, batch):
-            rows = known[begin : begin + batch]
-            recommender.recommend(rows)
-            started = time.perf_counter()
-            recommender.recommend(rows)
-            spent.append((time.perf_counter() - started) / batch * 1e6)
-        costs[recipe] = round(statistics.median(spent), 1)
-    return costs
+def compiled(model: Trained, length: int) -> Recommender:
+    """The model in the graph that the edge runs."""
+    limit = min(TOP, len(model.items))
+    merged = merge({model.name: model}, [RecommenderSpec(model.name, limit)], length)
+    arrays = {name: merged.arrays[file][key] for name, (file, key) in merged.plan.bindings.items()}
+    return Recommender(merged.plan, open_session(merged.graph), arrays)
 
 
-def _compile(folder: Path, known: Interactions, films: Sequence[Film]) -> Path:
-    workspace = folder / "workspace"
-    for name in ("rules", "catalogs/cards", "models", "data"):
-        (workspace / name).mkdir(parents=True)
-    (workspace / "site.yaml").write_text(SITE)
-    (workspace / "catalogs/cards/line.html").write_text('<li data-item="{{ id }}">{{ title }}</li>')
-    _write(workspace / "catalogs/films.csv", ("id", "title"), ((film.id, film.title) for film in films))
-    ids = known.item_ids
-    rows = zip(known.users.tolist(), known.items.tolist(), known.timestamps.tolist(), strict=True)
-    views = ((user, ids[item], at) for user, item, at in rows)
-    _write(workspace / "data/views.csv", ("user", "item", "timestamp"), views)
-    campaigns = []
-    for recipe in SERVED:
-        text = f"recipe: {recipe}\ninteractions: data/views.csv\nmax_history: {WHOLE}\n"
-        (workspace / f"models/{recipe}.yaml").write_text(text)
-        show = {"recommender": recipe, "card": "line", "limit": TOP}
-        campaigns.append({"id": recipe, "placement": recipe, "show": show})
-    (workspace / "rules/lists.yaml").write_text(json.dumps({"campaigns": campaigns}))
-    read = read_workspace(workspace)
-    catalog = [item.id for item in read.catalog.items]
-    models = {
-        config.name: train(
-            config.name, config.recipe, read_csv(config.interactions, catalog), config.settings
+def _listed(recommender: Recommender, asked: Sequence[Sequence[int]]) -> Lists:
+    (name,) = recommender.names
+    parts = (asked[start : start + BATCH] for start in range(0, len(asked), BATCH))
+    return [list_ for part in parts for list_ in recommender.recommend(part)[name]]
+
+
+def _reference(model: Trained, asked: Sequence[list[int]]) -> Lists:
+    parts = (asked[start : start + BATCH] for start in range(0, len(asked), BATCH))
+    return [list_ for part in parts for list_ in rank(model, list(part))]
+
+
+def _cost_us(name: str, ratings: Interactions, count: int) -> float:
+    """Median µs of one visitor's call, over a catalog of the most viewed items, and unviewed ones behind."""
+    small = catalog_of(ratings, count)
+    quick = {key: value for key, value in QUICK.items() if key in settings_of(name)}
+    recommender = compiled(train(name, name, small, quick), COOKIE)
+    visitors = [history[:COOKIE] for history in histories(small) if history]
+    visitors = sorted(visitors, key=len)[-CALLS:]
+    spent = []
+    for history in visitors:
+        recommender.recommend([history])
+        started = time.perf_counter()
+        recommender.recommend([history])
+        spent.append(time.perf_counter() - started)
+    return statistics.median(spent) * 1e6
+
+
+def catalog_of(ratings: Interactions, count: int) -> Interactions:
+    """The ratings of the `count` items that most have rated; a larger catalog has items that nobody rated."""
+    views = np.bincount(ratings.items, minlength=max(count, len(ratings.item_ids)))
+    kept = np.sort(np.argsort(-views, kind="stable")[:count])
+    place = np.full(len(views), -1, np.int32)
+    place[kept] = np.arange(len(kept))
+    inside = ratings.where(place[ratings.items] >= 0)
+    ids = [*ratings.item_ids, *(f"new{number}" for number in range(count))]
+    columns: dict[str, tuple[str, ...]] = {}
+    for column, texts in ratings.item_columns.items():
+        padded = [*texts, *(f"{column} {number}" for number in range(count))]
+        columns[column] = tuple(padded[position] for position in kept.tolist())
+    items = tuple(ids[position] for position in kept.tolist())
+    return replace(inside, items=place[inside.items], item_ids=items, item_columns=columns)
+
+
+def _served(ratings: Interactions) -> dict[str, float]:
+    """Whether a running worker lists the same to every visitor."""
+    known, _ = split_per_user(ratings, TRAIN_SHARE, 0)
+    model, viewed = train(SERVED, SERVED, known, {"max_history": WHOLE}), histories(known)
+    here = _listed(compiled(model, WHOLE), viewed)
+    there = served_lists(model, known, viewed, WHOLE, TOP)
+    return {"served_equal": float(here == there), "visitors": len(viewed)}
+
+
+def _short_histories(ratings: Interactions) -> dict[str, float]:
+    """What a cookie's forgetting costs: nDCG with the newest items alone; forgotten ones may be listed."""
+    known, test = split_per_user(ratings, TRAIN_SHARE, 0)
+    recommender, viewed = compiled(train(SERVED, SERVED, known), WHOLE), histories(known)
+    relevant = [frozenset(items) for items in histories(test)]
+    return {
+        f"ndcg10_{SERVED}_{length}": round(
+            ndcg(_listed(recommender, [history[:length] for history in viewed]), relevant, TOP), 4
         )
-        for config in read.models
+        for length in (COOKIE_LONG, COOKIE)
     }
-    compile_workspace(read, models, folder / "bundle")
-    return folder / "bundle"
 
 
-def _write(path: Path, header: Sequence[str], rows: Iterator[Sequence[object]]) -> None:
-    with path.open("w", newline="", encoding="utf-8") as file:
-        out = csv.writer(file)
-        out.writerow(header)
-        out.writerows(rows)
+HEADER = (
+    "| recipe | nDCG@10, random | HR@10, in time | more than popularity | µs: 1 | 200 | 2,000 | kB | s |\n"
+    "| --- | --- | --- | --- | --- | --- | --- | --- | --- |"
+)
 
 
-@contextmanager
-def _serving(folder: Path, bundle: Path) -> Iterator[Ask]:
-    """A worker on the bundle; what it answers, by recipe and history."""
-    state, keys = lay_down(folder, bundle)
-    command = [sys.executable, "-m", "edge.worker", "--origin", "http://127.0.0.1:1"]
-    command += ["--upstream", "http://127.0.0.1:1", "--keys", str(keys), "--state-dir", str(state)]
-    worker = start([*command, "--log-level", "warning", "--fd"])
-    client = httpx.Client(base_url=f"http://127.0.0.1:{worker.port}", timeout=30)
+def _line(name: str, row: Row, baseline: Row) -> str:
+    low, high = interval(row.hits)
+    apart = row.hits - baseline.hits
+    worse, better = interval(apart)
+    us = " | ".join(f"{row.us[count]:.0f}" for count in CATALOGS)
+    return (
+        f"| `{name}` | {statistics.mean(row.ndcg):.4f} | {row.hits.mean():.3f} ({low:.3f} to {high:.3f}) "
+        f"| {apart.mean():+.3f} ({worse:+.3f} to {better:+.3f}) | {us} | {row.kb:.0f} "
+        f"| {statistics.mean(row.train_s):.1f} |"
+    )
 
-    def ask(recipe: str, history: Sequence[str]) -> list[str]:
-        body: Mapping[str, object] = {"placements": [recipe], "history": list(history), "tier": "session"}
-        answer = client.post("/_nearside/decide", json=body)
-        if answer.status_code != httpx.codes.OK or not answer.json()["slots"]:
-            raise SystemExit(f"{answer.status_code}: {answer.text[:300]}")
-        items: list[str] = answer.json()["slots"][0]["items"]
-        return items
 
-    try:
-        yield ask
-    finally:
-        client.close()
-        worker.process.terminate()
-        worker.process.wait()
+def _figures(rows: Mapping[str, Row]) -> dict[str, Any]:
+    """The figures by the names that other runs compare them by."""
+    found: dict[str, Any] = {}
+    for name, row in rows.items():
+        key = name.replace("-", "_")
+        found[f"ndcg10_{key}"] = round(statistics.mean(row.ndcg), 4)
+        found[f"hr10_time_{key}"] = round(float(row.hits.mean()), 4)
+        found[f"us_{key}_200"] = round(row.us[200], 1)
+        found[f"kb_{key}"] = round(row.kb, 1)
+    found["ndcg10_best"] = max(statistics.mean(row.ndcg) for row in rows.values())
+    found["ndcg10_best"] = round(found["ndcg10_best"], 4)
+    found["lists_equal"] = statistics.mean(equal for row in rows.values() for equal in row.equal)
+    return found
 
 
 if __name__ == "__main__":
