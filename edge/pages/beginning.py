@@ -20,13 +20,11 @@ class Beginning:
     def __init__(self) -> None:
         self.page = bytearray()
         self.given = 0
-        self._is_over = self._is_given_up = False
+        self._is_over = False
 
     def take(self, data: bytes) -> list[bytes]:
         """What may leave now that these bytes came."""
         self.page += data
-        if self._is_given_up:
-            return [data]
         if self._is_over:
             return []
         text = bytes(self.page[self.given :])
@@ -35,8 +33,7 @@ class Beginning:
         return [found] if found else []
 
     def give_up(self) -> bytes:
-        """What came and did not leave; from now on, all leaves as it comes."""
-        self._is_given_up = True
+        """What came and did not leave."""
         return bytes(self.page[self.given :])
 
     def _end(self, text: bytes) -> int:

@@ -9,7 +9,7 @@ from typing import Final, NamedTuple
 
 import lolhtml
 
-from edge.pages.marks import Mark, Marker
+from edge.pages.marks import COMMENT, ESI, Mark, Marker
 from edge.pages.region import MAX_REGION_BYTES
 
 log = logging.getLogger(__name__)
@@ -46,11 +46,14 @@ class Flow:
         All that came.
     names : list[str]
         The marks that were given, as `PagePlan.placements`.
+    loose : set[str]
+        As `PagePlan.loose`.
     """
 
     def __init__(self) -> None:
         self.page = bytearray()
         self.names: list[str] = []
+        self.loose: set[str] = set()
         self._given = 0  # of the page
         self._marker = Marker(secrets.token_hex(8))
         self._edges = re.compile(self._marker.nonce.encode() + _EDGES)
@@ -66,6 +69,11 @@ class Flow:
     def script(self) -> bytes:
         """The tag that the page asks for, so far."""
         return self._marker.script
+
+    @property
+    def has_blocks(self) -> bool:
+        """Whether something of it is marked as a block, so far."""
+        return bool(self._marker.blocks)
 
     def take(self, data: bytes) -> list[Piece]:
         """What is known now that these bytes came."""
@@ -122,6 +130,8 @@ class Flow:
                     return
                 if hole is not None and self._is_next(hole.inside):
                     self.names.append(hole.mark.name)
+                    if hole.mark.kind in (COMMENT, ESI):
+                        self.loose.add(hole.mark.name)
                     yield hole
                     continue
             self._tokens.popleft()  # an edge of nothing

@@ -165,7 +165,7 @@ class PageApp:
         if found is None:
             flight.land(None)
         is_page = exchange.method == "GET" and told.is_page(self._max_page_bytes)
-        body = None
+        body = stream = None
         if is_page or (found is not None and told.is_short(self._cache.max_bytes)):
             try:
                 stream = await self._streams.begin(exchange, told, found) if is_page else None
@@ -173,13 +173,13 @@ class PageApp:
             except UpstreamError as error:
                 await self._without_site(exchange, stale, error)
                 return
-            if stream is not None:
-                await self._stream(stream, flight, found, watched=watched)
-                return
-        if told.undecoded:
-            self._count_undecoded(told)
         if stale is not None and found is None and self._cache.forbids(told.received):
             self._cache.forget(exchange, stale)
+        if stream is not None:
+            await self._stream(stream, flight, found, watched=watched)
+            return
+        if told.undecoded:
+            self._count_undecoded(told)
         if body is not None:
             entry = self._entry(exchange, told, body, found, is_page=is_page)
             stored = found is not None and self._cache.keep(exchange, flight, entry)

@@ -1,5 +1,6 @@
 """Remembers what the last pages of a path had in them, to decide the next one before it is there."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
@@ -35,12 +36,12 @@ class Foresight:
             return None
         return seen.outline
 
-    def note(self, key: Key, plan: PagePlan) -> None:
-        """Remember a page that came."""
+    def note(self, key: Key, outline: PagePlan, *, has_blocks: bool) -> None:
+        """Remember a page that came, and whether anything of it is a block."""
         path = _path(key)
         if len(path[0]) > MAX_PATH_BYTES:
             return
-        outline, has_blocks, seen = _outline(plan), bool(plan.blocks), self._seen.get(path)
+        seen = self._seen.get(path)
         is_same = seen is not None and (seen.outline, seen.has_blocks) == (outline, has_blocks)
         self._seen[path] = _Seen(outline, has_blocks, seen.times + 1 if seen and is_same else 1)
 
@@ -54,7 +55,8 @@ def _path(key: Key) -> Key:
     return (key[0].partition(b"?")[0], *key[1:])
 
 
-def _outline(plan: PagePlan) -> PagePlan:
-    names = tuple(name for name in plan.placements if name != SCRIPT)
+def outline_of(marks: Iterable[str], loose: Iterable[str], codec: str) -> PagePlan:
+    """A page's marks without what is around them; our script is the page's own affair."""
+    names = tuple(name for name in marks if name != SCRIPT)
     nothing = (b"",) * len(names)
-    return PagePlan((b"", *nothing), names, nothing, loose=plan.loose - {SCRIPT}, codec=plan.codec)
+    return PagePlan((b"", *nothing), names, nothing, loose=frozenset(loose) - {SCRIPT}, codec=codec)

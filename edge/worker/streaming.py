@@ -7,7 +7,6 @@ from typing import Final
 from edge.pages.beginning import Beginning
 from edge.pages.charset import PRESCAN_BYTES, codec_of
 from edge.pages.flow import Flow, Hole
-from edge.pages.marks import SCRIPT
 from edge.pages.packing import QUICK
 from edge.pages.plan import NO_PAGE, PagePlan
 from edge.pages.stitch import HEADER, Part, Stitching, deflated
@@ -16,7 +15,7 @@ from edge.proxy.policy import Terms
 from edge.worker.cache import age_of, kept_fields
 from edge.worker.coding import accepted, recoded, varying
 from edge.worker.exchange import Exchange
-from edge.worker.foresight import Foresight
+from edge.worker.foresight import Foresight, outline_of
 from edge.worker.forward import CONDITIONS, left
 from edge.worker.outcome import TOLD
 from edge.worker.plain import Plans, private
@@ -88,7 +87,8 @@ class Streams:
         gone = asyncio.create_task(left(stream.exchange.receive)) if watched else None
         try:
             if not await stream.pass_on(self._max_page_bytes, gone):
-                self._turn.counters.add('nearside_pages_total{kind="passed"}', not stream.view.flows)
+                if stream.is_undecided and not (gone is not None and gone.done()):
+                    self._turn.counters.add('nearside_pages_total{kind="passed"}')
                 return None
         finally:
             if gone is not None:
@@ -101,20 +101,23 @@ class Streams:
 
     async def _end_flow(self, stream: "Stream", flow: Flow) -> None:
         await stream.end(flow.end())
-        names = tuple(name for name in flow.names if name != SCRIPT)
+        outline, key = outline_of(flow.names, flow.loose, stream.codec), stream.exchange.key
         is_quick = time.perf_counter() - stream.begun_s < PATIENCE_S
-        if names != stream.view.plan.placements or is_quick:
-            self._foresight.forget(stream.exchange.key)
+        if stream.view.flows and (is_quick or outline != stream.view.plan):
+            self._foresight.forget(key)
+        else:
+            self._foresight.note(key, outline, has_blocks=flow.has_blocks)
 
     async def _end_beginning(self, stream: "Stream", beginning: Beginning) -> None:
         """Decide the page that is now whole, and send what of it was not sent."""
         fields = kept_fields(stream.told.received, None)
         page = self._plans.page(bytes(beginning.page), fields, shared=stream.shared)
-        self._foresight.note(stream.exchange.key, page.plan)
+        plan = page.plan
+        outline = outline_of(plan.placements, plan.loose, plan.codec)
+        self._foresight.note(stream.exchange.key, outline, has_blocks=bool(plan.blocks))
         before = stream.view
-        view = PageView(before.request, page.plan, page.body, ahead=before.ahead, in_parts=stream.is_coded)
-        if view.ahead is not None:
-            await self._turn.submit(view)
+        view = PageView(before.request, plan, page.body, ahead=before.ahead, in_parts=stream.is_coded)
+        await self._turn.submit(view)
         await stream.end(_rest(beginning, view))
 
 
@@ -151,12 +154,24 @@ class Stream:
         self.told = told
         self.view = view
         self.shared = shared
-        self.way: Beginning | Flow = Flow() if view.flows else Beginning()
+        # Where nothing is to be decided, nothing is to be waited for.
+        self.way: Beginning | Flow = Beginning() if view.ahead is not None and not view.flows else Flow()
         # As of whole pages: one for a single visitor leaves compressed only if the site sent it so.
         self._squeezes = shared or told.coding not in (b"", b"identity")
         self.is_coded = self._squeezes and b"gzip" in accepted(exchange.headers.get(b"accept-encoding", b""))
         self._gzip = Stitching()
         self.begun_s = time.perf_counter()
+
+    @property
+    def is_undecided(self) -> bool:
+        """Whether it is not counted as any page yet."""
+        return isinstance(self.way, Beginning)
+
+    @property
+    def codec(self) -> str:
+        """In which encoding it is, as far as it came; empty if a page of that can't be cut."""
+        kind = b"".join(values(self.told.received.fields, b"content-type")).decode("latin-1")
+        return codec_of(kind, bytes(self.way.page[:PRESCAN_BYTES]))
 
     async def begin(self, fields: Fields) -> None:
         """Send the headers."""
@@ -183,7 +198,7 @@ class Stream:
         async for data in self.told.pieces():
             if gone is not None and gone.done():
                 return False
-            for piece in way.take(data):
+            for piece in way.take(data) if is_page else [data]:
                 await self._add(piece)
             if is_page and len(way.page) > max_bytes:
                 is_page = False
@@ -208,10 +223,11 @@ class Stream:
             await self._send(self._gzip.add(part))
 
     def _filled(self, hole: Hole) -> Part | bytes:
-        flow, filling = self.way, self.view.filling
+        flow, filling, codec = self.way, self.view.filling, self.codec
         assert isinstance(flow, Flow)
-        kind = b"".join(values(self.told.received.fields, b"content-type")).decode("latin-1")
-        if filling is None or codec_of(kind, bytes(flow.page[:PRESCAN_BYTES])) != filling.codec:
+        if not codec:
+            return hole.inside  # no marks can be told from text
+        if filling is None or codec != filling.codec:
             return hole.mark.default(hole.inside)
         return filling.part(hole, flow.script)
 

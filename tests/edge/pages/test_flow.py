@@ -8,7 +8,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edge.pages.flow import Flow, Hole, Piece
-from edge.pages.marks import COMMENT, ESI
 from edge.pages.plan import PagePlan, scan
 from edge.pages.region import MAX_REGION_BYTES
 
@@ -55,10 +54,11 @@ def agree(page: bytes, plan: PagePlan, ends: list[int]) -> None:
     assert tuple(flow.names) == plan.placements
     holes = [piece for piece in pieces if isinstance(piece, Hole)]
     assert tuple(hole.mark.default(hole.inside) for hole in holes) == plan.defaults
-    assert {hole.mark.name for hole in holes if hole.mark.kind in (COMMENT, ESI)} == plan.loose
+    assert flow.loose == plan.loose
+    assert flow.has_blocks >= bool(plan.blocks)
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(st.lists(st.sampled_from(MARKUP), max_size=24).map(b"".join), st.randoms(use_true_random=False))
 def test_a_page_is_cut_as_the_whole_of_it(page: bytes, dice: random.Random) -> None:
     ends = sorted(dice.choices(range(len(page) + 1), k=dice.randrange(6)))

@@ -273,6 +273,12 @@ class Worker:
         self.holder.active = replace(self.holder.active, killed=campaigns)
 
 
+@pytest.fixture(autouse=True)
+def _patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a busy machine, too, a test's page is there at once unless its site is made to take long."""
+    monkeypatch.setattr("edge.worker.streaming.PATIENCE_S", 2.0)
+
+
 @pytest.fixture(scope="session")
 def bundle_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The small workspace, compiled."""

@@ -6,17 +6,21 @@ import random
 import re
 import zlib
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import Any
 
 import brotli
 import pytest
 
+from edge.decide.engine import Engine
 from edge.errors import UpstreamError
+from edge.worker import streaming
 from edge.worker.app import PageApp
 from edge.worker.foresight import STEADY
 from tests.edge.worker.conftest import HTML, MAX_PAGE_BYTES, Answer, Said, Worker
 from tests.edge.worker.live import listening
 from tests.edge.worker.raw_site import RawSite, serving
+from tests.edge.worker.test_signals import Cms
 
 HEAD = b"<!doctype html><title>Films</title><p>" + b"a heading " * 20 + b"</p>"
 REST = (
@@ -32,6 +36,19 @@ SCRIPT_MARK = b'<!-- nearside:script nonce="r4nd0m" -->'
 LOOSE = b"<ul><!-- placement:hero --><li>x</li><!-- /placement --></ul><p>the end</p>"
 
 Pause = Callable[[], Awaitable[None]]
+
+
+@pytest.fixture(autouse=True)
+def _impatience(_patience: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(streaming, "PATIENCE_S", 0.002)
+
+
+def whole(worker: Worker, body: bytes, visitor: dict[str, str]) -> Answer:
+    """The answer when the page is there at once."""
+    worker.site.says[b"/"] = Said(body, (HTML, PRIVATE))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(streaming, "PATIENCE_S", 2.0)
+        return worker.get("/", visitor)
 
 
 def until(worker: Worker, has: Callable[[bytes], bool]) -> Pause:
@@ -63,8 +80,9 @@ def same(answer: Answer) -> bytes:
 def test_the_first_bytes_come_at_once_and_the_page_is_the_same(
     worker: Worker, visitor: dict[str, str]
 ) -> None:
-    worker.site.says |= {b"/": slow(worker), b"/?fast": Said([HEAD, REST], (HTML, PRIVATE))}
-    fast, slowly = worker.get("/?fast", visitor), worker.get("/", visitor)
+    fast = whole(worker, HEAD + REST, visitor)
+    worker.site.says[b"/"] = slow(worker)
+    slowly = worker.get("/", visitor)
     assert slowly.status == 200
     assert slowly.ended
     assert same(slowly) == same(fast)
@@ -150,7 +168,8 @@ def test_a_site_that_breaks_off_is_heard_of_as_it_would_be(worker: Worker, visit
     broken = UpstreamError("upstream-body", "it broke off")
     worker.site.says[b"/"] = Said([HEAD, pause, b'<p data-placement="hero">', broken], (HTML, PRIVATE))
     answer = worker.get("/", visitor)
-    assert (answer.status, answer.body, answer.ended) == (200, HEAD, False)
+    assert (answer.status, answer.ended) == (200, False)
+    assert answer.body.removesuffix(b'<p data-placement="hero">') == HEAD
     assert worker.count('nearside_upstream_errors_total{code="upstream-body"}') == 1
     assert not worker.records()
 
@@ -220,11 +239,6 @@ def steady(worker: Worker, said: Callable[[], Said], visitor: dict[str, str], **
         return await worker.ask(app, "/", visitor, **more)
 
     return worker.run(asks)  # type: ignore[no-any-return]
-
-
-def whole(worker: Worker, body: bytes, visitor: dict[str, str]) -> Answer:
-    worker.site.says[b"/"] = Said(body, (HTML, PRIVATE))
-    return worker.get("/", visitor)
 
 
 def test_a_placement_comes_before_the_site_has_made_the_page(worker: Worker) -> None:
@@ -319,6 +333,42 @@ def test_a_failed_decision_leaves_the_page_as_the_site_made_it(
     monkeypatch.setattr("edge.worker.personalize.Composition", fails)
     assert steady(worker, lambda: slow(worker), FULL).body == HEAD + REST
     assert worker.count('nearside_pages_total{kind="failed"}') == 1
+
+
+def test_a_page_in_an_encoding_that_cannot_be_cut_is_left_as_it_is(worker: Worker) -> None:
+    text = '<p>日本 <esi:include src="/placement/hero"/></p>'.encode("iso2022_jp")
+    kind = ("content-type", "text/html; charset=iso-2022-jp")
+    for visitor in (NONE, FULL):
+        worker.site.says[b"/"] = Said([HEAD, pause, text], (kind, PRIVATE))
+        assert worker.get("/", visitor).body == HEAD + text
+
+
+def test_a_visitor_of_whom_nothing_is_decided_waits_for_nothing(worker: Worker) -> None:
+    early = b'<p data-placement="hero">the default</p>'
+    worker.site.says[b"/"] = slow(worker, early + HEAD, REST)
+    assert worker.get("/", NONE).body == early + HEAD + REST
+
+
+@pytest.mark.parametrize("steadily", [False, True])
+def test_a_page_whose_site_was_told_ahead_begins_too(tmp_path: Path, engine: Engine, steadily: bool) -> None:
+    telling = Cms(tmp_path, engine)
+    rendered = REST.replace(b"the default", b"Welcome as told")
+    ask = FULL | {"accept": "text/html"}
+
+    async def asks(app: PageApp) -> Answer:
+        for _ in range(STEADY if steadily else 0):
+            telling.site.says[b"/"] = Said([HEAD, pause, rendered], (HTML, PRIVATE))
+            await telling.ask(app, "/", ask)
+        telling.site.says[b"/"] = slow(telling, rest=rendered)
+        return await telling.ask(app, "/", ask)
+
+    answer = telling.run(asks)
+    assert b"Welcome as told" in answer.body
+    assert b"nothing yet" not in answer.body
+    assert len(TOKEN.findall(answer.body)) == 1
+    record = telling.decisions()[-1]
+    assert (record.id, record.context.placements) == (telling.told()["decision"], ("hero", "recommended"))
+    assert telling.state(answer).visitor.hex() == record.visitor
 
 
 class MakingSite(RawSite):
