@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from origin.counted import counted
-from origin.model_commands import compress
+from origin.model_commands import compress, objectives
 from origin.options import Author, Json, Keys, Reason, Splitting, Url, who
 from origin.origin_commands import diff, keys_app, pops_app, revisions, rollout_app
 
@@ -143,6 +143,7 @@ def train(
 
 
 app.command()(compress)
+app.command()(objectives)
 
 
 @app.command()

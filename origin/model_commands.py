@@ -1,4 +1,4 @@
-"""The commands of `nearside` that look at one model of a workspace."""
+"""The commands of `nearside` that look closely at models of a workspace."""
 
 # Imports of what a command needs stand inside of it: `nearside --help` shall answer at once.
 # ruff: noqa: PLC0415, PLR0913, PLR0917
@@ -40,3 +40,32 @@ def compress(
     if picture is not None:
         frontier_shown.write_picture(frontier, model, picture)
     frontier_shown.frontier(frontier, model, as_json=as_json)
+
+
+def objectives(
+    workspace: Annotated[Path, typer.Argument(metavar="WORKSPACE", help="Workspace folder.")],
+    models: Annotated[list[str], typer.Argument(help="Predictions of it, two or more, from one file.")],
+    share: Annotated[
+        float, typer.Option(min=0.001, max=1, help="The share of rows, or of a group, that is chosen.")
+    ] = 0.2,
+    less: Annotated[
+        list[str] | None, typer.Option(help="One of which less is better, such as returns.")
+    ] = None,
+    picture: Annotated[Path | None, typer.Option(help="Draw the first two into this file (SVG).")] = None,
+    as_json: Json = False,
+) -> None:
+    """Weigh predictions against each other: what each mix of weights would have brought."""
+    from models.predict.frontier import as_svg
+    from origin import objectives_shown, shown
+    from origin.objectives import weigh
+    from origin.validation import read_checked
+
+    if len(set(models)) < 2 or len(set(models)) < len(models) or not set(less or ()) <= set(models):
+        raise typer.BadParameter("name two or more different models, and among them what --less names")
+    with shown.problems():
+        found = read_checked(workspace)
+    with shown.problems(), shown.Training() as progress:
+        weighed = weigh(found, models, share, less or (), progress.step)
+    if picture is not None:
+        picture.write_text(as_svg(weighed.points, *models[:2]), encoding="utf-8")
+    objectives_shown.objectives(weighed, as_json=as_json)

@@ -1,6 +1,6 @@
 """What is given up of one objective for another: a table and a picture over the weights of a blend."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 from typing import Any, Final
@@ -17,9 +17,20 @@ WIDTH, HEIGHT, MARGIN = 420, 300, 48
 
 @dataclass(frozen=True)
 class Point:
-    """One choice of weights, what came of it, and whether no other choice is better in all objectives."""
+    """One mix of weights, what came of it, and whether no other mix is better in all objectives.
+
+    Attributes
+    ----------
+    weights : Mapping[str, float]
+        Of objectives whose mean is 1; they sum to 1.
+    worth : Mapping[str, float]
+        The same weights, for what models tell as it is: negative where less is better.
+    outcomes : Mapping[str, float]
+        What became of the chosen rows, in the mean.
+    """
 
     weights: Mapping[str, float]
+    worth: Mapping[str, float]
     outcomes: Mapping[str, float]
     is_best: bool
 
@@ -29,6 +40,7 @@ def frontier(
     outcomes: Mapping[str, Values],
     share: float = 0.2,
     groups: NDArray[np.int64] | None = None,
+    less: Collection[str] = (),
 ) -> list[Point]:
     """Choose rows by every mix of weights, and see what became of them.
 
@@ -38,19 +50,29 @@ def frontier(
         By objective, what is predicted for each row; each is divided by its mean, so that
         weights compare.
     outcomes
-        By objective, what happened; more is better (turn a cost's sign).
+        By objective, what happened.
     share
         The share of rows that is chosen, or of each group, at least one row.
+    less
+        Objectives of which less is better, such as returned goods.
     """
-    scaled = {name: values / max(1e-12, float(np.abs(values).mean())) for name, values in scores.items()}
-    units = [np.arange(len(next(iter(scaled.values()))))] if groups is None else members(groups)
+    units = [np.arange(len(next(iter(scores.values()))))] if groups is None else members(groups)
+    sign = {name: -1.0 if name in less else 1.0 for name in {**scores, **outcomes}}
+    unit = {
+        name: sign[name] / max(1e-12, float(np.abs(values).mean(dtype=np.float64)))
+        for name, values in scores.items()
+    }
     tried = []
     for weights in mixes(tuple(scores)):
-        total = sum(weights[name] * scaled[name] for name in scaled)
+        worth = {name: weight * unit[name] for name, weight in weights.items()}
+        total = sum(worth[name] * values.astype(np.float64) for name, values in scores.items())
         chosen = np.concatenate([_best(np.asarray(total), rows, share) for rows in units])
-        tried.append((weights, {name: float(np.mean(values[chosen])) for name, values in outcomes.items()}))
+        found = {name: float(values[chosen].mean(dtype=np.float64)) for name, values in outcomes.items()}
+        tried.append((weights, worth, found))
+    signed = [{name: sign[name] * value for name, value in found.items()} for _, _, found in tried]
     return [
-        Point(weights, found, not any(_beats(other, found) for _, other in tried)) for weights, found in tried
+        Point(*one, is_best=not any(_beats(other, mine) for other in signed))
+        for one, mine in zip(tried, signed, strict=True)
     ]
 
 
