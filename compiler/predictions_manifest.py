@@ -85,10 +85,11 @@ def require_predictions(draft: Draft, workspace: Workspace, provided: Mapping[st
 
 
 def read_predictions_of(workspace: Workspace) -> set[str]:
-    """The names of the predictions that campaigns read."""
+    """The names of the predictions that campaigns read, and the recommenders that they show."""
     names = {name for campaign in workspace.campaigns for name in reads_of(campaign.condition)}
     names |= {name for campaign in workspace.campaigns for name, _ in campaign.worth.terms}
     names |= {experiment.hash for experiment in workspace.experiments}
+    names |= {name for recommender in workspace.recommenders for name in recommender.reads}
     found = (prediction_of(name, workspace.predictions) for name in names)
     return {config.name for config in found if config is not None}
 

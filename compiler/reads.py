@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator
 
 from compiler.conditions import Condition
 from compiler.problems import Problems
+from compiler.recommender_types import RecommenderConfig
 from compiler.site import PATH as SITE_PATH
 from compiler.types import Campaign, Site
 from edge.worker.place import BY_ADDRESS, FRONTS, NO_FRONT
@@ -17,12 +18,16 @@ def reads_of(condition: Condition) -> Iterator[str]:
             yield from literal.names
 
 
-def check_sources(campaigns: Iterable[Campaign], site: Site, problems: Problems) -> None:
-    """Note campaigns for places that nothing tells: they would never be shown, and nobody would know why."""
+def check_sources(
+    campaigns: Iterable[Campaign], recommenders: Iterable[RecommenderConfig], site: Site, problems: Problems
+) -> None:
+    """Note campaigns and recommenders for places that nothing tells: nobody would know why."""
     untold = {a.name for a in site.attributes if a.source == f"front:{NO_FRONT}"}
     fronts = ", ".join((*FRONTS, BY_ADDRESS))
-    for campaign in campaigns:
-        for name in sorted(untold.intersection(reads_of(campaign.condition))):
-            message = f"campaign {campaign.id!r} reads {name!r}, and {SITE_PATH} does not say who tells it"
+    readers = [(f"campaign {c.id!r}", c.path, c.line, {*reads_of(c.condition)}) for c in campaigns]
+    readers += [(f"recommender {r.name!r}", r.path, r.line, {*r.reads}) for r in recommenders]
+    for who, path, line, reads in readers:
+        for name in sorted(untold & reads):
+            message = f"{who} reads {name!r}, and {SITE_PATH} does not say who tells it"
             hint = f"write `front:` there with one of {fronts}, or give {name} a source under `attributes:`"
-            problems.error(campaign.path, campaign.line, "no-source", message, hint)
+            problems.error(path, line, "no-source", message, hint)

@@ -124,11 +124,11 @@ def read_workspace(
         rules = read_rules(folder, site, names, problems)
         check_defaults(site.places, names.contents, problems)
         site = with_caps(site, rules.campaigns, problems)
-        check_sources(rules.campaigns, site, problems)
         if catalog.path:  # else it can't be read, and that is told
             check_behaviours(site.behaviours, catalog, problems)
             check_columns(site.item_columns, catalog, problems)
             recommenders = read_recommenders(folder, site, models, catalog, problems)
+        check_sources(rules.campaigns, recommenders, site, problems)
     problems.raise_errors()
     assert site is not None
     found = Workspace(

@@ -9,6 +9,7 @@ from edge.bundle import format as fmt
 from edge.bundle.reader import Bundle
 from origin.diff_consent import consent_changes
 from origin.diff_experiments import experiment_changes
+from origin.diff_recommenders import recommender_changes
 from origin.diff_written import audience_changes, campaign_changes, cap_changes
 from origin.rules_view import View
 
@@ -59,6 +60,7 @@ def diff(a: Bundle, b: Bundle) -> BundleDiff:
         "layouts": list(_mapping("layout", before.page.layouts, after.page.layouts)),
         "contents": list(_mapping("content", before.contents, after.contents)),
         "conditions": list(_conditions(before, after, moved)),
+        "recommenders": list(recommender_changes(before, after)),
         "models": list(_models(before, after)),
         "catalog": list(_catalog(before, after)),
     }
@@ -157,14 +159,14 @@ def _conditions(before: View, after: View, moved: Counter[tuple[str, str, str]])
 
 def _models(before: View, after: View) -> Iterator[str]:
     purposes = [
-        {r.name: " and ".join(r.purposes) or "(none)" for r in view.plan.recommenders}
+        {r.name: " and ".join(r.purposes) or "(none)" for r in view.plan.recommenders if not r.pool}
         for view in (before, after)
     ]
     for name in sorted(purposes[0].keys() & purposes[1].keys()):
         if purposes[0][name] != purposes[1][name]:
             yield f"purposes of recommender {name}: {purposes[0][name]} → {purposes[1][name]}"
-    old = {r.name: r.limit for r in before.plan.recommenders}
-    new = {r.name: r.limit for r in after.plan.recommenders}
+    old = {r.name: r.limit for r in before.plan.recommenders if not r.pool}
+    new = {r.name: r.limit for r in after.plan.recommenders if not r.pool}
     yield from _names("recommender", old, new)
     for name in sorted(old.keys() & new.keys()):
         if old[name] != new[name]:

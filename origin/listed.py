@@ -28,7 +28,7 @@ def explain_lists(engine: Engine, context: Context, decision: Decision) -> Itera
     slots = [slot for slot in decision.slots if slot.items]
     if slots:
         scores = ModelScores(engine.bundle, engine.listing.recommender)
-        arrays = load_arrays(engine.bundle)
+        arrays, context = load_arrays(engine.bundle), engine.told(context)
         for slot in slots:
             yield from _List(engine, context, slot, scores, arrays).lines()
 

@@ -89,7 +89,7 @@ class ShadowWork:
         trial = challengers.tried(slot, record.context.seed) if challengers else None
         if challengers is None or trial is None:
             return
-        items = challengers.items(slot, record.context)
+        items = challengers.items(slot, engine.told(record.context))
         shadow = Shadow(
             record.id, slot.placement, slot.candidates, trial.challenger, items, record.context.now_ms
         )

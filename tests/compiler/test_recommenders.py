@@ -161,3 +161,12 @@ def test_dates_that_are_none_are_told(tmp_path: Path) -> None:
     workspace = _read(tmp_path, "model: taste\nboost: [{newest: title, half_life: 1d, times: 2}]\n")
     with pytest.raises(WorkspaceError, match=r"holds 'Item 0', which is no time"):
         compile_workspace(workspace, train_models(workspace), tmp_path / "bundle")
+
+
+def test_a_place_that_nobody_tells_is_noted(tmp_path: Path) -> None:
+    text = "model: taste\nonly: [{column: countries, has: geo.country}]\n"
+    site = "\n".join(line for line in str(shop.FILES["site.yaml"]).splitlines() if "geo.country" not in line)
+    with pytest.raises(
+        WorkspaceError, match=r"recommender 'mine' reads 'geo.country', and site.yaml does not"
+    ):
+        _read(tmp_path, text, {"site.yaml": site})

@@ -4,11 +4,13 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from compiler.workspace import WorkspaceError
 from edge.decide.engine import Engine
 from edge.decide.types import Muted
 from tests.workspaces import shop
+from tests.workspaces.make import FILES
 from tests.workspaces.shop import N_ITEMS, asks, item, listed, shop_engine
 
 HISTORIES: list[tuple[int, ...]] = [(), (3,), (10, 11), (20, 4, 31, 7), tuple(range(1, 40))]
@@ -255,3 +257,19 @@ def test_a_bundle_again_decides_the_same(tmp_path: Path) -> None:
     for seed, history in enumerate(HISTORIES):
         context = asks(*history, seed=seed, geo_country="AT")
         assert again.decide(context) == engine.decide(context)
+
+
+def test_without_a_grant_the_list_is_of_no_history(tmp_path: Path) -> None:
+    consent = "consent: {cookie: consent, purposes: {taste: {}}}"
+    site = str(shop.FILES["site.yaml"]).replace("consent: {cookie: consent, default: contextual}", consent)
+    model = FILES["models/taste.yaml"] + "purposes: taste\n"
+    files = {"site.yaml": site, "models/taste.yaml": model}
+    engine = shop_engine(tmp_path, "model: taste\nfallback: popular\nexplore: {slot: 2, share: 1}\n", files)
+    bare = asks()
+    batch = [replace(asks(3, 17), granted=("taste",)), asks(3, 17), replace(bare, granted=("taste",))]
+    granted, withheld, nobody = (listed(engine, context) for context in batch)
+    assert withheld == nobody
+    assert withheld != granted
+    engine.forget()
+    decided = engine.decide_batch(batch)
+    assert [[int(name[1:]) for name in one.slots[0].items] for one in decided] == [granted, withheld, nobody]
