@@ -27,6 +27,7 @@ from models.recipes.recently_viewed import RecentlyViewed
 from models.recipes.sasrec import SasRec
 from models.recipes.svd import Svd
 from models.recipes.text_embeddings import TextEmbeddings
+from models.recipes.two_tower import TwoTower
 from models.recipes.user_user import UserUser
 from models.sample import sample_histories
 from models.settings import COMMON, Setting, complete, nearest
@@ -51,7 +52,7 @@ PLAIN: Final[tuple[Recipe, ...]] = (
     UserUser(),
 )
 
-NETWORKS: Final[tuple[Recipe, ...]] = (LightGcn(), MultDae(), Ncf(), SasRec(), TextEmbeddings())
+NETWORKS: Final[tuple[Recipe, ...]] = (LightGcn(), MultDae(), Ncf(), SasRec(), TextEmbeddings(), TwoTower())
 """They need PyTorch to be trained: the extra `neural`, or `text`. At the edge they are as any other."""
 
 RECIPES: Final[Mapping[str, Recipe]] = {
