@@ -3,6 +3,9 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Final
 
+import brotli
+import zstandard
+
 from edge.pages.stitch import Part, deflated, stitched
 
 if TYPE_CHECKING:
@@ -87,15 +90,11 @@ class Fragments:
 
 
 def _brotli(page: bytes) -> bytes:
-    import brotli  # noqa: PLC0415 - not everybody asks for it
-
     quality = 5 if len(page) <= MAX_THOROUGH_BYTES else 2
     return bytes(brotli.compress(page, mode=brotli.MODE_TEXT, quality=quality))
 
 
 def _zstd(page: bytes) -> bytes:
-    import zstandard  # noqa: PLC0415 - it takes 25 ms to load
-
     level = 9 if len(page) <= MAX_THOROUGH_BYTES else 3
     return zstandard.ZstdCompressor(level=level).compress(page)
 

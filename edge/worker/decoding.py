@@ -1,9 +1,11 @@
 """Undoes the codings in which a site sends pages, as they come, within bounds: few bytes may be millions."""
 
-import importlib
 import zlib
 from collections.abc import Callable
 from typing import Any, Final, Protocol
+
+import brotli
+import zstandard
 
 MAX_MEMBERS: Final = 16
 """Streams of one gzip body, or frames of one zstd body; servers send one."""
@@ -174,9 +176,7 @@ class _Deflate(_Gzip):
 class _Zstd(_Streams):
     def __init__(self) -> None:
         super().__init__()
-        # Loaded with the first such page: not every site sends one.
-        self._zstandard = importlib.import_module("zstandard")
-        self._context = self._zstandard.ZstdDecompressor(max_window_size=MAX_WINDOW_BYTES)
+        self._context = zstandard.ZstdDecompressor(max_window_size=MAX_WINDOW_BYTES)
 
     def _new(self, data: bytes) -> Any:
         return self._context.decompressobj()
@@ -184,15 +184,14 @@ class _Zstd(_Streams):
     def _decode(self, data: bytes, limit: int) -> tuple[bytes, bytes]:
         try:
             found = self._stream.decompress(data[:_SLICE_BYTES])
-        except self._zstandard.ZstdError as error:
+        except zstandard.ZstdError as error:
             raise DecodingError("broken") from error
         return found, self._stream.unused_data + data[_SLICE_BYTES:]
 
 
 class _Brotli:
     def __init__(self) -> None:
-        self._brotli = importlib.import_module("brotli")
-        self._stream = self._brotli.Decompressor()
+        self._stream = brotli.Decompressor()
 
     @property
     def ended(self) -> bool:
@@ -205,7 +204,7 @@ class _Brotli:
             found: bytes = self._stream.process(data, output_buffer_limit=limit + 1)
             while len(found) <= limit and not self._stream.can_accept_more_data():
                 found += self._stream.process(b"", output_buffer_limit=limit + 1)
-        except self._brotli.error as error:
+        except brotli.error as error:
             raise DecodingError("broken") from error
         return found
 

@@ -56,6 +56,9 @@ class CarelessSite:
                 raise ConnectionError
             if path == b"/late":
                 await asyncio.sleep(LATE_S)
+            if path == b"/bombs-later":
+                await _bomb_later(writer)
+                raise ConnectionError
             answer = _broken(path)
             if answer is None:
                 status, fields, body = _answer(path, head)
@@ -93,6 +96,16 @@ def _brotli(body: bytes) -> bytes:
 
 
 _BOMBS = {b"gzip": gzip.compress, b"zstd": zstandard.compress, b"br": _brotli}
+
+
+async def _bomb_later(writer: asyncio.StreamWriter) -> None:
+    """A page that is no longer than its connection."""
+    frame = zstandard.ZstdCompressor().compressobj()
+    writer.write(b"HTTP/1.1 200 OK\r\ncontent-type: text/html\r\ncontent-encoding: zstd\r\n\r\n")
+    writer.write(frame.compress(PAGE % b"") + frame.flush(zstandard.COMPRESSOBJ_FLUSH_BLOCK))
+    await asyncio.sleep(0.2)
+    writer.write(frame.compress(bytes(64 << 20)) + frame.flush())
+    await writer.drain()
 
 
 def _broken(path: bytes) -> bytes | None:

@@ -116,6 +116,15 @@ def bomb(worker: LiveWorker) -> list[bytes]:
     return answers
 
 
+def late_bomb(worker: LiveWorker) -> list[bytes]:
+    """What was sent can't be taken back; what follows is not unpacked."""
+    answer = worker.get(b"/bombs-later", b"accept-encoding: zstd\r\n")
+    assert b"<title>Films</title>" in answer
+    assert len(answer) < 200_000
+    assert not answer.endswith(b"0\r\n\r\n")  # it has no end
+    return [answer]
+
+
 def ill_site(worker: LiveWorker) -> list[bytes]:
     answers = [worker.get(target) for target in (b"/two", b"/both", b"/none", b"/long")]
     assert b"evil" not in b"".join(answers)
@@ -300,6 +309,7 @@ ON_THE_WIRE: dict[str, Attack] = {
         )
     ),
     "Bombs from the site": Attack(bomb),
+    "A bomb in the middle of a page": Attack(late_bomb),
     "Answers of the site that are none": Attack(ill_site),
     "A second answer behind the first": Attack(split_site),
     "100 pages at once that nobody has": Attack(at_once),
