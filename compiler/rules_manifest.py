@@ -19,6 +19,7 @@ from compiler.page_artifact import page_actions
 from compiler.predictions_manifest import require_predictions
 from compiler.purposes import used_purposes
 from compiler.recommender_parts import NO_PARTS, Parts
+from compiler.tastes import put_tastes
 from compiler.types import Campaign, Show, Workspace
 from compiler.walk import strongest_first
 from compiler.written import put_written
@@ -60,6 +61,7 @@ def draft_rules(workspace: Workspace, interfaces: Mapping[str, str], parts: Part
     put_behaviours(draft, workspace.site.behaviours, workspace.catalog, interfaces)
     put_reports(draft, workspace.site, workspace.campaigns)
     put_lists(draft, workspace.site.lists)
+    put_tastes(draft, workspace.site, workspace.catalog, interfaces["items"])
     put_written(draft, workspace)
     page = page_actions(workspace)
     if page is not None:

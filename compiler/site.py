@@ -23,6 +23,7 @@ from compiler.types import ItemColumns, Site
 from compiler.yaml_lines import Node, read_yaml
 from edge.bundle import format as fmt
 from edge.bundle.predictions import PREFIX as MODEL
+from edge.decide.tastes import SOURCE as HISTORY
 from edge.worker.place import BY_ADDRESS, FRONTS, NO_FRONT
 
 PATH: Final = "site.yaml"
@@ -83,6 +84,7 @@ BODY_PATH: Final = re.compile(r"[A-Za-z0-9_-]{1,64}(\.[A-Za-z0-9_-]{1,64}){0,7}"
 FACT: Final = re.compile(r"[a-z][a-z0-9_-]{0,63}")
 SOURCE: Final = re.compile(
     rf"(header|query|cookie):({COOKIE.pattern})|body:({BODY_PATH.pattern})|fact:({FACT.pattern})"
+    rf"|{HISTORY}:[A-Za-z0-9_][A-Za-z0-9_ -]{{0,63}}(=[^=]{{1,128}})?"
 )
 # Secrets of the visitor: what a rule reads is written down with every decision.
 SECRET_HEADERS: Final = ("authorization", "cookie", "proxy-authorization")
@@ -120,11 +122,19 @@ def read_site(folder: Path, problems: Problems) -> Site | None:
     return Site(
         name, placements, attributes, item_path, consent, holdouts, behaviours, lists, values, places,
         blocks=blocks, redirect_hosts=hosts, events=events, item_columns=columns, budgets=budgets,
+        lines=_lines(fields),
     )  # fmt: skip
 
 
 def _sorted(attributes: Iterable[fmt.Attribute]) -> tuple[fmt.Attribute, ...]:
     return tuple(sorted(attributes, key=lambda attribute: attribute.name))
+
+
+def _lines(fields: Fields) -> dict[str, int]:
+    """Where attributes were declared."""
+    node = fields.node("attributes")
+    declared = node.value if node is not None and isinstance(node.value, dict) else {}
+    return {name: entry.line for name, entry in declared.items()}
 
 
 def _read_front(fields: Fields) -> str:
@@ -186,7 +196,7 @@ def _check_source(fields: Fields, source: str) -> bool:
     match = SOURCE.fullmatch(source)
     line = fields.line_of("source")
     if match is None:
-        hint = "use header:NAME, query:NAME, cookie:NAME, fact:NAME or body:PATH.TO.IT"
+        hint = "use header:NAME, query:NAME, cookie:NAME, fact:NAME, history:COLUMN or body:PATH.TO.IT"
         fields.error(line, "bad-value", f"has source {source!r}", hint)
         return False
     if match[1] == "header" and match[2].lower() in SECRET_HEADERS:

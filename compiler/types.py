@@ -55,7 +55,8 @@ class ItemColumns:
 class Site:
     """site.yaml; `attributes` are all of them, the built-in ones too, sorted by name.
 
-    `placements` are the names of `places`; `values` those that an attribute can have, where that is known.
+    `placements` are the names of `places`; `values` those that an attribute can have, where that is known;
+    `lines` where attributes were declared.
     """
 
     name: str
@@ -73,6 +74,7 @@ class Site:
     events: tuple[str, ...] | None = None
     item_columns: ItemColumns = ItemColumns()
     budgets: Budgets = DEFAULTS
+    lines: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def best(self) -> frozenset[str]:

@@ -32,6 +32,7 @@ from compiler.show import Names
 from compiler.site import PATH as SITE_PATH
 from compiler.site import read_site
 from compiler.smallest import read_smallest
+from compiler.tastes import check_tastes
 from compiler.text_files import is_file
 from compiler.types import (
     Audience,
@@ -127,6 +128,7 @@ def read_workspace(
         if catalog.path:  # else it can't be read, and that is told
             check_behaviours(site.behaviours, catalog, problems)
             check_columns(site.item_columns, catalog, problems)
+            check_tastes(site, catalog, problems)
             recommenders = read_recommenders(folder, site, models, catalog, problems)
         check_sources(rules.campaigns, recommenders, site, problems)
     problems.raise_errors()

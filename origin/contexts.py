@@ -17,6 +17,9 @@ from edge.worker.facts import TIMEZONE, needed, permitted
 from origin.members import Members
 from origin.rules_view import View
 
+KEPT: Final = ("session", "full")
+"""The tiers in which what a visitor viewed is known."""
+
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -49,7 +52,7 @@ class ContextFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     def implied(self) -> dict[str, Value]:
         """The attributes that an edge has from the rest of the request."""
         found: dict[str, Value] = {"consent.tier": self.tier}
-        if self.tier in ("session", "full"):
+        if self.tier in KEPT:
             found["visitor.items"] = len(self.history)
             if self.history:
                 found["visitor.last_item"] = self.history[0]
@@ -130,6 +133,7 @@ class _Reader:
         self._consent = Policy(view.schema)
         self._needs = needed(self._consent, view.schema.attributes)
         self._members = Members(view.schema, view.bundle)
+        self._tastes = view.tastes
         self._arms = {one.id: [arm.key for arm in one.variations] for one in view.choices.experiments}
         self._arms |= {one.id: [arm.key for arm in one.arms] for one in view.choices.bandits}
 
@@ -138,6 +142,7 @@ class _Reader:
         self._check(given, where)
         granted = self._granted(given, where)
         attributes = {**given.implied(), **self._consent.asked(granted), **given.attributes}
+        attributes = {**self._tastes.of(given.history if given.tier in KEPT else ()), **attributes}
         attributes = {**self._members.of(given.unit, attributes), **attributes}
         attributes = permitted(attributes, self._needs, granted)
         placements = given.placements or self._schema.placements

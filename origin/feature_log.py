@@ -11,9 +11,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from compiler.behaviours import definitions, feeds
+from compiler.tastes import make_tastes
 from compiler.types import Workspace
 from edge.bundle.features import columns_of, needed
 from edge.decide.behaviours import Behaviour
+from edge.decide.tastes import NONE as NO_TASTES
+from edge.decide.tastes import Tastes
 from edge.decide.types import DecisionRecord, Event
 from edge.errors import ConfigError, GivenError
 from edge.worker.facts import BEHAVIOUR
@@ -56,7 +59,8 @@ def training_table(workspace: Workspace, root: Path, outcome: Outcome | None = N
     site = workspace.site.name
     types = _types(workspace)
     records = (record for record in lake.decisions(root, site) if record.teaches)
-    rows = nw.from_native(decision_table(records, types))
+    tastes = make_tastes(workspace.site, workspace.catalog)
+    rows = nw.from_native(decision_table(records, types, tastes))
     if not len(rows):
         raise ConfigError("sample", f"{root} holds no decision of site {site!r}")
     events = nw.from_native(event_table(lake.events(root, site)))
@@ -73,21 +77,26 @@ def write_table(table: pa.Table, path: Path) -> None:
     pq.write_table(table, path, compression="zstd")
 
 
-def decision_table(records: Iterable[DecisionRecord], types: Mapping[str, str]) -> pa.Table:
+def decision_table(
+    records: Iterable[DecisionRecord], types: Mapping[str, str], tastes: Tastes = NO_TASTES
+) -> pa.Table:
     """A row for each decision: ``id``, ``visitor``, ``at_ms``, and attributes by name, null where missing.
 
     Parameters
     ----------
     types
         Of the attributes that are wanted; a value of another type is missing.
+    tastes
+        What histories amount to, where that was not logged.
     """
     columns: dict[str, list[Any]] = {name: [] for name in ("id", "visitor", "at_ms", *types)}
     for record in records:
         columns["id"].append(record.id)
         columns["visitor"].append(record.visitor)
         columns["at_ms"].append(record.context.now_ms)
+        known = {**tastes.of(record.context.history), **record.context.attributes}
         for name, type_ in types.items():
-            columns[name].append(_typed(record.context.attributes.get(name), type_))
+            columns[name].append(_typed(known.get(name), type_))
     schema = {"id": pa.string(), "visitor": pa.string(), "at_ms": pa.int64()}
     schema |= {name: TYPES[type_] for name, type_ in types.items()}
     return pa.table({name: pa.array(columns[name], type_) for name, type_ in schema.items()})

@@ -16,6 +16,8 @@ from edge.decide.caps import Cap, Caps, load_reports
 from edge.decide.choice import Chooser, load_choices
 from edge.decide.page import WholePage, load_page
 from edge.decide.predictor import Predictor, load_predictor, read_predictions, types_of
+from edge.decide.tastes import NONE as NO_TASTES
+from edge.decide.tastes import Tastes, load_tastes
 from edge.decide.types import Context, Value
 from edge.rules.index import Index
 from origin.value_words import formula
@@ -140,6 +142,14 @@ class View:
         if not self.bundle.artifacts("models", "plan"):
             return ModelsPlan("", 0, 0, {}, ())
         return fmt.decode(self.bundle.read(self.bundle.one("models", "plan")), ModelsPlan)
+
+    @cached_property
+    def tastes(self) -> Tastes:
+        """What histories amount to; nothing where there is no catalog, as beside the rules of a workspace."""
+        if "catalog" not in self.bundle.manifests:
+            return NO_TASTES
+        items = Strings(unpack(self.bundle.read(self.bundle.one("catalog", "items"))), "ids")
+        return load_tastes(self.bundle, items)
 
     @cached_property
     def predictor(self) -> Predictor | None:

@@ -9,6 +9,7 @@ from typing import NamedTuple
 from msgspec.structs import replace
 
 from edge.decide.campaigns import WHOLE_PAGE
+from edge.decide.tastes import SOURCE as HISTORY
 from edge.decide.types import Context, DecisionRecord, Value
 from edge.worker.clock import local_time
 from edge.worker.facts import TIMEZONE
@@ -79,14 +80,15 @@ class _Derived:
         sources = {attribute.name: attribute.source for attribute in view.schema.attributes}
         self._in_utc = sources.get(TIMEZONE) in (None, f"front:{NO_FRONT}")
         self._members = Members(view.schema, view.bundle)
-        self._predictor = view.predictor
+        self._predictor, self._tastes = view.predictor, view.tastes
+        self._means = {name for name, source in sources.items() if source.startswith(f"{HISTORY}:")}
 
     def known(self, held: frozenset[str]) -> frozenset[str]:
         """What is known, of a log with these attributes."""
         more = {"consent.tier", "time.now", "visitor.items"}
         if self._in_utc or TIMEZONE in held:
             more |= {"time.hour", "time.weekday", "time.date"}
-        found = held | more | self._members.known(held)
+        found = held | more | self._members.known(held) | (self._means if self._tastes else set())
         predictor = self._predictor
         return found | predictor.tells.keys() if predictor and predictor.reads <= found else found
 
@@ -96,6 +98,7 @@ class _Derived:
         found |= {"consent.tier": context.tier, "time.now": context.now_ms}
         if context.tier in ("session", "full"):
             found["visitor.items"] = len(context.history)
+            found = {**self._tastes.of(context.history), **found}
         if "time.hour" in known:
             zone = None if self._in_utc else found.get(TIMEZONE)
             hour, weekday, date = local_time(context.now_ms, zone if isinstance(zone, str) else None)

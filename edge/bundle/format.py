@@ -108,6 +108,7 @@ ARTIFACT_KINDS: Final[dict[str, frozenset[str]]] = {
             "behaviours",
             "feeds",
             "lists",
+            "tastes",
             "written",
             "page",
             "events",

@@ -26,6 +26,8 @@ from edge.decide.listing import Listing, Lists, Wanted
 from edge.decide.page import NOTHING, led_elsewhere, load_page
 from edge.decide.predictor import Predictor, load_predictor
 from edge.decide.recommender import Recommender
+from edge.decide.tastes import NONE as NO_TASTES
+from edge.decide.tastes import Tastes, load_tastes
 from edge.decide.types import DEFAULT, Context, Decision, Slot, Value
 from edge.errors import BundleError
 from edge.rules.index import Index
@@ -128,6 +130,7 @@ class Engine:
         """What is known of visitors: the lists that they are in, and what they did."""
         self.lists = load_lists(bundle)
         self.behaviours = load_behaviours(bundle, len(self.items))
+        self.tastes = load_tastes(bundle, self.items)
         reports = load_reports(bundle)
         self.kinds = frozenset((*BUSINESS_KINDS, *(reports.kinds if reports else ())))
         self.caps = Caps(reports.caps) if reports else NO_CAPS
@@ -389,6 +392,7 @@ class EmptyEngine:
     reads: tuple[str, ...] = ()
     divides = False
     behaviours: Behaviours = NONE
+    tastes: Tastes = NO_TASTES
     kinds: frozenset[str] = frozenset()
     caps: Caps = NO_CAPS
     marks_all = hears = False

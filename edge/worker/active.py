@@ -42,7 +42,7 @@ class Active:
     def __post_init__(self) -> None:
         engine = self.engine
         reader = AttributeReader(
-            engine.schema, engine.reads, engine.behaviours.by_name, engine.lists, self.locator
+            engine.schema, engine.reads, engine.behaviours.by_name, engine.lists, self.locator, engine.tastes
         )
         object.__setattr__(self, "reader", reader)
         object.__setattr__(self, "keeping", Keeping(reader.consent, engine.behaviours.by_name))

@@ -219,11 +219,14 @@ def asked_context(ask: Ask, active: Active) -> Context:
     consent = active.reader.consent
     granted = _granted(ask, consent)
     stated = {"consent.tier": ask.tier, **ask.attributes, **consent.asked(granted)}
-    read = attributes_of_body(schema.attributes, reads, ask.body)
-    read |= {name: value for name, value in stated.items() if name in reads}
-    read = active.reader.permitted(read, granted)
     keeps_history = ask.tier in ("session", "full")
     history = tuple(dict.fromkeys(ask.history)) if keeps_history else ()
+    read: dict[str, Value] = {
+        name: mean for name, mean in active.engine.tastes.of(history).items() if name in reads
+    }
+    read |= attributes_of_body(schema.attributes, reads, ask.body)
+    read |= {name: value for name, value in stated.items() if name in reads}
+    read = active.reader.permitted(read, granted)
     seed = int.from_bytes(os.urandom(8), "little") & SEED_MASK
     placements = tuple(dict.fromkeys(ask.placements))
     names = consent.names_of(granted)

@@ -9,6 +9,9 @@ from edge.consent.policy import ASKED, Policy
 from edge.decide.behaviours import Behaviour
 from edge.decide.caps import SOURCE
 from edge.decide.fuse import VISITOR_ID, Fuse
+from edge.decide.tastes import NONE as NO_TASTES
+from edge.decide.tastes import SOURCE as HISTORY
+from edge.decide.tastes import Tastes
 from edge.decide.types import Value
 from edge.errors import BundleError
 from edge.visitor.buckets import value
@@ -38,13 +41,14 @@ class AttributeReader:
         ``attribute``: one of a type or source that this edge does not know.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913, PLR0917 - what attributes are read from is of several kinds
         self,
         schema: RulesSchema,
         reads: Sequence[str],
         behaviours: Mapping[str, Behaviour] = _NO_BEHAVIOURS,
         lists: Mapping[str, Fuse] = _NO_LISTS,
         locator: Locator = NOBODY,
+        tastes: Tastes = NO_TASTES,
     ) -> None:
         declared = {attribute.name: attribute for attribute in schema.attributes}
         self.consent = Policy(schema)
@@ -52,7 +56,7 @@ class AttributeReader:
         timezone = _timezone(declared.get(TIMEZONE), self._needs.get(TIMEZONE, 0), locator)
         builtin = {**BUILTIN, **clock_readers(timezone), **_purpose_readers(self.consent)}
         builtin |= {BEHAVIOUR + name: _behaviour(behaviour) for name, behaviour in behaviours.items()}
-        known = _Known(declared, builtin, lists, locator)
+        known = _Known(declared, builtin, lists, locator, tastes)
         # Caps are told by the visitor's event state, those alone that it has something of.
         single = [name for name in reads if name in declared and declared[name].source != SOURCE]
         self._readers = [(name, _reader(declared[name], known)) for name in single]
@@ -129,6 +133,7 @@ class _Known:
     builtin: Mapping[str, Reader]
     lists: Mapping[str, Fuse]
     locator: Locator
+    tastes: Tastes = NO_TASTES
 
 
 def _member(name: str, by: str, known: _Known) -> Reader:
@@ -168,8 +173,9 @@ def _reader(attribute: Attribute, known: _Known) -> Reader:
             return _nothing  # a page has none; apps send one along
         if kind == "list":
             return _member(attribute.name, name, known)
-        if kind == "fact":
-            return _fact(name, _CONVERT[attribute.type])
+        if kind in (HISTORY, "fact"):
+            told = _fact(name, _CONVERT[attribute.type])
+            return _taste(attribute.name, known.tastes) if kind == HISTORY else told
         return _reader_of(kind, name, _CONVERT[attribute.type])
     except (KeyError, UnicodeEncodeError) as error:
         what = f"{attribute.name!r}, a {attribute.type} of {attribute.source!r}"
@@ -182,6 +188,14 @@ def _fact(name: str, convert: Callable[[str], Value | None]) -> Reader:
     def read(request: Request) -> Value | None:
         value = request.facts.get(name)
         return None if value is None else convert(value)
+
+    return read
+
+
+def _taste(name: str, tastes: Tastes) -> Reader:
+    def read(request: Request) -> float | None:
+        items = request.state.items
+        return tastes.of(items).get(name) if items and request.knows_visitor else None
 
     return read
 

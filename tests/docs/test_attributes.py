@@ -154,7 +154,10 @@ def test_every_built_in_attribute_has_its_example() -> None:
 def test_a_workspace_of_all_examples_compiles(tmp_path: Path) -> None:
     blocks = re.findall(r"```yaml\n(.*?)```", PAGE, re.DOTALL)
     site = "site: films\nplacements: [hero]\nitems: {path: '/film/{item}'}\n"
-    site += "".join(block for block in blocks if "behaviour.sci-fi-views:" not in block)
+    declared = [block.removeprefix("attributes:\n") for block in blocks if block.startswith("attributes:")]
+    others = [block for block in blocks if "behaviour.sci-fi-views:" not in block]
+    site += "".join(block for block in others if not block.startswith("attributes:"))
+    site += "attributes:\n" + "".join(declared)
     audiences = next(block for block in blocks if "behaviour.sci-fi-views:" in block)
     names = re.findall(r"^  ([a-z-]+):", audiences, re.MULTILINE)
     campaigns = "".join(
@@ -165,6 +168,7 @@ def test_a_workspace_of_all_examples_compiles(tmp_path: Path) -> None:
         "rules/audiences.yaml": audiences,
         "lists/vip.csv": f"id\n{'0' * 32}\n",
         "rules/campaigns.yaml": f"campaigns:\n{campaigns}",
+        "catalogs/films.csv": "id,title,genre,minutes,price\nalien,Alien,crime,117,3\n",
     }
     workspace = read_workspace(make_workspace(tmp_path, changes))
     assert len(workspace.site.behaviours) == 5

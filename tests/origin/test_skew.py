@@ -26,6 +26,7 @@ from compiler.behaviours import definitions
 from compiler.build import compile_workspace
 from compiler.predictions_manifest import DEFINITIONS
 from compiler.predictions_manifest import definitions as feature_definitions
+from compiler.tastes import make_tastes
 from compiler.types import Workspace
 from compiler.workspace import read_workspace
 from edge.bundle.features import flattened
@@ -66,6 +67,8 @@ site: films
 placements: [hero]
 items: {path: "/film/{item}"}
 attributes:
+  taste.year: {type: number, source: "history:year"}
+  taste.eighties: {type: number, source: "history:decade=1980s"}
 COOKIES
 behaviours:
   films-7d: {event: view, window: 7d}
@@ -90,6 +93,8 @@ features:
   years: {attribute: behaviour.years-1d, log: true}
   decades: {attribute: behaviour.decades-30d}
   old: {attribute: behaviour.since-old, clip: [0, 2160], log: true}
+  mean-year: {attribute: taste.year}
+  eighties: {attribute: taste.eighties, buckets: [0.1, 0.5]}
   admin: {attribute: pages.admin, missing: 0}
   products: {attribute: pages.product, buckets: [1, 5, 20, 100]}
   seconds: {attribute: seconds.product, log: true}
@@ -267,6 +272,19 @@ def test_the_edge_and_the_lake_have_the_same_features(
     constant = [name for name, count in zip(names, varied, strict=True) if count < 2]
     assert constant == ["referred"]
     assert 0.001 < np.isnan(lake).mean() < 0.5
+
+
+def test_means_of_histories_that_were_not_logged_are_those_of_the_history(
+    workspace: Workspace, logged: tuple[list[DecisionRecord], list[Event]]
+) -> None:
+    records, _ = logged
+    types = {"taste.year": "number", "taste.eighties": "number"}
+    bare = [
+        msgspec.structs.replace(one, context=msgspec.structs.replace(one.context, attributes={}))
+        for one in records
+    ]
+    told = decision_table(bare, types, make_tastes(workspace.site, workspace.catalog))
+    assert told.select(list(types)).equals(decision_table(records, types).select(list(types)))
 
 
 @pytest.mark.parametrize("name", ["films-7d", "years-1d", "decades-30d", "since-old"])
