@@ -19,6 +19,7 @@ SCALING: Final[Mapping[str, Setting]] = {
     "item_power": Number(0.25, "How much less items that many viewed count; 0 for no less.", 1),
     "nearness": Number(1, "How many times more items count that were viewed in one visit.", 100),
     "pause_minutes": Number(1, "A pause that ends a visit, for nearness.", positive=True),
+    "debias": Number(0, "How much less what many viewed is listed for being so; 1 in full.", 1),
 }
 
 
@@ -46,3 +47,16 @@ def scaled_rows(
         parts.append(near.multiply(weight[:, np.newaxis]).multiply(of_items))
     rows = scipy.sparse.vstack(parts, format="csr")
     return rows * np.sqrt(used.nnz / (scaled.data @ scaled.data)), of_items
+
+
+def said_of_items(interactions: Interactions, n_items: int, settings: Settings) -> Dense:
+    """What each item's score is multiplied by to take popularity back: 1 for an item of mean popularity.
+
+    A view of an item is weighed by the inverse of the chance that it was met at all, taken to be a power of
+    its popularity (inverse propensity scores, Schnabel et al. 2016; the power of Yang et al. 2018).
+    The recipes that use it are linear in what is to be predicted, so this is the same as
+    weighing the views that they learn from.
+    """
+    views = np.maximum(np.bincount(interactions.items, minlength=n_items), 1)
+    weights: Dense = (views / views.mean()) ** -float(settings["debias"])
+    return weights

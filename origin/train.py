@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final, Literal
 
@@ -12,6 +12,7 @@ from compiler.problems import Problem, WorkspaceError, nearest
 from compiler.workspace import ModelConfig, Workspace
 from edge.errors import GivenError
 from models import kept, metrics, recipe
+from models.exposure import list_quality
 from models.interactions import Interactions, read
 from models.metrics import Lists
 from models.recipe import Trained
@@ -96,7 +97,7 @@ def measure_baseline(workspace: Workspace, names: Sequence[str], split: Split) -
         return None
     with _named(found):
         interactions = _read(workspace, found)
-        return _measure(_trainer(found, lambda model, step, share: None), interactions, split)
+        return _measure(_trainer(found, lambda model, step, share: None), interactions, split).metrics
 
 
 def find_smallest(
@@ -178,7 +179,8 @@ def _train(workspace: Workspace, config: ModelConfig, progress: Progress, split:
     train = _trainer(config, progress)
     measured = _measure(train, interactions, split)
     model = train(interactions)
-    card = {**model.card, "split": split, "metrics": measured, "asked": asked, "smallest": config.smallest}
+    card = {**model.card, "split": split, "metrics": measured.metrics, "lists": measured.lists}
+    card |= {"asked": asked, "smallest": config.smallest}
     model = replace(model, card=card)
     folder = model_folder(workspace, config.name)
     recipe.save(model, folder)
@@ -204,24 +206,41 @@ def _smallest(
     return replace(config, settings={**config.settings, **chosen_settings(found.chosen)})
 
 
-def _measure(train: Trainer, interactions: Interactions, split: Split) -> dict[str, float]:
+@dataclass(frozen=True)
+class Measured:
+    """A model's metrics, and what else its card says of the lists: see `models.exposure.list_quality`."""
+
+    metrics: dict[str, float] = field(default_factory=dict)
+    lists: dict[str, object] = field(default_factory=dict)
+
+
+def _measure(train: Trainer, interactions: Interactions, split: Split) -> Measured:
     """Metrics over those users of the test part of whom the training part knows something.
 
     The others have no history to rank by, so every model would be its fallback;
     ``users_new`` is how many they are.
     """
     if split == "none":
-        return {}
+        return Measured()
     known, test = DIVIDE[split](interactions)
     asking = len(np.unique(test.users))
     test = test.where(np.isin(test.users, known.users))
     if not len(known) or not len(test):
-        return {}
+        return Measured()
     model = train(known)
-    found = metrics.evaluate(lambda histories: rank(model, histories), known, test, LISTED)
+    shown: list[Sequence[int]] = []
+
+    def recommend(histories: list[list[int]]) -> Lists:
+        lists = rank(model, histories)
+        shown.extend(lists)
+        return lists
+
+    found = metrics.evaluate(recommend, known, test, LISTED)
+    wanted = [frozenset(items) for items in metrics.histories(test) if items]
     users = len(np.unique(test.users))
     counts = {"users": users, "users_new": asking - users}
-    return {**counts, **{name: round(value, 4) for name, value in found.items()}}
+    measured = {**counts, **{name: round(value, 4) for name, value in found.items()}}
+    return Measured(measured, list_quality(shown, wanted, known, LISTED))
 
 
 def rank(model: Trained, histories: list[list[int]]) -> Lists:

@@ -12,7 +12,7 @@ from edge.errors import GivenError
 from models.interactions import Interactions
 from models.neighbours import NEIGHBOURS, Dense, quantize, strongest, sum_nodes, sum_rows
 from models.onnx_build import score_graph
-from models.scaled import SCALING, scaled_rows
+from models.scaled import SCALING, said_of_items, scaled_rows
 from models.settings import Number, Setting, Settings
 from models.trained import Progress, Scores, Trained
 
@@ -46,6 +46,7 @@ class Ease:
             raise GivenError("too-many-items", f"ease takes at most {MAX_ITEMS} items, not {len(items)}")
         progress("solve", 0.0)
         weights = solve(interactions, len(items), settings)
+        weights *= said_of_items(interactions, len(items), settings)
         progress("prune", 0.8)
         arrays = quantize(*strongest(weights, int(settings["neighbours"])), len(items))
         progress("prune", 1.0)

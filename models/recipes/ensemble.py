@@ -31,7 +31,7 @@ class Ensemble:
     name: Final = "ensemble"
     excludes_seen: Final = True
     settings: Final[Mapping[str, Setting]] = {
-        "members": Text("ease svd als", "The recipes that it blends, with spaces between."),
+        "members": Text("svd ease als bpr", "The recipes that it blends, with spaces between."),
         "neighbours": Number(
             400, "How many neighbours an item has in members that have any.", 1000, whole=True
         ),

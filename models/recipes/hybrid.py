@@ -12,7 +12,7 @@ from models.interactions import Interactions
 from models.neighbours import NEIGHBOURS, quantize, strongest, sum_nodes, sum_rows
 from models.onnx_build import score_graph
 from models.recipes.ease import MAX_ITEMS, count_together, predict_each
-from models.scaled import SCALING
+from models.scaled import SCALING, said_of_items
 from models.settings import Number, Setting, Settings
 from models.texts import COLUMNS, item_terms
 from models.trained import Progress, Scores, Trained
@@ -49,6 +49,7 @@ class Hybrid:
         gram += settings["text_weight"] * (terms @ terms.T).toarray()
         progress("solve", 0.2)
         weights = predict_each(gram, of_items, settings["regularization"])
+        weights *= said_of_items(interactions, len(items), settings)
         progress("prune", 0.8)
         arrays = quantize(*strongest(weights, int(settings["neighbours"])), len(items))
         progress("prune", 1.0)

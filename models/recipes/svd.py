@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from edge.bundle.arrays import Array
 from models.factors import FACTORS, Dense, factor_arrays, factor_graph, score_factors
 from models.interactions import Interactions
-from models.scaled import SCALING, scaled_rows
+from models.scaled import SCALING, said_of_items, scaled_rows
 from models.settings import Number, Setting, Settings
 from models.trained import Progress, Scores, Trained
 
@@ -49,7 +49,8 @@ class Svd:
         noise = sizes[count] if len(sizes) > count else 0.0
         shares = 1 - settings["shrinkage"] * noise / sizes[:count]
         factors = found[:, :count]
-        arrays = factor_arrays(of_items[:, np.newaxis] * factors * shares, factors.T / of_items)
+        out = factors.T / of_items * said_of_items(interactions, len(items), settings)
+        arrays = factor_arrays(of_items[:, np.newaxis] * factors * shares, out)
         progress("decompose", 1.0)
         return Trained(self.name, items, factor_graph(self.name, arrays), arrays, {}, self.score)
 

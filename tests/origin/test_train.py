@@ -29,6 +29,9 @@ def test_what_was_trained_compiles(workspace: Workspace, tmp_path: Path) -> None
     card = loaded["taste"].card
     counted = {"users", "users_new"}
     assert set(card["metrics"]) == {*counted, "ndcg@10", "recall@10", "map@10", "coverage", "novelty"}
+    low, high = card["lists"]["ndcg@10_interval"]
+    assert low <= card["metrics"]["ndcg@10"] <= high
+    assert card["lists"].keys() == {"ndcg@10_interval", "gini", "exposure_gap"}
     assert card["split"] == "random"
     assert compile_workspace(workspace, loaded, tmp_path / "bundle").counts["models"] == 2
 
