@@ -1,6 +1,6 @@
 """Merges trained models into the one ONNX graph of a bundle."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol
 
@@ -12,6 +12,7 @@ from onnx import NodeProto, TensorProto, ValueInfoProto, helper, numpy_helper
 
 from compiler.hygiene import check_constants, tidy
 from compiler.recommender_graph import NEVER, Pool, Stage
+from compiler.shortlists import list_nodes, short_nodes, shortlists
 from edge.bundle.arrays import Array
 from edge.bundle.format import ModelsPlan, RecommenderPlan
 from edge.decide.operators import check_graph
@@ -97,17 +98,14 @@ def merge(
     ordered = sorted(specs, key=lambda spec: spec.name)
     nodes, constants = _seen_nodes(n_items)
     inputs = [_value("history", TensorProto.INT32, "length"), _value("weight", TensorProto.FLOAT, "length")]
-    outputs = []
+    outputs: list[ValueInfoProto] = []
     for name in used:
         part = _Part(name, models[name])
         nodes += part.nodes
         constants |= part.constants
         inputs += part.inputs
-    for spec in ordered:
-        limit = min(spec.limit, n_items)
-        nodes += _list_nodes(spec, models[spec.name].excludes_seen)
-        constants[f"list/{spec.name}/limit"] = np.array([limit], np.int64)
-        outputs += _outputs(spec.name, limit)
+    for more, added, values in _lists(models, ordered, n_items):
+        nodes, constants, outputs = nodes + more, constants | added, outputs + values
     if stage.pools:
         inputs += stage.inputs()
         nodes += stage.nodes()
@@ -276,6 +274,25 @@ def _list_nodes(spec: RecommenderSpec, excludes_seen: bool) -> list[NodeProto]:
         nodes.append(helper.make_node("Add", [scores, ":seen"], [f"{name}/open"]))
         scores = f"{name}/open"
     return nodes + _cut_nodes(spec.name, scores)
+
+
+def _lists(
+    models: Mapping[str, ScoreModel], specs: Sequence[RecommenderSpec], n_items: int
+) -> Iterator[tuple[list[NodeProto], dict[str, Array], list[ValueInfoProto]]]:
+    """Nodes, constants and outputs of each recommender: of shortlists where there are, else of all scores."""
+    made: set[str] = set()
+    for spec in specs:
+        limit = min(spec.limit, n_items)
+        short = shortlists(models, spec.name, spec.fallback)
+        for name in sorted(short.keys() - made):
+            yield *short_nodes(name, short[name]), []
+        made |= short.keys()
+        if short:
+            nodes = list_nodes(spec.name, spec.fallback)
+        else:
+            nodes = _list_nodes(spec, models[spec.name].excludes_seen)
+        constants: dict[str, Array] = {f"list/{spec.name}/limit": np.array([limit], np.int64)}
+        yield nodes, constants, _outputs(spec.name, limit)
 
 
 def _cut_nodes(list_: str, scores: str) -> list[NodeProto]:

@@ -39,7 +39,10 @@ def store(model: Trained, storage: str) -> Trained:
         return model
     arrays = encode(model.arrays, storage)
     graph = rewrite(model.scores_graph, arrays)
-    return replace(model, scores_graph=graph, arrays=arrays, reference=decoding(model.reference))
+    # A shortlist reads arrays as they were.
+    return replace(
+        model, scores_graph=graph, arrays=arrays, reference=decoding(model.reference), shortlist=b""
+    )
 
 
 def decoding(reference: Predictor) -> Predictor:

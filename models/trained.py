@@ -23,6 +23,7 @@ EXACT_STEPS: Final = 1 << 24
 
 GRAPH_FILE: Final = "graph.onnx"
 ARRAYS_FILE: Final = "arrays.nsa"
+SHORTLIST_FILE: Final = "shortlist.onnx"
 CARD_FILE: Final = "card.json"
 
 Scores = NDArray[np.float32]
@@ -49,6 +50,10 @@ class Trained:
         ``recipe``, ``settings``, ``seed``, ``data`` (a hash), ``metrics``; all JSON.
     excludes_seen : bool
         Whether a list leaves out what the history holds.
+    shortlist : bytes
+        ONNX, for large catalogs: the same inputs as far as it needs them; outputs ``items`` (int32,
+        (batch, any)), each once, and their ``scores``, without what the history holds. What it leaves
+        out would not be listed. Empty where all items are scored.
     sample : dict[str, Array]
         Real rows for the certificate, of `models.sample`; may be empty.
     """
@@ -61,6 +66,7 @@ class Trained:
     reference: Predictor
     excludes_seen: bool = True
     sample: Mapping[str, Array] = field(default_factory=dict)
+    shortlist: bytes = b""
 
     def score(self, history: NDArray[np.int32], weight: NDArray[np.float32]) -> Scores:
         """Scores of all items for each row of a padded history; see `scores_graph` for the shapes."""
@@ -102,6 +108,9 @@ def save(trained: Trained, folder: Path) -> None:
     text = json.dumps(card, indent=1, sort_keys=True, ensure_ascii=False) + "\n"
     (folder / CARD_FILE).write_text(text, encoding="utf-8")
     save_sample(trained.sample, folder)
+    (folder / SHORTLIST_FILE).unlink(missing_ok=True)
+    if trained.shortlist:
+        (folder / SHORTLIST_FILE).write_bytes(trained.shortlist)
 
 
 def load(folder: Path, recipe_of: Callable[[str], Recipe]) -> Trained:
@@ -119,6 +128,8 @@ def load(folder: Path, recipe_of: Callable[[str], Recipe]) -> Trained:
         arrays = unpack((folder / ARRAYS_FILE).read_bytes())
         recipe = recipe_of(str(card["recipe"]))
         sample = load_sample(folder)
-        return Trained(name, items, graph, arrays, card, recipe.score, recipe.excludes_seen, sample)
+        kept = (name, items, graph, arrays, card, recipe.score, recipe.excludes_seen, sample)
+        path = folder / SHORTLIST_FILE
+        return Trained(*kept, path.read_bytes() if path.is_file() else b"")
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise GivenError("trained-model", f"{folder}: {error!r}; train the model again") from error

@@ -14,6 +14,7 @@ from models.neighbours import NEIGHBOURS, only_positive, positive_nodes, sum_nod
 from models.onnx_build import score_graph
 from models.recipes.item_item import SHRINKAGE, SIMILARITY
 from models.settings import Number, Setting, Settings
+from models.shortlist import if_large, neighbour_shortlist
 from models.trained import Progress, Scores, Trained
 from models.visits import visits
 
@@ -43,7 +44,9 @@ class AlsoViewed:
         used = rows_matrix(rows, interactions.items, len(items))
         measure, shrinkage, width = (settings[key] for key in ("similarity", "shrinkage", "neighbours"))
         arrays = similar_items(used, measure, shrinkage, int(width), progress)
-        return Trained(self.name, items, newest_graph(self.name, len(items), arrays), arrays, {}, self.score)
+        short = if_large(len(items), lambda: neighbour_shortlist(arrays, newest_only=True))
+        graph = newest_graph(self.name, len(items), arrays)
+        return Trained(self.name, items, graph, arrays, {}, self.score, shortlist=short)
 
     def score(
         self, arrays: Mapping[str, Array], history: NDArray[np.int32], weight: NDArray[np.float32]

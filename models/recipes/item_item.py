@@ -12,6 +12,7 @@ from models.interactions import Interactions
 from models.neighbours import NEIGHBOURS, only_positive, positive_nodes, sum_nodes, sum_rows
 from models.onnx_build import score_graph
 from models.settings import Choice, Number, Setting, Settings
+from models.shortlist import if_large, neighbour_shortlist
 from models.trained import Progress, Scores, Trained
 
 SIMILARITY: Final = Choice("jaccard", "What makes two items alike.", tuple(SIMILARITIES))
@@ -39,7 +40,8 @@ class ItemItem:
         nodes, constants = sum_nodes(len(items), "sum")
         more, added = positive_nodes("sum", "scores")
         graph = score_graph(self.name, len(items), nodes + more, arrays, constants | added)
-        return Trained(self.name, items, graph, arrays, {}, self.score)
+        short = if_large(len(items), lambda: neighbour_shortlist(arrays))
+        return Trained(self.name, items, graph, arrays, {}, self.score, shortlist=short)
 
     def score(
         self, arrays: Mapping[str, Array], history: NDArray[np.int32], weight: NDArray[np.float32]

@@ -1,0 +1,75 @@
+"""Lists from models' shortlists instead of all scores, where a catalog is large."""
+
+from collections.abc import Mapping
+
+import onnx
+from onnx import NodeProto, helper
+
+from edge.bundle.arrays import Array
+
+SHARED = frozenset({"history", "weight"})
+Nodes = tuple[list[NodeProto], dict[str, Array]]
+
+
+def shortlist_of(model: object) -> bytes:
+    """A model's shortlist graph; empty where it has none.
+
+    It takes ``history``, ``weight`` and arrays of the model, and gives ``items`` (int32,
+    (batch, any)), each once, ascending or nearly, and their ``scores``: those of the score
+    graph, but that what is in the history has none. What it leaves out would not be listed.
+    """
+    found = getattr(model, "shortlist", b"")
+    return found if isinstance(found, bytes) else b""
+
+
+def short_nodes(name: str, shortlist: bytes) -> Nodes:
+    """A model's shortlist with every name put under its own: ``model/NAME/short/items``, ``.../scores``."""
+    proto = onnx.load_model_from_string(shortlist)
+    bound = {value.name: f"model/{name}/{value.name}" for value in proto.graph.input}
+    names = bound | {shared: shared for shared in SHARED}
+
+    def named(value: str) -> str:
+        return names.get(value, f"model/{name}/short/{value}") if value else value
+
+    nodes = []
+    for node in proto.graph.node:
+        copy = NodeProto()
+        copy.CopyFrom(node)
+        copy.input[:] = [named(value) for value in node.input]
+        copy.output[:] = [named(value) for value in node.output]
+        nodes.append(copy)
+    constants = {named(tensor.name): onnx.numpy_helper.to_array(tensor) for tensor in proto.graph.initializer}
+    return nodes, constants
+
+
+def list_nodes(name: str, fallback: str | None) -> list[NodeProto]:
+    """Nodes from a model's shortlist, or its fallback's where nothing is known, to a list's two outputs."""
+    of, node = f"list/{name}/short", helper.make_node
+    items, scores = [f"model/{name}/short/items"], [f"model/{name}/short/scores"]
+    nodes = []
+    if fallback is not None:
+        other = f"model/{fallback}/short"
+        nodes += [
+            node("Where", [":known", scores[0], ":masked"], [f"{of}/own"]),
+            node("Where", [":known", ":masked", f"{other}/scores"], [f"{of}/other"]),
+        ]
+        items, scores = [*items, f"{other}/items"], [f"{of}/own", f"{of}/other"]
+    nodes += [
+        # As many places as the list has, at least, that hold nothing.
+        node("Concat", [":rows", f"list/{name}/limit"], [f"{of}/shape"], axis=0),
+        node("Expand", [":none_left", f"{of}/shape"], [f"{of}/no_items"]),
+        node("Expand", [":masked", f"{of}/shape"], [f"{of}/no_scores"]),
+        node("Concat", [*items, f"{of}/no_items"], [f"{of}/items"], axis=1),
+        node("Concat", [*scores, f"{of}/no_scores"], [f"{of}/scores"], axis=1),
+        node("TopK", [f"{of}/scores", f"list/{name}/limit"], [f"scores/{name}", f"{of}/best"], axis=1),
+        node("GatherElements", [f"{of}/items", f"{of}/best"], [f"{of}/found"], axis=1),
+        node("Equal", [f"scores/{name}", ":masked"], [f"{of}/masked"]),
+        node("Where", [f"{of}/masked", ":none_left", f"{of}/found"], [f"items/{name}"]),
+    ]
+    return nodes
+
+
+def shortlists(models: Mapping[str, object], name: str, fallback: str | None) -> dict[str, bytes]:
+    """The shortlists that a recommender is made of, by model; none unless all have one."""
+    found = {one: shortlist_of(models[one]) for one in (name, fallback) if one is not None}
+    return found if all(found.values()) else {}

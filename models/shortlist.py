@@ -1,0 +1,159 @@
+"""Scores only the items that a history can bring up, in catalogs that are too large to score whole.
+
+A score graph has one score for each item of the catalog: a million of them take two
+milliseconds, and four megabytes a visitor at each step. A shortlist graph has the items that
+the history's neighbours name, each once, and the same scores to the last bit: what it leaves
+out would not be listed (ADR 40). Its cost goes by histories and neighbours alone.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Final
+
+import numpy as np
+import onnx
+from numpy.typing import NDArray
+from onnx import NodeProto, TensorProto, helper, numpy_helper
+
+from edge.bundle.arrays import Array
+from models.onnx_build import IR_VERSION, OPSET, TYPES
+
+LARGE: Final = 20_000
+"""Items from which on a shortlist is faster than all scores."""
+
+PLACES: Final = 2_048
+"""The best of everybody: more than the longest list and the longest history hold."""
+
+NEVER: Final = -np.inf
+
+
+def if_large(n_items: int, make: Callable[[], bytes]) -> bytes:
+    """A model's shortlist graph; none for catalogs that are scored whole."""
+    return make() if n_items >= LARGE else b""
+
+
+def neighbour_shortlist(arrays: Mapping[str, Array], *, newest_only: bool = False) -> bytes:
+    """The shortlist of `models.neighbours.sum_nodes` with `positive_nodes` behind it.
+
+    Parameters
+    ----------
+    arrays
+        ``neighbour`` and ``value``.
+    newest_only
+        Whether the newest item of a history speaks alone.
+    """
+    node = helper.make_node
+    speaks = ("newest", "newest_weight") if newest_only else ("history", "weight")
+    cuts = [
+        node("Slice", ["history", "zero", "one", "one"], ["newest"]),
+        node("Slice", ["weight", "zero", "one", "one"], ["newest_weight"]),
+    ]
+    nodes = [
+        *(cuts if newest_only else []),
+        node("Gather", ["neighbour", speaks[0]], ["named"], axis=0),
+        node("Gather", ["value", speaks[0]], ["values"], axis=0),
+        node("Unsqueeze", [speaks[1], "last"], ["weights"]),
+        node("Mul", ["values", "weights"], ["products"]),
+        node("Reshape", ["named", "flat"], ["flat_named"]),
+        node("Reshape", ["products", "flat"], ["flat_products"]),
+        # An item of the history is named by itself, with a weight that no other can make up for.
+        node("Shape", ["history"], ["history_shape"]),
+        node("ConstantOfShape", ["history_shape"], ["never_seen"], value=_single(NEVER, np.float32)),
+        node("Concat", ["flat_named", "history"], ["all_named"], axis=1),
+        node("Concat", ["flat_products", "never_seen"], ["all_products"], axis=1),
+        *_sum_by_item(),
+        node("Greater", ["sums", "nothing"], ["is_scored"]),
+        node("Where", ["is_scored", "sums", "never"], ["scores"]),
+    ]
+    constants: dict[str, Array] = {
+        "flat": np.array([0, -1], np.int64),
+        "last": np.array([-1], np.int64),
+        "zero": np.array([0], np.int64),
+        "one": np.array([1], np.int64),
+        "far": np.array([1 << 60], np.int64),
+        "columns": np.array(1, np.int64),
+        "nothing": np.array(0, np.float32),
+        "never": np.array(NEVER, np.float32),
+    }
+    return _graph(nodes, arrays, constants)
+
+
+def _sum_by_item() -> list[NodeProto]:
+    """Nodes that put equal items side by side, ascending, and add up what stands with each.
+
+    `sums` and `items` are as wide as what comes in; places that no item needs have sum 0.
+    """
+    node = helper.make_node
+    return [
+        node("Shape", ["all_named"], ["width"], start=1, end=2),
+        node("TopK", ["all_named", "width"], ["sorted", "order"], axis=1, largest=0),
+        node("GatherElements", ["all_products", "order"], ["sorted_products"], axis=1),
+        node("Slice", ["sorted", "one", "far", "one"], ["later"]),
+        node("Slice", ["sorted", "zero", "last", "one"], ["earlier"]),
+        node("Equal", ["later", "earlier"], ["is_same"]),
+        node("Not", ["is_same"], ["is_new"]),
+        node("Cast", ["is_new"], ["steps"], to=TensorProto.INT64),
+        node("CumSum", ["steps", "columns"], ["places_after"]),
+        node("Slice", ["order", "zero", "one", "one"], ["some_column"]),
+        node("Mul", ["some_column", "zero"], ["first_place"]),
+        node("Concat", ["first_place", "places_after"], ["places"], axis=1),
+        node("Shape", ["all_named"], ["shape"]),
+        node("ConstantOfShape", ["shape"], ["zeros"]),
+        node("ConstantOfShape", ["shape"], ["no_items"], value=_single(-1, np.int32)),
+        node("ScatterElements", ["zeros", "places", "sorted_products"], ["sums"], axis=1, reduction="add"),
+        node("ScatterElements", ["no_items", "places", "sorted"], ["items"], axis=1),
+    ]
+
+
+def fixed_shortlist(score: NDArray[np.float32]) -> bytes:
+    """The shortlist of a model that has the same scores for everybody: the best `PLACES`."""
+    best = np.sort(np.argsort(-score, kind="stable")[:PLACES])
+    node = helper.make_node
+    nodes = [
+        node("Shape", ["history"], ["rows"], start=0, end=1),
+        node("Concat", ["rows", "places"], ["shape"], axis=0),
+        node("Expand", ["best", "shape"], ["items"]),
+        node("Expand", ["best_score", "shape"], ["all_scores"]),
+        node("Unsqueeze", ["history", "middle"], ["history_rows"]),
+        node("Unsqueeze", ["items", "last"], ["item_columns"]),
+        node("Equal", ["item_columns", "history_rows"], ["is_in"]),
+        node("Cast", ["is_in"], ["counts"], to=TensorProto.FLOAT),
+        node("ReduceMax", ["counts", "last"], ["seen"], keepdims=0),
+        node("Greater", ["seen", "nothing"], ["is_seen"]),
+        node("Where", ["is_seen", "never", "all_scores"], ["scores"]),
+    ]
+    constants: dict[str, Array] = {
+        "best": best.astype(np.int32),
+        "best_score": score[best],
+        "places": np.array([len(best)], np.int64),
+        "middle": np.array([1], np.int64),
+        "last": np.array([-1], np.int64),
+        "nothing": np.array(0, np.float32),
+        "never": np.array(NEVER, np.float32),
+    }
+    return _graph(nodes, {}, constants)
+
+
+def _single(value: float, dtype: type) -> onnx.TensorProto:
+    return numpy_helper.from_array(np.array([value], dtype), "")
+
+
+def _graph(nodes: Sequence[NodeProto], arrays: Mapping[str, Array], constants: Mapping[str, Array]) -> bytes:
+    inputs = [
+        helper.make_tensor_value_info("history", TensorProto.INT32, ["batch", "length"]),
+        helper.make_tensor_value_info("weight", TensorProto.FLOAT, ["batch", "length"]),
+        *(
+            helper.make_tensor_value_info(key, TYPES[array.dtype], array.shape)
+            for key, array in sorted(arrays.items())
+        ),
+    ]
+    outputs = [
+        helper.make_tensor_value_info("items", TensorProto.INT32, ["batch", "places"]),
+        helper.make_tensor_value_info("scores", TensorProto.FLOAT, ["batch", "places"]),
+    ]
+    initializers = [
+        numpy_helper.from_array(np.asarray(array), key) for key, array in sorted(constants.items())
+    ]
+    graph = helper.make_graph(list(nodes), "shortlist", inputs, outputs, initializers)
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)], producer_name="")
+    model.ir_version = IR_VERSION
+    return bytes(model.SerializeToString(deterministic=True))

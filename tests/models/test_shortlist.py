@@ -1,0 +1,100 @@
+"""Shortlists list the same items with the same scores as a scan of the whole catalog."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from compiler.graph import RecommenderSpec, merge, reference_items
+from edge.decide.recommender import Recommender, open_session
+from models import shortlist
+from models.interactions import Interactions, from_rows
+from models.recipe import Trained, load, save, train
+
+N_ITEMS = 60
+LIMIT = 12
+RECIPES = ("also-viewed", "item-item", "popularity")
+
+
+def _interactions() -> Interactions:
+    draw = np.random.default_rng(8)
+    rows = [
+        (f"u{user}", f"i{item}", 1_700_000_000 + 60 * turn, 1.0)
+        for user in range(80)
+        for turn, item in enumerate((user % 6 * 9 + draw.integers(0, 12, 8)) % N_ITEMS)
+    ]
+    return from_rows(rows, sorted(f"i{item}" for item in range(N_ITEMS)))
+
+
+@pytest.fixture(scope="module")
+def models() -> dict[str, Trained]:
+    patch = pytest.MonkeyPatch()
+    patch.setattr(shortlist, "LARGE", 1)
+    try:
+        found = {name: train(name, name, _interactions(), {"storage": "float32"}) for name in RECIPES}
+    finally:
+        patch.undo()
+    assert all(model.shortlist for model in found.values())
+    return found
+
+
+@pytest.fixture(scope="module")
+def both(models: dict[str, Trained]) -> list[Recommender]:
+    """A recommender over shortlists, and one over all scores."""
+    specs = [RecommenderSpec(n, LIMIT, None if n == "popularity" else "popularity") for n in RECIPES]
+    whole = {name: replace(model, shortlist=b"") for name, model in models.items()}
+    found = []
+    for chosen in (models, whole):
+        merged = merge(chosen, specs)
+        bound = {name: merged.arrays[file][key] for name, (file, key) in merged.plan.bindings.items()}
+        found.append(Recommender(merged.plan, open_session(merged.graph), bound))
+    return found
+
+
+histories = st.lists(st.lists(st.integers(0, N_ITEMS - 1), unique=True, max_size=20), min_size=1, max_size=5)
+
+
+@settings(max_examples=60, deadline=None)
+@given(asked=histories)
+def test_lists_are_those_of_a_scan(both: list[Recommender], asked: list[list[int]]) -> None:
+    short, whole = both
+    assert short.recommend(asked) == whole.recommend(asked)
+
+
+@settings(max_examples=30, deadline=None)
+@given(viewed=histories, banned=st.sets(st.integers(0, N_ITEMS - 1), max_size=15))
+def test_what_is_left_out_is_left_out(
+    both: list[Recommender], viewed: list[list[int]], banned: set[int]
+) -> None:
+    short, whole = both
+    known = [item for item in viewed[0] if item not in banned]
+    assert short.recommend_without(known, banned) == whole.recommend_without(known, banned)
+
+
+def test_they_are_those_of_the_reference(both: list[Recommender], models: dict[str, Trained]) -> None:
+    for name in RECIPES:
+        spec = RecommenderSpec(name, LIMIT, None if name == "popularity" else "popularity")
+        for history in ([], [3], [3, 4, 5], list(range(0, 40, 3))):
+            assert both[0].recommend([history])[name][0] == reference_items(models, spec, history)
+
+
+def test_a_fallback_without_a_shortlist_means_a_scan(models: dict[str, Trained]) -> None:
+    mixed = models | {"popularity": replace(models["popularity"], shortlist=b"")}
+    graph = merge(mixed, [RecommenderSpec("item-item", LIMIT, "popularity")]).graph
+    assert b"short/" not in graph
+    assert b"short/" in merge(models, [RecommenderSpec("item-item", LIMIT, "popularity")]).graph
+
+
+def test_they_are_kept_and_go_with_arrays_that_change(models: dict[str, Trained], tmp_path: Path) -> None:
+    save(models["item-item"], tmp_path)
+    assert load(tmp_path).shortlist == models["item-item"].shortlist
+    save(replace(models["item-item"], shortlist=b""), tmp_path)
+    assert load(tmp_path).shortlist == b""
+
+
+def test_small_catalogs_are_scanned() -> None:
+    assert train("x", "item-item", _interactions()).shortlist == b""
+    assert shortlist.if_large(shortlist.LARGE, lambda: b"graph") == b"graph"
