@@ -178,7 +178,8 @@ def _refuse(
 def _certificate(config: PredictionConfig, model: PredictionModel, parity: Parity) -> ModelCertificate:
     card = model.card
     settings = {k: v for k, v in card.get("settings", {}).items() if isinstance(v, int | float | str)}
-    metrics = {k: v for k, v in card.get("metrics", {}).items() if isinstance(v, int | float)}
+    figures = {k: v.get("value") if isinstance(v, dict) else v for k, v in card.get("metrics", {}).items()}
+    metrics = {k: v for k, v in figures.items() if isinstance(v, int | float)}
     seed = int(settings.get("seed", 0))
     data, code, split = (str(card.get(key, "")) for key in ("data", "code", "split"))
     recipe = str(card.get("recipe", ""))

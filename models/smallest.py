@@ -1,6 +1,6 @@
-"""Searches the smallest model within an allowed loss: fewer neighbours, factors or trees, smaller numbers."""
+"""Searches the smallest model within an allowed loss: less of it is kept, in smaller numbers."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -11,7 +11,7 @@ from models.settings import FLOAT16, FLOAT32, INT8, Number, Setting
 from models.storage import store
 from models.trained import Trained
 
-SHRINKS: Final = ("neighbours", "factors", "rank", "trees", "width", "hidden")
+SHRINKS: Final = ("neighbours", "factors", "hidden")
 """Settings of recipes that say how much is kept; what a recipe has of them is searched."""
 
 SHARES: Final = (1.0, 0.95, 0.9, 0.75, 0.5, 0.375, 0.25, 0.125)
@@ -54,6 +54,15 @@ class Point:
     bound: float
 
 
+@dataclass(frozen=True, eq=False)
+class Tried:
+    """A model in one storage: its bytes, and how good it is for each unit that was held out."""
+
+    storage: str
+    bytes: int
+    quality: NDArray[np.float64]
+
+
 @dataclass(frozen=True)
 class Frontier:
     """All models that were tried, the configured one first; `chosen` surely loses at most `lose`."""
@@ -94,17 +103,32 @@ def search(
     lose
         The allowed loss as a share: 0.005 is half a percent.
     """
-    points: list[Point] = []
-    before: NDArray[np.float64] | None = None
-    for smaller in _steps(settings, known):
+
+    def tried(smaller: Mapping[str, float]) -> Iterator[Tried]:
         model = train(smaller)
         for storage in STORAGES:
             stored = store(model, storage)
-            found = measure(stored)
-            before = found if before is None else before
-            loss, bound = _loss(before, found)
-            points.append(Point(smaller, storage, model_bytes(stored), float(found.mean()), loss, bound))
-        if points[-len(STORAGES)].loss > HOPELESS * lose:
+            yield Tried(storage, model_bytes(stored), measure(stored))
+
+    return explore(steps(settings, known, SHRINKS), tried, lose)
+
+
+def explore(
+    smaller: Iterable[Mapping[str, float]],
+    tried: Callable[[Mapping[str, float]], Iterator[Tried]],
+    lose: float,
+) -> Frontier:
+    """Try settings, the configured ones first, until plain numbers lose hopelessly much."""
+    points: list[Point] = []
+    before: NDArray[np.float64] | None = None
+    for settings in smaller:
+        first = len(points)
+        for found in tried(settings):
+            before = found.quality if before is None else before
+            loss, bound = _loss(before, found.quality)
+            mean = float(found.quality.mean())
+            points.append(Point(settings, found.storage, found.bytes, mean, loss, bound))
+        if points[first].loss > HOPELESS * lose:
             break
     allowed = [points[0], *(point for point in points if point.bound <= lose)]
     chosen = min(allowed, key=lambda point: (point.bytes, -point.metric))
@@ -121,9 +145,11 @@ def _loss(before: NDArray[np.float64], after: NDArray[np.float64]) -> tuple[floa
     return loss, loss + CERTAIN * error
 
 
-def _steps(settings: Mapping[str, float | str], known: Mapping[str, Setting]) -> Iterator[dict[str, float]]:
+def steps(
+    settings: Mapping[str, float | str], known: Mapping[str, Setting], shrinks: Sequence[str]
+) -> Iterator[dict[str, float]]:
     """The settings that say how much is kept, at all shares; once where there are none."""
-    names = [name for name in SHRINKS if isinstance(known.get(name), Number)]
+    names = [name for name in shrinks if isinstance(known.get(name), Number)]
     seen = []
     for share in SHARES:
         step = {name: max(1.0, round(float(settings[name]) * share)) for name in names}

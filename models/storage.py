@@ -16,7 +16,7 @@ from edge.bundle.arrays import Array
 from models.gaps import from_gaps, to_gaps
 from models.settings import FLOAT16, FLOAT32, INT8
 from models.storage_graph import rewrite
-from models.trained import Predictor, Scores, Trained
+from models.trained import EXACT_STEPS, Predictor, Scores, Trained
 
 CODES: Final = 127
 """int8 codes are from -127 to 127."""
@@ -26,6 +26,9 @@ SCALE_BITS: Final = 16
 
 HALF_BITS: Final = 15
 """float16 numbers are kept below 2^15: far from infinity, and with room below."""
+
+WEIGHT_PARTS: Final = 1024
+"""No history weight, times that of its place, has smaller parts."""
 
 LEAST: Final = 2.0**-100
 """Nothing is scaled as if it were smaller: scales are float32 numbers."""
@@ -123,11 +126,28 @@ def _codes(array: Dense) -> tuple[Array, Array]:
 
 def _scaled(array: Dense, axis: int) -> tuple[Dense, Dense]:
     greatest = np.abs(array).max(axis=axis, keepdims=True, initial=0.0)
-    step = _step(array)
+    finest = _finest(array)
+    step = max(float(finest.min()), LEAST) if array.any() else 1.0
     if not (greatest <= CODES * step).all():
-        step *= 2
+        step = max(2 * step, _exact_unit(array, finest))
     scales = step * np.maximum(1, _few_bits(np.ceil(greatest / CODES / step)))
     return np.round(array / scales), scales
+
+
+def _exact_unit(array: Dense, finest: Dense) -> float:
+    """What all codes must count, so that sums along a column or a row stay exact.
+
+    Either it is twice as coarse as what the numbers of the column were multiples of: rounded,
+    none is more than twice as large, so the sum is as many steps as before. Or the sum of
+    sizes is so small that any history's sum of such steps is exact.
+    """
+    needed = 0.0
+    for axis in (0, 1):
+        inherited = 2 * finest.min(axis=axis)
+        room = 2 * WEIGHT_PARTS * np.abs(array).sum(axis=axis) / EXACT_STEPS
+        direct = 2.0 ** np.ceil(np.log2(np.maximum(room, LEAST)))
+        needed = max(needed, float(np.minimum(inherited, direct).max(initial=0.0)))
+    return needed
 
 
 def _few_bits(numbers: Dense) -> Dense:
@@ -137,11 +157,10 @@ def _few_bits(numbers: Dense) -> Dense:
     return rounded
 
 
-def _step(array: Dense) -> float:
-    """The greatest power of two of which all float32 numbers are multiples."""
-    numbers, exponents = np.frexp(array[array != 0])
-    if not numbers.size:
-        return 1.0
+def _finest(array: Dense) -> Dense:
+    """Of each float32 number the greatest power of two that it is a multiple of; infinite of 0."""
+    numbers, exponents = np.frexp(array)
     whole = np.abs(numbers * (1 << 24)).astype(np.int64)
-    lowest = np.log2((whole & -whole).astype(np.float64))
-    return max(float(2.0 ** (exponents - 24 + lowest).min()), LEAST)
+    lowest = np.log2(np.maximum(whole & -whole, 1).astype(np.float64))
+    found: Dense = np.where(whole == 0, np.inf, 2.0 ** (exponents - 24 + lowest))
+    return found

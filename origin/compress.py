@@ -94,12 +94,12 @@ def in_words(settings: Mapping[str, float]) -> str:
     return ", ".join(f"{value:g} {name}" for name, value in settings.items())
 
 
-def frontier_document(frontier: Frontier) -> dict[str, object]:
+def frontier_document(frontier: Frontier, metric: str) -> dict[str, object]:
     """The frontier as JSON."""
     best = frontier.best()
     return {
         "lose": frontier.lose,
-        "metric": METRIC,
+        "metric": metric,
         "points": [
             {
                 "settings": dict(point.settings),

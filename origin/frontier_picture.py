@@ -6,7 +6,7 @@ from typing import Final
 from xml.sax.saxutils import escape
 
 from models.smallest import Frontier, Point
-from origin.compress import METRIC, in_words
+from origin.compress import in_words
 
 WIDTH: Final = 720
 HEIGHT: Final = 420
@@ -41,7 +41,7 @@ class _Scale:
         return [n * step for n in range(first, last + 1)]
 
 
-def draw(frontier: Frontier, name: str) -> str:
+def draw(frontier: Frontier, name: str, metric: str) -> str:
     """The picture: a mark for each model, a line through the best ones, a ring around the chosen one."""
     points = frontier.points
     across = _Scale([0, *(point.bytes / 1000 for point in points)], LEFT, WIDTH - RIGHT)
@@ -50,9 +50,9 @@ def draw(frontier: Frontier, name: str) -> str:
     best = " ".join(f"{across(point.bytes / 1000)},{up(point.metric)}" for point in frontier.best())
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" role="img">',
-        f"<title>{escape(name)}: bytes and {METRIC}</title><style>{STYLE}</style>",
+        f"<title>{escape(name)}: bytes and {metric}</title><style>{STYLE}</style>",
         f'<rect width="{WIDTH}" height="{HEIGHT}" fill="#fff"/>',
-        _text(LEFT, 22, f"{name}: {METRIC} by kB", "start", "t"),
+        _text(LEFT, 22, f"{name}: {metric} by kB", "start", "t"),
         *_axes(across, up),
         f'<line x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{up(floor)}" y2="{up(floor)}" stroke="#b00020"'
         ' stroke-dasharray="5 4"/>',

@@ -8,12 +8,12 @@ from origin.compress import METRIC, chosen_settings, frontier_document, in_words
 from origin.frontier_picture import draw
 
 
-def frontier(found: Frontier, model: str, *, as_json: bool) -> None:
+def frontier(found: Frontier, model: str, metric: str, *, as_json: bool) -> None:
     """Print all models that were tried, and what to write to get the chosen one."""
     if as_json:
-        shown.json_document(frontier_document(found))
+        shown.json_document(frontier_document(found, metric))
         return
-    table = shown.new_table("model", "storage", "kB", "of its bytes", METRIC, "loss", "surely below", "what")
+    table = shown.new_table("model", "storage", "kB", "of its bytes", metric, "loss", "surely below", "what")
     best, first = found.best(), found.points[0]
     for point in found.points:
         note = "smallest within the allowed loss" if point == found.chosen else "on the frontier"
@@ -28,14 +28,18 @@ def frontier(found: Frontier, model: str, *, as_json: bool) -> None:
             note if point == found.chosen or point in best else "",
         )
     shown.out.print(table)
-    lines = "\n".join(f"  {name}: {_plain(value)}" for name, value in chosen_settings(found.chosen).items())
+    chosen = chosen_settings(found.chosen) if metric == METRIC else found.chosen.settings
+    lines = "\n".join(f"  {name}: {_plain(value)}" for name, value in chosen.items())
     shown.out.print(f"For the smallest one, write into models/{model}.yaml:\n{lines}")
-    shown.out.print(f"or let `nearside train` search each time:\n  smallest: {{lose: {found.lose * 100:g}%}}")
+    if metric == METRIC:
+        shown.out.print(
+            f"or let `nearside train` search each time:\n  smallest: {{lose: {found.lose * 100:g}%}}"
+        )
 
 
-def write_picture(found: Frontier, model: str, path: Path) -> None:
+def write_picture(found: Frontier, model: str, metric: str, path: Path) -> None:
     """Draw the frontier into a file."""
-    path.write_text(draw(found, model), encoding="utf-8")
+    path.write_text(draw(found, model, metric), encoding="utf-8")
 
 
 def _plain(value: float | str) -> str:

@@ -14,7 +14,9 @@ from origin.options import Json, Splitting
 def compress(
     workspace: Annotated[Path, typer.Argument(metavar="WORKSPACE", help="Workspace folder.")],
     model: Annotated[str, typer.Argument(help="A model of it.")],
-    lose: Annotated[str, typer.Option(help="How much of nDCG@10 may be lost.")] = "0.5%",
+    lose: Annotated[
+        str, typer.Option(help="How much may be lost: of nDCG@10, or of the bits that a prediction tells.")
+    ] = "0.5%",
     split: Annotated[Splitting, typer.Option(help="How validation is set apart: random or time.")] = (
         Splitting.random
     ),
@@ -23,7 +25,10 @@ def compress(
 ) -> None:
     """Search the smallest form of a model within an allowed loss, and show what each costs."""
     from compiler.smallest import read_lose
+    from models.predict.smallest import METRIC as PREDICTED
     from origin import frontier_shown, shown
+    from origin.compress import METRIC
+    from origin.compress_predictions import find_smallest_prediction, prediction_of
     from origin.train import Split, find_smallest
     from origin.validation import read_checked
 
@@ -34,12 +39,17 @@ def compress(
         raise typer.BadParameter("--split none leaves nothing to measure with; use random or time")
     with shown.problems():
         found = read_checked(workspace)
+    prediction = prediction_of(found, model)
     with shown.problems(), shown.Training() as progress:
-        chosen: Split = "time" if split is Splitting.time else "random"
-        frontier = find_smallest(found, model, allowed, progress.step, split=chosen)
+        if prediction is not None:
+            frontier = find_smallest_prediction(found, prediction, allowed, progress.step)
+        else:
+            chosen: Split = "time" if split is Splitting.time else "random"
+            frontier = find_smallest(found, model, allowed, progress.step, split=chosen)
+    metric = METRIC if prediction is None else PREDICTED
     if picture is not None:
-        frontier_shown.write_picture(frontier, model, picture)
-    frontier_shown.frontier(frontier, model, as_json=as_json)
+        frontier_shown.write_picture(frontier, model, metric, picture)
+    frontier_shown.frontier(frontier, model, metric, as_json=as_json)
 
 
 def objectives(

@@ -15,6 +15,7 @@ from compiler.workspace import read_workspace
 from origin.commands import app
 from origin.train import load_trained, train_workspace
 from tests.workspaces.make import FILES, make_workspace
+from tests.workspaces.predicting import make_predicting
 
 TASTE = FILES["models/taste.yaml"]
 
@@ -104,3 +105,14 @@ def test_too_few_interactions_are_a_problem_of_the_model(tmp_path: Path) -> None
     folder = make_workspace(tmp_path / "w", {"models/taste.yaml": text, "interactions.csv": rows})
     with pytest.raises(WorkspaceError, match="nobody is in both parts"):
         list(train_workspace(read_workspace(folder), ["taste"]))
+
+
+def test_predictions_are_searched_by_what_they_tell_of_a_row(tmp_path: Path) -> None:
+    text = "recipe: forest\ndata: data/sessions.csv\nlabel: bought\nfeatures: [pages, kind]\ntrees: 8\n"
+    folder = make_predicting(tmp_path / "workspace", {"models/buy.yaml": text})
+    told = CliRunner().invoke(app, ["compress", str(folder), "buy", "--lose", "20%"])
+    assert told.exit_code == 0, told.output
+    assert "bits a row" in told.stdout
+    assert "8 trees, 64 leaves" in told.stdout
+    assert "smallest: {" not in told.stdout
+    assert "storage:" not in told.stdout
