@@ -97,11 +97,11 @@ def trained(models: "list[TrainedModel]", baseline: Mapping[str, float] | None =
 def predicted(models: "list[TrainedPrediction]") -> None:
     """Print which predictions were trained, and how good they are where their recipe measured it."""
     names = list(dict.fromkeys(name for done in models for name in done.model.card["metrics"]))
-    table = new_table("model", "recipe", "rows", "predicts", *names)
+    table = new_table("model", "recipe", "rows", "seconds", "predicts", *names)
     for done in models:
         found = done.model.card["metrics"]
         figures = (_figure(found.get(name)) for name in names)
-        row = (f"{done.rows:,}", ", ".join(done.model.outputs), *figures)
+        row = (f"{done.rows:,}", f"{done.seconds:.1f}", ", ".join(done.model.outputs), *figures)
         table.add_row(done.model.name, done.model.card["recipe"], *row)
     for split in dict.fromkeys(str(done.model.card.get("split", "not measured")) for done in models):
         out.print(split)

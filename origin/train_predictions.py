@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from time import perf_counter
 
 import numpy as np
 
@@ -20,11 +21,12 @@ from origin.train import Progress, model_folder
 
 @dataclass(frozen=True)
 class TrainedPrediction:
-    """A prediction that was trained and kept."""
+    """A prediction that was trained and kept; how long it took is of the machine, so it is in no card."""
 
     model: Prediction
     folder: Path
     rows: int
+    seconds: float = 0.0
 
 
 def train_predictions(
@@ -51,7 +53,9 @@ def train_predictions(
         if names and config.name not in names:
             continue
         try:
-            yield _train(workspace, config, progress, measure=measure)
+            began = perf_counter()
+            done = _train(workspace, config, progress, measure=measure)
+            yield replace(done, seconds=perf_counter() - began)
         except GivenError as error:
             message = str(error).removeprefix(f"{error.code}: ")
             raise WorkspaceError([Problem(config.path, config.line, "model", message)]) from error

@@ -21,7 +21,7 @@ from models.predict.calibration import (
 from models.predict.contract import Prediction, Predictor
 from models.predict.graph import constants_of, prediction_graph, rounded
 from models.predict.table import Rows, Table, check_two_classes
-from models.predict.trees import Node, Trees, gather, of_lightgbm, read_trees
+from models.predict.trees import Node, Trees, check_sums, gather, of_lightgbm, read_trees
 from models.settings import Choice, Number, Setting, Settings
 from models.trained import Progress
 
@@ -97,7 +97,10 @@ def fit_trees(table: Table, settings: Settings, objective: str, progress: Progre
     params = lightgbm_params(settings, objective)
     rounds = best_rounds(params, table, settings) if settings["patience"] else int(settings["rounds"])
     progress("rounds", 0.5)
-    return of_lightgbm(boost(params, table, rounds, lambda share: progress("boost", 0.5 + share / 2)))
+    booster = boost(params, table, rounds, lambda share: progress("boost", 0.5 + share / 2))
+    trees = of_lightgbm(booster)
+    check_sums(gather(trees), table.rows, lambda rows: booster.predict(rows, raw_score=True))
+    return trees
 
 
 def trees_predictor(trees: Trees, constants: Mapping[str, Array]) -> Predictor:

@@ -13,7 +13,7 @@ from models.predict.calibration import CALIBRATION, Margins, curve_nodes, held_o
 from models.predict.contract import Prediction, Predictor
 from models.predict.graph import constants_of, prediction_graph, rounded
 from models.predict.table import Rows, Table, check_two_classes
-from models.predict.trees import Trees, gather, of_sklearn, read_trees
+from models.predict.trees import Trees, check_sums, gather, of_sklearn, read_trees
 from models.settings import Number, Setting, Settings
 from models.trained import Progress
 
@@ -45,7 +45,8 @@ class Forest:
             )
             slope, offset = platt(margins, table)
         progress("calibration", 0.6)
-        trees = trees_of(fit_forest(table, settings))
+        forest = fit_forest(table, settings)
+        trees = check_sums(trees_of(forest), table.rows, lambda rows: forest.predict_proba(rows)[:, 1])
         progress("trees", 1.0)
         nodes, constants = curve_nodes(slope, offset)
         bounds = {"least": np.array(SURE), "most": np.array(1 - SURE)}

@@ -11,7 +11,7 @@ from models.predict.calibration import CALIBRATION, Margins, curve_nodes, held_o
 from models.predict.contract import Prediction, Predictor
 from models.predict.graph import constants_of, prediction_graph
 from models.predict.table import Table, check_two_classes
-from models.predict.trees import Trees, gather, of_histogram, read_trees
+from models.predict.trees import Trees, check_sums, gather, of_histogram, read_trees
 from models.settings import Setting, Settings
 from models.trained import Progress
 
@@ -30,7 +30,7 @@ class HistBoosting:
             slope, offset = platt(held_out_margins(table, int(settings["seed"]), _fit(settings)), table)
         progress("calibration", 0.7)
         model = fit_histograms(table, settings)
-        trees = trees_of(model)
+        trees = check_sums(trees_of(model), table.rows, model.decision_function)
         progress("boost", 1.0)
         nodes, constants = curve_nodes(slope, offset)
         all_nodes = [*trees.nodes("margin"), *nodes]

@@ -1,6 +1,6 @@
 """Trees of any library as one table: made into graph nodes, and walked by the reference."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -16,6 +16,13 @@ from models.trained import EXACT_STEPS
 
 MAX_NODES: Final = 100_000
 """Of all trees: some 5 MB of graph, of the 8 that the edge takes."""
+
+CHECKED: Final = 5_000
+"""Rows on which trees are held against the library that grew them."""
+
+MISSING: Final = 0.1
+NEAR: Final = 4e-5
+"""Of a sum of leaves, as a share where it is above 1: a quarter of it is left in a probability."""
 
 CHUNK: Final = 1 << 20
 """Pairs of row and tree that the reference walks at once."""
@@ -200,6 +207,25 @@ def of_histogram(nodes: NDArray[Any]) -> list[Node]:
     children = (np.where(nodes["is_leaf"], -1, nodes[side].astype(np.int64)) for side in ("left", "right"))
     columns = (nodes["feature_idx"], nodes["num_threshold"], *children, nodes["missing_go_to_left"])
     return list(zip(*(column.tolist() for column in (*columns, nodes["value"])), strict=True))
+
+
+def check_sums(trees: Trees, rows: Rows, library: Callable[[Rows], NDArray[np.float64]]) -> Trees:
+    """The trees, which say what the library says; of every second row a tenth of the values is taken away.
+
+    Raises
+    ------
+    GivenError
+        ``parity``: they say something else.
+    """
+    asked = rows[:: max(1, len(rows) // CHECKED)].copy()
+    taken = np.random.default_rng(0).random(asked.shape) < MISSING
+    taken[::2] = False
+    asked[taken] = np.nan
+    wanted = library(asked)
+    error = float((np.abs(trees.sums(asked)[:, 0] - wanted) / np.maximum(1, np.abs(wanted))).max())
+    if not error <= NEAR:
+        raise GivenError("parity", f"the trees are {error:.2g} off what the library says; report its version")
+    return trees
 
 
 def read_trees(graph: bytes) -> Trees:

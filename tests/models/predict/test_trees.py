@@ -1,5 +1,6 @@
 """Trees in a graph say what the library says that grew them."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,15 @@ from models.predict.contract import TOLERANCE, Prediction
 from models.predict.forest import fit_forest
 from models.predict.hist_boosting import fit_histograms
 from models.predict.table import Table
-from models.predict.trees import MAX_NODES, gather, not_above, of_histogram, of_lightgbm, read_trees
+from models.predict.trees import (
+    MAX_NODES,
+    check_sums,
+    gather,
+    not_above,
+    of_histogram,
+    of_lightgbm,
+    read_trees,
+)
 from tests.models.predict.test_recipe import odd_rows, run
 
 PLAIN = {"calibration": "none", "patience": 0, "rounds": 120}
@@ -170,3 +179,13 @@ def test_ranking_needs_groups_and_whole_labels(buyers: Table) -> None:
     halves = Table(buyers.features, buyers.rows, buyers.labels / 2, groups=buyers.groups)
     with pytest.raises(GivenError, match="whole numbers from 0 to 30"):
         recipe.train("r", "lambdamart", halves)
+
+
+def test_trees_that_say_something_else_are_refused(buyers: Table) -> None:
+    settings = recipe.check_settings("boosting", {})
+    booster = boost(lightgbm_params(settings, "binary"), buyers, 20)
+    trees = gather(of_lightgbm(booster))
+    assert check_sums(trees, buyers.rows, lambda rows: booster.predict(rows, raw_score=True)) is trees
+    for bent in (replace(trees, missing_left=~trees.missing_left), replace(trees, value=trees.value * 1.001)):
+        with pytest.raises(GivenError, match="off what the library says"):
+            check_sums(bent, buyers.rows, lambda rows: booster.predict(rows, raw_score=True))
