@@ -21,11 +21,27 @@ def item(number: int) -> str:
     return f"i{number:02d}"
 
 
+def genres(number: int) -> set[str]:
+    return {GENRES[number % 5], GENRES[number * number % 5]}
+
+
+def countries(number: int) -> set[str]:
+    """Where an item may be seen; nowhere said is everywhere."""
+    return set(("", "DE", "DE|AT", "FR")[number % 4].split("|")) - {""}
+
+
 def _row(number: int) -> str:
-    genres = "|".join(sorted({GENRES[number % 5], GENRES[number * number % 5]}))
-    countries = ("", "DE", "DE|AT", "FR")[number % 4]
     age = "" if number % 3 == 0 else str(6 * (number % 3 + 1))
-    cells = (item(number), f"Item {number}", genres, BRANDS[number % 3], int(number % 7 != 0), countries, age)
+    lists = "|".join(sorted(genres(number))), "|".join(sorted(countries(number)))
+    cells = (
+        item(number),
+        f"Item {number}",
+        lists[0],
+        BRANDS[number % 3],
+        int(number % 7 != 0),
+        lists[1],
+        age,
+    )
     return ",".join(map(str, (*cells, f"2026-01-{1 + number % 28:02d}", number))) + "\n"
 
 

@@ -11,7 +11,7 @@ from edge.decide.engine import Engine
 from edge.decide.types import Muted
 from tests.workspaces import shop
 from tests.workspaces.make import FILES
-from tests.workspaces.shop import N_ITEMS, asks, item, listed, shop_engine
+from tests.workspaces.shop import N_ITEMS, asks, countries, genres, item, listed, shop_engine
 
 HISTORIES: list[tuple[int, ...]] = [(), (3,), (10, 11), (20, 4, 31, 7), tuple(range(1, 40))]
 ALL = """\
@@ -19,14 +19,6 @@ only: [{column: countries, has: geo.country}]
 at_most: {genre: 2}
 explore: {slot: 2, share: 0.5}
 """
-
-
-def countries(number: int) -> set[str]:
-    return set(("", "DE", "DE|AT", "FR")[number % 4].split("|")) - {""}
-
-
-def genres(number: int) -> set[str]:
-    return {shop.GENRES[number % 5], shop.GENRES[number * number % 5]}
 
 
 def load(folder: Path, text: str) -> Engine:
