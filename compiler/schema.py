@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from compiler.behaviours import WINDOW
 from compiler.best import MAX_NUMBER
-from compiler.budgets import budget_schema, budgets_schema
+from compiler.budgets import budgets_schema
 from compiler.campaigns import MAX_PRIORITY
 from compiler.domains import MAX_VALUES
 from compiler.fields import ID, MAX_ID_CHARACTERS
@@ -20,8 +20,8 @@ from compiler.schema_conditions import condition_definitions
 from compiler.schema_consent import DEFINITIONS, consent_schema, purposes_schema
 from compiler.schema_experiments import bandit_schema, experiment_schema, holdout_schema
 from compiler.schema_features import features_schema
+from compiler.schema_models import models_schema
 from compiler.schema_page import layout_schema, whole_page_schemas
-from compiler.schema_predictions import prediction_schema
 from compiler.schema_recommenders import recommender_schema
 from compiler.schema_schedule import schedule_schema
 from compiler.show import DEFAULT_LIMIT, MAX_LIMIT
@@ -37,7 +37,6 @@ from compiler.site import (
     SOURCE,
     TYPES,
 )
-from compiler.smallest import smallest_schema
 from edge.bundle.format import MAX_TERMS
 from edge.decide.behaviours import EVENTS, MAX_BEHAVIOURS, MAX_LAST, MEASURES
 from edge.decide.caps import BUSINESS_KINDS, MAX_KINDS, PAGE_KINDS, SHOWN_KINDS
@@ -58,7 +57,9 @@ def schemas(recipes: Recipes, predictions: Recipes) -> dict[str, Schema]:
     return {
         "site": _site(),
         "rules": _rules(),
-        "model": _model(recipes, predictions),
+        "model": _document(
+            "models/*.yaml", *models_schema(recipes, predictions, _id("The name of a number."))
+        ),
         "recommender": _document("recommenders/*.yaml", *recommender_schema()),
         "features": _document(
             "features.yaml", "Numbers for models, defined once.", features_schema(_id("A feature's name."))
@@ -390,28 +391,3 @@ def _shown() -> list[Schema]:
     }
     whole = [_mapping(of_page, (name,)) for name, of_page in whole_page_schemas().items()]
     return [_mapping(content, ("content",)), _mapping(listed, ("recommender", "card")), *whole]
-
-
-def _model(recipes: Recipes, predictions: Recipes) -> Schema:
-    keys: dict[str, Schema | bool] = {
-        "recipe": {"description": "How it is trained.", "enum": sorted(recipes)},
-        "interactions": _text("Who did something with which item, and when; a path in the workspace."),
-        "fallback": _text("The model that answers for a visitor without a history."),
-        "purposes": purposes_schema("What histories are used for: it has none where one is not granted."),
-        "smallest": smallest_schema(),
-        "budget": budget_schema("What it may cost, instead of what site.yaml says of each model."),
-    }
-    any_setting = {name: True for settings in recipes.values() for name in sorted(settings)}
-    fitting = [
-        {
-            "if": {"properties": {"recipe": {"const": recipe}}, "required": ["recipe"]},
-            "then": {"properties": dict(settings), "propertyNames": {"enum": [*keys, *settings]}},
-        }
-        for recipe, settings in sorted(recipes.items())
-    ]
-    about = "A recommender: a recipe, its data and its settings."
-    needed = ("recipe", "interactions")
-    listing = _mapping({**keys, **any_setting}, needed, description=about, allOf=fitting)
-    either = [listing, prediction_schema(predictions, _id("The name of a number."))]
-    about = "A model: a recommender, or a prediction."
-    return _document("models/*.yaml", about, {"anyOf": either, "definitions": DEFINITIONS})

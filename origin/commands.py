@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from origin.counted import counted
-from origin.model_commands import compress, objectives
-from origin.options import Author, Json, Keys, Reason, Splitting, Url, who
+from origin.model_commands import compress, features, objectives, train
+from origin.options import Author, Json, Keys, Reason, Url, who
 from origin.origin_commands import diff, keys_app, pops_app, revisions, rollout_app
 
 if TYPE_CHECKING:
@@ -115,56 +115,8 @@ def validate(
     typer.echo(f"{workspace} is fine: {campaigns}, {counted(len(found.catalog.items), 'item')}")
 
 
-@app.command()
-def train(
-    workspace: Workspace,
-    models: Annotated[list[str] | None, typer.Argument(help="Models; all when none is named.")] = None,
-    split: Annotated[
-        Splitting, typer.Option(help="Measure first: random (each user's rows), time (the newest), or none.")
-    ] = Splitting.random,
-) -> None:
-    """Train the models of a workspace, with an evaluation table."""
-    from origin import shown
-    from origin.train import measure_baseline, train_workspace
-    from origin.train_predictions import train_predictions
-    from origin.validation import read_checked
-
-    with shown.problems():
-        found = read_checked(workspace)
-    with shown.problems(), shown.Training() as progress:
-        trained = list(train_workspace(found, models or [], progress.step, split=split.value))
-        measure = split != Splitting.none
-        predictions = list(train_predictions(found, models or [], progress.step, measure=measure))
-        baseline = measure_baseline(found, models or [], split.value)
-    if trained:
-        shown.trained(trained, baseline)
-    if predictions:
-        shown.predicted(predictions)
-
-
-app.command()(compress)
-app.command()(objectives)
-
-
-@app.command()
-def features(
-    workspace: Workspace,
-    log: Annotated[Path, typer.Option(help="An origin's data folder.")],
-    out: Annotated[Path, typer.Option("-o", "--out", help="Parquet file to write.")],
-    label: Annotated[str, typer.Option(help="Kind of event that is the label, such as purchase.")] = "",
-    within: Annotated[float, typer.Option(min=0.001, help="Hours in which it must follow.")] = 24.0,
-) -> None:
-    """Write logged decisions as a table to train predictions on."""
-    from origin import shown
-    from origin.counted import counted
-    from origin.feature_log import Outcome, training_table, write_table
-    from origin.validation import read_checked
-
-    with shown.problems():
-        found = read_checked(workspace)
-    table = training_table(found, log, Outcome(label, round(within * 3600)) if label else None)
-    write_table(table, out)
-    typer.echo(f"{out}: {counted(table.num_rows, 'row')}, {', '.join(table.column_names)}")
+for _command in (train, compress, objectives, features):
+    app.command()(_command)
 
 
 @app.command()

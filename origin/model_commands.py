@@ -1,4 +1,4 @@
-"""The commands of `nearside` that look closely at models of a workspace."""
+"""The commands of `nearside` about models of a workspace: train them, look closely at them."""
 
 # Imports of what a command needs stand inside of it: `nearside --help` shall answer at once.
 # ruff: noqa: PLC0415, PLR0913, PLR0917
@@ -10,9 +10,37 @@ import typer
 
 from origin.options import Json, Splitting
 
+Workspace = Annotated[Path, typer.Argument(metavar="WORKSPACE", help="Workspace folder.")]
+
+
+def train(
+    workspace: Workspace,
+    models: Annotated[list[str] | None, typer.Argument(help="Models; all when none is named.")] = None,
+    split: Annotated[
+        Splitting, typer.Option(help="Measure first: random (each user's rows), time (the newest), or none.")
+    ] = Splitting.random,
+) -> None:
+    """Train the models of a workspace, with an evaluation table."""
+    from origin import shown
+    from origin.train import measure_baseline, train_workspace
+    from origin.train_predictions import train_predictions
+    from origin.validation import read_checked
+
+    with shown.problems():
+        found = read_checked(workspace)
+    with shown.problems(), shown.Training() as progress:
+        trained = list(train_workspace(found, models or [], progress.step, split=split.value))
+        measure = split != Splitting.none
+        predictions = list(train_predictions(found, models or [], progress.step, measure=measure))
+        baseline = measure_baseline(found, models or [], split.value)
+    if trained:
+        shown.trained(trained, baseline)
+    if predictions:
+        shown.predicted(predictions)
+
 
 def compress(
-    workspace: Annotated[Path, typer.Argument(metavar="WORKSPACE", help="Workspace folder.")],
+    workspace: Workspace,
     model: Annotated[str, typer.Argument(help="A model of it.")],
     lose: Annotated[
         str, typer.Option(help="How much may be lost: of nDCG@10, or of the bits that a prediction tells.")
@@ -53,7 +81,7 @@ def compress(
 
 
 def objectives(
-    workspace: Annotated[Path, typer.Argument(metavar="WORKSPACE", help="Workspace folder.")],
+    workspace: Workspace,
     models: Annotated[list[str], typer.Argument(help="Predictions of it, two or more, from one file.")],
     share: Annotated[
         float, typer.Option(min=0.001, max=1, help="The share of rows, or of a group, that is chosen.")
@@ -79,3 +107,23 @@ def objectives(
     if picture is not None:
         picture.write_text(as_svg(weighed.points, *models[:2]), encoding="utf-8")
     objectives_shown.objectives(weighed, as_json=as_json)
+
+
+def features(
+    workspace: Workspace,
+    log: Annotated[Path, typer.Option(help="An origin's data folder.")],
+    out: Annotated[Path, typer.Option("-o", "--out", help="Parquet file to write.")],
+    label: Annotated[str, typer.Option(help="Kind of event that is the label, such as purchase.")] = "",
+    within: Annotated[float, typer.Option(min=0.001, help="Hours in which it must follow.")] = 24.0,
+) -> None:
+    """Write logged decisions as a table to train predictions on."""
+    from origin import shown
+    from origin.counted import counted
+    from origin.feature_log import Outcome, training_table, write_table
+    from origin.validation import read_checked
+
+    with shown.problems():
+        found = read_checked(workspace)
+    table = training_table(found, log, Outcome(label, round(within * 3600)) if label else None)
+    write_table(table, out)
+    typer.echo(f"{out}: {counted(table.num_rows, 'row')}, {', '.join(table.column_names)}")

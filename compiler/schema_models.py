@@ -1,9 +1,11 @@
-"""models/*.yaml of a prediction as JSON Schema."""
+"""models/*.yaml as JSON Schema: recommenders and predictions."""
 
 from collections.abc import Mapping
 from typing import Any, Final
 
-from compiler.schema_consent import purposes_schema
+from compiler.budgets import budget_schema
+from compiler.schema_consent import DEFINITIONS, purposes_schema
+from compiler.smallest import smallest_schema
 from edge.bundle.predictions import MAX_OUTPUTS
 
 Schema = dict[str, Any]
@@ -12,8 +14,26 @@ Recipes = Mapping[str, Mapping[str, Schema]]
 _TEXT: Final[Schema] = {"type": "string", "minLength": 1}
 
 
-def prediction_schema(recipes: Recipes, output: Schema) -> Schema:
-    """The schema of one file; `output` is that of an output's name."""
+def models_schema(recipes: Recipes, predictions: Recipes, output: Schema) -> tuple[str, Schema]:
+    """What a model is, and the schema of its file; `output` is that of an output's name."""
+    either = [_recommender(recipes), _prediction(predictions, output)]
+    return "A model: a recommender, or a prediction.", {"anyOf": either, "definitions": DEFINITIONS}
+
+
+def _recommender(recipes: Recipes) -> Schema:
+    keys: dict[str, Schema | bool] = {
+        "recipe": {"description": "How it is trained.", "enum": sorted(recipes)},
+        "interactions": _text("Who did something with which item, and when; a path in the workspace."),
+        "fallback": _text("The model that answers for a visitor without a history."),
+        "purposes": purposes_schema("What histories are used for: it has none where one is not granted."),
+        "smallest": smallest_schema(),
+        "budget": budget_schema("What it may cost, instead of what site.yaml says of each model."),
+    }
+    about = "A recommender: a recipe, its data and its settings."
+    return _file(about, keys, recipes, required=["recipe", "interactions"])
+
+
+def _prediction(recipes: Recipes, output: Schema) -> Schema:
     keys: dict[str, Schema | bool] = {
         "recipe": {"description": "How it is trained.", "enum": sorted(recipes)},
         "data": _text("What it learns from: CSV or Parquet, its columns named like attributes."),
@@ -52,6 +72,13 @@ def prediction_schema(recipes: Recipes, output: Schema) -> Schema:
         },
         "purposes": purposes_schema("What it is used for: it is missing where one is not granted."),
     }
+    about = "A prediction: an attribute that rules may read, model.NAME."
+    either = [{"required": ["features"]}, {"required": ["text"]}]
+    return _file(about, keys, recipes, required=["recipe", "data"], oneOf=either)
+
+
+def _file(about: str, keys: Mapping[str, Schema | bool], recipes: Recipes, **more: Any) -> Schema:
+    """A mapping of these keys, and of the settings of its recipe."""
     any_setting = {name: True for settings in recipes.values() for name in sorted(settings)}
     fitting = [
         {
@@ -61,13 +88,12 @@ def prediction_schema(recipes: Recipes, output: Schema) -> Schema:
         for recipe, settings in sorted(recipes.items())
     ]
     return {
-        "description": "A prediction: an attribute that rules may read, model.NAME.",
+        "description": about,
         "type": "object",
         "properties": {**keys, **any_setting},
-        "required": ["recipe", "data"],
-        "oneOf": [{"required": ["features"]}, {"required": ["text"]}],
         "additionalProperties": False,
         "allOf": fitting,
+        **more,
     }
 
 
