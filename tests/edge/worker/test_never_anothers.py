@@ -47,6 +47,7 @@ class Site:
     def __init__(self) -> None:
         self.streamed = self.closed = 0
         self.visitor = ""
+        self.asker: dict[str, str] = {}
         self.says: Any = None
 
     async def send(self, method: str, target: bytes, headers: Any, body: Any, interim: Any) -> httpx.Response:
@@ -54,7 +55,10 @@ class Site:
         if any(name == b"if-none-match" and value == b'"1"' for name, value in headers) and status == 200:
             status = 304
         fields = [*more, ("cache-control", control)] if control else list(more)
-        content = [] if status == 304 else [self.visitor.encode()]
+        # What is asked beside, for nobody, has no cookie, and is made for nobody.
+        cookie = b"".join(value for name, value in headers if name == b"cookie").decode()
+        whose = self.visitor if cookie == self.asker.get("cookie", "") else "nobody"
+        content = [] if status == 304 else [whose.encode()]
         return httpx.Response(status, headers=fields, stream=Stream(content, self))  # type: ignore[arg-type]
 
 
@@ -86,9 +90,11 @@ def test_who_gets_whose(worker: Worker, story: list[tuple[int, Any, int]]) -> No
         turn = Turn(worker.holder, worker.desk)
         app = PageApp(site, cache, turn, make_beside(worker.holder, worker.desk), MAX_PAGE_BYTES)  # type: ignore[arg-type]
         for number, (asker, said, pause_s) in enumerate(story):
-            site.visitor, site.says = f"for-{number}.", said
+            site.visitor, site.asker, site.says = f"for-{number}.", ASKERS[asker], said
             made[site.visitor] = ASKERS[asker], said
             answer: Answer = await worker.ask(app, "/", ASKERS[asker])
+            while app._refreshing:  # what is asked for nobody must not be taken for the next visitor's
+                await asyncio.sleep(0)
             check(answer, site.visitor, ASKERS[asker])
             worker.clock.now_s += pause_s
 
