@@ -26,23 +26,25 @@ class Content:
     settings: Final[Mapping[str, Setting]] = {
         "columns": COLUMNS,
         "factors": Number(100, "How many numbers stand for an item's texts.", 1024, whole=True),
+        "popularity": Number(1, "How much popularity counts beside being alike; 0 lists new items, too."),
     }
 
     def train(
         self, interactions: Interactions, items: tuple[str, ...], settings: Settings, progress: Progress
     ) -> Trained:
-        """See `models.trained.Recipe`; of the interactions, only the catalog's columns are read."""
+        """See `models.trained.Recipe`; of the views, only how many an item has is read."""
         progress("read", 0.0)
         terms = item_terms(interactions, settings["columns"])
         progress("decompose", 0.2)
         factors = terms @ directions(terms, int(settings["factors"]))[0]
         factors /= np.maximum(np.linalg.norm(factors, axis=1, keepdims=True), 1e-12)
-        arrays = factor_arrays(factors, factors.T)
+        views = np.log1p(np.bincount(interactions.items, minlength=len(items)))
+        arrays = factor_arrays(factors, factors.T, settings["popularity"] * views / views.max())
         progress("decompose", 1.0)
-        return Trained(self.name, items, factor_graph(self.name, arrays), arrays, {}, self.score)
+        return Trained(self.name, items, factor_graph(self.name, arrays, "mean"), arrays, {}, self.score)
 
     def score(
         self, arrays: Mapping[str, Array], history: NDArray[np.int32], weight: NDArray[np.float32]
     ) -> Scores:
         """See `models.trained.Recipe`."""
-        return score_factors(arrays, history, weight)
+        return score_factors(arrays, history, weight, "mean")

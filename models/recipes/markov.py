@@ -40,9 +40,9 @@ class Markov:
     name: Final = "markov"
     excludes_seen: Final = True
     settings: Final[Mapping[str, Setting]] = {
-        "reach": Number(10, "How many places after an item others count as coming next.", 100, whole=True),
+        "reach": Number(30, "How many places after an item others count as coming next.", 100, whole=True),
         "half_life_places": Number(4, "Places of the history after which an item says half.", positive=True),
-        "popularity": Number(0.5, "How much less items that many viewed count; 0 for no less.", 1),
+        "popularity": Number(0.4, "How much less items that many viewed count; 0 for no less.", 1),
         "pause_minutes": Number(60, "A pause that ends a visit: rules don't reach over it; 0 for none."),
         "neighbours": NEIGHBOURS,
     }

@@ -24,7 +24,7 @@ def films() -> Interactions:
 
 
 def _scores(films: Interactions, **settings: object) -> list[float]:
-    model = recipe.train("c", "content", films, settings)
+    model = recipe.train("c", "content", films, {"popularity": 0, **settings})
     found: list[float] = model.score(np.array([[0]], np.int32), np.ones((1, 1), np.float32))[0].tolist()
     return found
 
@@ -33,6 +33,13 @@ def test_alike_is_what_shares_words_though_nobody_viewed_it(films: Interactions)
     scores = _scores(films)
     assert int(np.argsort(scores)[-2]) == 1
     assert max(scores[2:]) < 0.1 < scores[1]
+
+
+def test_popularity_breaks_in_where_texts_say_little() -> None:
+    rows = [(f"u{user}", item, user, 1.0) for user in range(8) for item in ("a", "d")]
+    films = replace(from_rows(rows, ("a", "b", "c", "d", "e")), item_columns=FILMS)
+    assert int(np.argmax(_scores(films, popularity=0)[1:])) == 0
+    assert int(np.argmax(_scores(films, popularity=2)[1:])) == 2
 
 
 def test_links_are_no_texts(films: Interactions) -> None:
