@@ -75,6 +75,7 @@ def main() -> None:
     """Train, compile, list and compare every recipe; print the table and the figures."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--network-seeds", type=int, default=1, help="of those that PyTorch trains")
     parser.add_argument("--recipes", nargs="*", default=_recipes(), help="these alone, beside popularity")
     options = parser.parse_args()
     data = Path(os.environ.get("NEARSIDE_DATA") or ROOT.parent / "shared/data") / "ml-100k"
@@ -84,12 +85,13 @@ def main() -> None:
     known, later = split_in_time(ratings, TIME_SHARE)
     asked = moments(known, later, COOKIE)
     popular = _popular_hits(known, asked)
+    networks = {network.name for network in NETWORKS}
     rows: dict[str, Row] = {}
     print(HEADER, flush=True)
     for name in dict.fromkeys([BASELINE, *options.recipes]):
         row = Row()
         try:
-            for seed in range(options.seeds):
+            for seed in range(options.network_seeds if name in networks else options.seeds):
                 _random_split(row, name, *split_per_user(ratings, TRAIN_SHARE, seed))
             _split_in_time(row, name, known, asked)
             row.us = {count: _cost_us(name, ratings, count) for count in CATALOGS}
