@@ -11,7 +11,7 @@ from onnx import ModelProto, NodeProto, TensorProto, ValueInfoProto, helper, num
 
 from compiler.feature_nodes import FeatureNodes
 from compiler.graph import IR_VERSION, OPSET
-from compiler.hygiene import tidy
+from compiler.hygiene import check_constants, tidy
 from edge.bundle.arrays import Array
 from edge.bundle.features import Features, columns_of, flattened, needed
 from edge.bundle.predictions import CONTEXT, PredictionPlan, Predictions
@@ -230,6 +230,7 @@ def _serialize(
     model.ir_version = IR_VERSION
     # Of these values a certificate asks what the model makes.
     model = tidy(model, [part.features for part in parts])
+    check_constants(model)
     onnx.checker.check_model(model, full_check=True)
     data = bytes(model.SerializeToString(deterministic=True))
     check_graph(data)

@@ -12,6 +12,7 @@ from compiler.budget_check import check_predictions
 from compiler.draft import Draft, interface
 from compiler.feature_oracle import rows_of
 from compiler.features import PATH as FEATURES
+from compiler.hoist import hoist_predictions
 from compiler.prediction_certificate import certify_predictions
 from compiler.prediction_graph import JoinedPredictions, PredictionModel, PredictionSpec, join
 from compiler.predictions import plain_name, prediction_of
@@ -60,6 +61,7 @@ def put_predictions(draft: Draft, workspace: Workspace, trained: Predicted, prob
     if unfit or not configs:
         return
     specs = [_spec(config, trained[config.name]) for config in configs]
+    trained = hoist_predictions(trained)
     try:
         joined = join(trained, specs, workspace.features.by_name)
     except GivenError as error:

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from compiler.build import compile_workspace
 from compiler.certificate_words import certificate_line
+from compiler.hoist import hoist_predictions
 from compiler.prediction_certificate import EACH, run, tried
 from compiler.prediction_graph import PredictionSpec, join
 from compiler.problems import Problem, WorkspaceError
@@ -18,6 +19,7 @@ from edge.bundle import format as fmt
 from edge.bundle.certificate import ModelCertificate, load_certificate
 from edge.bundle.features import Feature
 from edge.bundle.reader import open_bundle
+from edge.errors import GivenError
 from models.predict import recipe
 from models.predict.contract import Prediction
 from models.predict.table import Table
@@ -150,7 +152,23 @@ def test_texts_are_certified_as_rows_of_hashed_words(tmp_path: Path) -> None:
     model = recipe.train("want", "intent", table, {"words": 256})
     assert model.sample["rows"].shape == (60, 256)
     joined = join({"want": model}, [PredictionSpec("want", (), text="query")], {})
+    assert joined.arrays == {}
     found = model.sample["rows"]
     assert np.abs(run(joined, "want", found) - model.reference(found)).max() <= 1e-5
     recipe.save(model, tmp_path / "want")
     assert np.array_equal(recipe.load(tmp_path / "want").sample["rows"], model.sample["rows"])
+
+
+def test_large_constants_of_predictions_become_arrays() -> None:
+    texts = tuple(f"{('red shoe', 'loud radio', 'old cheese')[n % 3]} {n}" for n in range(60))
+    labels = np.array([n % 3 for n in range(60)], np.float32)
+    table = Table.of_texts("query", texts, labels, classes=("shoes", "sound", "food"))
+    model = recipe.train("want", "intent", table, {"words": 4096})
+    specs = [PredictionSpec("want", (), text="query")]
+    with pytest.raises(GivenError, match="make it an array"):
+        join({"want": model}, specs, {})
+    joined = join(hoist_predictions({"want": model}), specs, {})
+    assert sum(array.nbytes for array in joined.arrays["predictions/want"].values()) >= 4096 * 3 * 4
+    assert len(joined.graph) < 16_000
+    rows = model.sample["rows"]
+    assert np.abs(run(joined, "want", rows) - model.reference(rows)).max() <= 1e-5
