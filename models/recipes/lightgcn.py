@@ -11,7 +11,15 @@ from edge.bundle.arrays import Array
 from models.factors import factor_arrays, factor_graph, score_factors
 from models.interactions import Interactions
 from models.settings import Number, Setting, Settings
-from models.torch_training import as_tensor, import_torch, learn, schedule_settings, use_rows
+from models.torch_training import (
+    POPULARITY,
+    as_tensor,
+    import_torch,
+    learn,
+    popularity_bonus,
+    schedule_settings,
+    use_rows,
+)
 from models.trained import Progress, Scores, Trained
 
 
@@ -29,6 +37,7 @@ class LightGcn:
         "factors": Number(64, "How many numbers stand for a user and for an item.", 1024, whole=True),
         "layers": Number(2, "How often embeddings go from items to their users and back.", 8, whole=True),
         "dropout": Number(0.5, "The share of a history that is left out to be guessed.", 0.95),
+        "popularity": POPULARITY,
         **schedule_settings(epochs=100, batch=100, learning_rate=0.01),
     }
 
@@ -42,14 +51,15 @@ class LightGcn:
         for _ in range(int(settings["layers"]) - 1):
             embedding = graph.links.T @ (graph.links @ embedding)
             spread = spread + embedding
-        arrays = factor_arrays(graph.of_items[:, np.newaxis] * spread, spread.T)
-        return Trained(self.name, items, factor_graph(self.name, arrays), arrays, card, self.score)
+        bonus = popularity_bonus(interactions, settings)
+        arrays = factor_arrays(graph.of_items[:, np.newaxis] * spread, spread.T, bonus)
+        return Trained(self.name, items, factor_graph(self.name, arrays, "root"), arrays, card, self.score)
 
     def score(
         self, arrays: Mapping[str, Array], history: NDArray[np.int32], weight: NDArray[np.float32]
     ) -> Scores:
         """See `models.trained.Recipe`."""
-        return score_factors(arrays, history, weight)
+        return score_factors(arrays, history, weight, "root")
 
 
 class _Graph:
@@ -72,6 +82,7 @@ class _Task:
         self._used, self._dropout, self._layers = graph.used, settings["dropout"], int(settings["layers"])
         self._links, self._back = _sparse(graph.links), _sparse(scipy.sparse.csr_array(graph.links.T))
         self._of_items = as_tensor(graph.of_items.astype(np.float32))
+        self._bonus = as_tensor(popularity_bonus(interactions, settings).astype(np.float32))
         self._users = np.flatnonzero(np.diff(self._used.indptr))
         self.n_rows = len(self._users)
         self.network = torch.nn.Module()
@@ -86,7 +97,7 @@ class _Task:
 
     def scores(self, users: NDArray[np.int64]) -> Any:
         used = as_tensor(self._used[users].toarray())
-        return self._guess(used, used)
+        return self._guess(used, used) + self._bonus
 
     def _guess(self, part: Any, used: Any) -> Any:
         spread = embedding = self.network.embedding

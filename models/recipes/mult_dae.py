@@ -13,7 +13,16 @@ from models.factors import exact_rows, product_nodes, score_user, user_factors, 
 from models.interactions import Interactions
 from models.onnx_build import score_graph
 from models.settings import Number, Setting, Settings
-from models.torch_training import Weights, as_tensor, import_torch, learn, schedule_settings, use_rows
+from models.torch_training import (
+    POPULARITY,
+    Weights,
+    as_tensor,
+    import_torch,
+    learn,
+    popularity_bonus,
+    schedule_settings,
+    use_rows,
+)
 from models.trained import Progress, Scores, Trained
 
 
@@ -30,7 +39,8 @@ class MultDae:
     settings: Final[Mapping[str, Setting]] = {
         "hidden": Number(200, "Units of the hidden layer.", 1024, whole=True),
         "dropout": Number(0.5, "The share of a history that is left out to be guessed.", 0.95),
-        **schedule_settings(epochs=60, batch=100, learning_rate=0.002),
+        "popularity": POPULARITY,
+        **schedule_settings(epochs=100, batch=100, learning_rate=0.001, patience=10),
     }
 
     def train(
@@ -38,6 +48,7 @@ class MultDae:
     ) -> Trained:
         """See `models.trained.Recipe`."""
         weights, card = learn(lambda rows: _Task(rows, settings), interactions, settings, progress)
+        weights["2.bias"] += popularity_bonus(interactions, settings)
         arrays = _arrays(weights)
         return Trained(self.name, items, _graph(len(items), arrays), arrays, card, self.score)
 
@@ -57,6 +68,7 @@ class _Task:
         n_items, hidden = len(interactions.item_ids), int(settings["hidden"])
         self._used = use_rows(interactions)
         self._dropout = settings["dropout"]
+        self._bonus = as_tensor(popularity_bonus(interactions, settings).astype(np.float32))
         self._users = np.flatnonzero(np.diff(self._used.indptr))
         self.n_rows = len(self._users)
         self.network = torch.nn.Sequential(
@@ -73,7 +85,7 @@ class _Task:
         return -(functional.log_softmax(guess, 1) * used).sum(1).mean()
 
     def scores(self, users: NDArray[np.int64]) -> Any:
-        return self.network(_rooted(as_tensor(self._used[users].toarray())))
+        return self.network(_rooted(as_tensor(self._used[users].toarray()))) + self._bonus
 
 
 def _rooted(used: Any) -> Any:

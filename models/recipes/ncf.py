@@ -13,7 +13,16 @@ from models.factors import exact_rows, user_factors, user_nodes
 from models.interactions import Interactions
 from models.onnx_build import score_graph
 from models.settings import Number, Setting, Settings
-from models.torch_training import Weights, as_tensor, import_torch, learn, schedule_settings, use_rows
+from models.torch_training import (
+    POPULARITY,
+    Weights,
+    as_tensor,
+    import_torch,
+    learn,
+    popularity_bonus,
+    schedule_settings,
+    use_rows,
+)
 from models.trained import Progress, Scores, Trained
 
 
@@ -37,6 +46,7 @@ class Ncf:
         ),
         "drawn": Number(400, "Items drawn for each batch, to tell viewed ones from.", 10_000, whole=True),
         "dropout": Number(0.5, "The share of a history that is left out to be guessed.", 0.95),
+        "popularity": POPULARITY,
         **schedule_settings(epochs=60, batch=50, learning_rate=0.005),
     }
 
@@ -45,6 +55,7 @@ class Ncf:
     ) -> Trained:
         """See `models.trained.Recipe`."""
         weights, card = learn(lambda rows: _Task(rows, settings), interactions, settings, progress)
+        weights["item_bias"] += popularity_bonus(interactions, settings)
         arrays = _arrays(weights)
         return Trained(self.name, items, _graph(len(items), arrays), arrays, card, self.score)
 
@@ -66,7 +77,7 @@ class _Task:
     def __init__(self, interactions: Interactions, settings: Settings) -> None:
         n_items = len(interactions.item_ids)
         self._used = use_rows(interactions)
-        self._counts = self._used.sum(axis=0)
+        self._bonus = as_tensor(popularity_bonus(interactions, settings).astype(np.float32))
         self._drawn, self._dropout = min(int(settings["drawn"]), n_items), settings["dropout"]
         self._users = np.flatnonzero(np.diff(self._used.indptr))
         self.n_rows = len(self._users)
@@ -84,7 +95,7 @@ class _Task:
 
     def scores(self, users: NDArray[np.int64]) -> Any:
         used = as_tensor(self._used[users].toarray())
-        return self._guess(used, used, slice(None))
+        return self._guess(used, used, slice(None)) + self._bonus
 
     def _guess(self, part: Any, used: Any, items: Any) -> Any:
         net = self.network

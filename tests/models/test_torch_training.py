@@ -100,6 +100,14 @@ def test_training_stops_when_what_is_held_back_gets_no_better(
     assert _train(tastes, epochs=7, patience=0).card["training"] == {"epochs": 7}
 
 
+def test_often_viewed_items_get_a_bonus_that_can_be_left_out(torch: ModuleType, tastes: Interactions) -> None:
+    plain, more = (_train(tastes, popularity=share, patience=0) for share in (0, 1))
+    counts = np.bincount(tastes.items, minlength=len(tastes.item_ids))
+    gained = more.arrays["bias"] - plain.arrays["bias"]
+    assert np.corrcoef(gained, np.log(counts))[0, 1] > 0.999999
+    assert np.array_equal(more.arrays["out"], plain.arrays["out"])
+
+
 def test_without_pytorch_it_is_said_what_to_install(
     monkeypatch: pytest.MonkeyPatch, tastes: Interactions
 ) -> None:
