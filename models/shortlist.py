@@ -17,8 +17,11 @@ from onnx import NodeProto, TensorProto, helper, numpy_helper
 from edge.bundle.arrays import Array
 from models.onnx_build import IR_VERSION, OPSET, TYPES
 
-LARGE: Final = 20_000
-"""Items from which on a shortlist is faster than all scores."""
+TIMES: Final = 40
+"""A shortlist is faster than all scores where these are so many times more than what is named.
+
+Measured, on one core: 0.08 µs for each item that is named, and 1.4 µs for 1,000 scores.
+"""
 
 PLACES: Final = 2_048
 """The best of everybody: more than the longest list and the longest history hold."""
@@ -26,9 +29,15 @@ PLACES: Final = 2_048
 NEVER: Final = -np.inf
 
 
-def if_large(n_items: int, make: Callable[[], bytes]) -> bytes:
-    """A model's shortlist graph; none for catalogs that are scored whole."""
-    return make() if n_items >= LARGE else b""
+def if_large(n_items: int, named: float, make: Callable[[], bytes]) -> bytes:
+    """A model's shortlist graph; none for catalogs that are better scored whole.
+
+    Parameters
+    ----------
+    named
+        How many items the longest history brings up, each as often as it is named.
+    """
+    return make() if n_items >= TIMES * named else b""
 
 
 def neighbour_shortlist(arrays: Mapping[str, Array], *, newest_only: bool = False) -> bytes:

@@ -44,7 +44,7 @@ class AlsoViewed:
         used = rows_matrix(rows, interactions.items, len(items))
         measure, shrinkage, width = (settings[key] for key in ("similarity", "shrinkage", "neighbours"))
         arrays = similar_items(used, measure, shrinkage, int(width), progress)
-        short = if_large(len(items), lambda: neighbour_shortlist(arrays, newest_only=True))
+        short = if_large(len(items), width, lambda: neighbour_shortlist(arrays, newest_only=True))
         graph = newest_graph(self.name, len(items), arrays)
         return Trained(self.name, items, graph, arrays, {}, self.score, shortlist=short)
 

@@ -40,7 +40,7 @@ class ItemItem:
         nodes, constants = sum_nodes(len(items), "sum")
         more, added = positive_nodes("sum", "scores")
         graph = score_graph(self.name, len(items), nodes + more, arrays, constants | added)
-        short = if_large(len(items), lambda: neighbour_shortlist(arrays))
+        short = if_large(len(items), width * settings["max_history"], lambda: neighbour_shortlist(arrays))
         return Trained(self.name, items, graph, arrays, {}, self.score, shortlist=short)
 
     def score(

@@ -11,7 +11,7 @@ from edge.bundle.arrays import Array
 from models.interactions import Interactions
 from models.onnx_build import score_graph
 from models.settings import Number, Setting, Settings
-from models.shortlist import fixed_shortlist, if_large
+from models.shortlist import PLACES, fixed_shortlist, if_large
 from models.trained import Progress, Scores, Trained
 
 DAY_S: Final = 86_400
@@ -38,7 +38,7 @@ class Popularity:
         score = np.round(counts / counts.max() / STEP) * STEP
         progress("count", 1.0)
         arrays = {"score": score.astype(np.float32)}
-        short = if_large(len(items), lambda: fixed_shortlist(arrays["score"]))
+        short = if_large(len(items), PLACES, lambda: fixed_shortlist(arrays["score"]))
         return Trained(self.name, items, _graph(arrays), arrays, {}, self.score, shortlist=short)
 
     def score(

@@ -32,7 +32,7 @@ def _interactions() -> Interactions:
 @pytest.fixture(scope="module")
 def models() -> dict[str, Trained]:
     patch = pytest.MonkeyPatch()
-    patch.setattr(shortlist, "LARGE", 1)
+    patch.setattr(shortlist, "TIMES", 0)
     try:
         found = {name: train(name, name, _interactions(), {"storage": "float32"}) for name in RECIPES}
     finally:
@@ -97,4 +97,5 @@ def test_they_are_kept_and_go_with_arrays_that_change(models: dict[str, Trained]
 
 def test_small_catalogs_are_scanned() -> None:
     assert train("x", "item-item", _interactions()).shortlist == b""
-    assert shortlist.if_large(shortlist.LARGE, lambda: b"graph") == b"graph"
+    assert shortlist.if_large(shortlist.TIMES * 50, 50, lambda: b"graph") == b"graph"
+    assert shortlist.if_large(shortlist.TIMES * 50 - 1, 50, lambda: b"graph") == b""
