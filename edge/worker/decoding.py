@@ -201,9 +201,10 @@ class _Brotli:
         if self.ended and data:
             raise DecodingError("broken")
         try:
+            # It gives no more than a block of what it has ready, however much that is.
             found: bytes = self._stream.process(data, output_buffer_limit=limit + 1)
-            while len(found) <= limit and not self._stream.can_accept_more_data():
-                found += self._stream.process(b"", output_buffer_limit=limit + 1)
+            while len(found) <= limit and (more := self._stream.process(b"", output_buffer_limit=limit + 1)):
+                found += more
         except brotli.error as error:
             raise DecodingError("broken") from error
         return found

@@ -68,6 +68,12 @@ def test_a_page_is_decoded_as_it_comes(coding: bytes) -> None:
         assert b"".join(parts) == body
 
 
+def test_nothing_that_came_is_held_back() -> None:
+    body = bytes(random.Random(3).choices(b"<p> ab", k=300_000))
+    squeezer, decoding = brotli.Compressor(quality=5), Decoding(b"br", len(body))
+    assert decoding.take(squeezer.process(body) + squeezer.flush()) == body
+
+
 def test_what_a_site_flushed_is_there() -> None:
     squeezer = brotli.Compressor()
     decoding = Decoding(b"br", 1000)

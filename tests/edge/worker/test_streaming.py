@@ -371,6 +371,35 @@ def test_a_page_whose_site_was_told_ahead_begins_too(tmp_path: Path, engine: Eng
     assert telling.state(answer).visitor.hex() == record.visitor
 
 
+def test_real_pages_are_the_same_wherever_their_chunks_end(worker: Worker, data_dir: Path) -> None:
+    dice, filled = random.Random(11), 0
+
+    def cut(body: bytes) -> list[Any]:
+        ends = sorted(dice.choices(range(len(body)), k=3))
+        parts = [body[start:end] for start, end in zip([0, *ends], [*ends, len(body)], strict=True)]
+        return [piece for part in parts for piece in (part, pause)]
+
+    async def thrice(app: PageApp, page: bytes) -> list[Answer]:
+        answers = []
+        for coding, coded in (
+            ("identity", page),
+            ("br", brotli.compress(page)),
+            ("gzip", gzip.compress(page)),
+        ):
+            worker.site.says[b"/"] = Said(cut(coded), (HTML, PRIVATE, ("content-encoding", coding)))
+            answers.append(await worker.ask(app, "/", FULL))
+        return answers
+
+    for path in sorted((data_dir / "html-pages").glob("**/*.html"))[::6]:
+        page = path.read_bytes()[: MAX_PAGE_BYTES - 100].replace(b"<p", b'<p data-placement="hero"', 3)
+        expected = whole(worker, page, FULL)
+        filled += b"Welcome to <em>our</em> films" in expected.body
+        for answer in worker.run(lambda app, page=page: thrice(app, page)):
+            assert same(answer) == same(expected), path
+            assert not answer.values("content-length")
+    assert filled > 3
+
+
 class MakingSite(RawSite):
     """Sends the beginning of its page, and goes on when it is told to; in a coding that needs no length."""
 
