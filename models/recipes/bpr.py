@@ -86,26 +86,27 @@ class _Learner:
             if len(items) < 2:  # what is left of the history without its one item is nothing
                 continue
             is_viewed[items] = True
-            place = np.repeat(np.arange(len(items)), self.negatives)
-            others = self.draw.integers(0, len(self.bias), len(place))
-            open_ = ~is_viewed[others]
+            others = self.draw.integers(0, len(self.bias), (len(items), self.negatives))
+            counted = (~is_viewed[others]).astype(np.float64)
             is_viewed[items] = False
-            self._step(items, place[open_], others[open_], rate)
+            self._step(items, others, counted, rate)
 
-    def _step(self, items: Places, place: Places, others: Places, rate: float) -> None:
-        """Raise ``items[place]`` over `others`, for the user who viewed `items`."""
+    def _step(self, items: Places, others: Places, counted: Dense, rate: float) -> None:
+        """Raise each of a user's items over its row of `others`, as far as those are counted."""
         scale = (len(items) - 1) ** -0.5
-        chosen = items[place]
-        users = (self.into[items].sum(axis=0) - self.into[chosen]) * scale
-        apart = self.out[chosen] - self.out[others]
-        wrong = 1 / (1 + np.exp((users * apart).sum(axis=1) + self.bias[chosen] - self.bias[others]))
-        to_users = wrong[:, np.newaxis] * apart * scale
-        gain = np.tile(to_users.sum(axis=0), (len(items), 1))
-        np.subtract.at(gain, place, to_users)
-        to_out = rate * wrong[:, np.newaxis] * users
+        users = (self.into[items].sum(axis=0) - self.into[items]) * scale
+        apart = self.out[items][:, np.newaxis] - self.out[others]
+        lead = np.einsum("ijk,ik->ij", apart, users) + self.bias[items][:, np.newaxis] - self.bias[others]
+        wrong = counted / (1 + np.exp(lead))
+        to_users = np.einsum("ij,ijk->ik", wrong, apart) * scale
+        to_out = wrong[:, :, np.newaxis] * users[:, np.newaxis]
         shrink = rate * self.regularization
-        np.add.at(self.out, chosen, to_out - shrink * self.out[chosen])
-        np.add.at(self.out, others, -to_out - shrink * self.out[others])
-        np.add.at(self.bias, chosen, rate * wrong - shrink * self.bias[chosen])
-        np.add.at(self.bias, others, -rate * wrong - shrink * self.bias[others])
+        times = counted.sum(axis=1)
+        raised = rate * to_out.sum(axis=1) - shrink * times[:, np.newaxis] * self.out[items]
+        lowered = -rate * to_out - shrink * counted[:, :, np.newaxis] * self.out[others]
+        self.out[items] += raised
+        np.add.at(self.out, others, lowered)
+        self.bias[items] += rate * wrong.sum(axis=1) - shrink * times * self.bias[items]
+        np.add.at(self.bias, others, -rate * wrong - shrink * counted * self.bias[others])
+        gain = to_users.sum(axis=0) - to_users
         self.into[items] += rate * gain / self.negatives - shrink * self.into[items]
