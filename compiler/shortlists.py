@@ -1,14 +1,24 @@
 """Lists from models' shortlists instead of all scores, where a catalog is large."""
 
 from collections.abc import Mapping
+from typing import Final, Protocol
 
 import onnx
-from onnx import NodeProto, helper
+from onnx import NodeProto, TensorProto, helper, numpy_helper
 
 from edge.bundle.arrays import Array
 
-SHARED = frozenset({"history", "weight"})
+SHARED: Final = frozenset({"history", "weight"})
+TYPES: Final = {"<f4": TensorProto.FLOAT, "<i4": TensorProto.INT32}
 Nodes = tuple[list[NodeProto], dict[str, Array]]
+
+
+class Model(Protocol):
+    """A score model, as far as it matters here."""
+
+    @property
+    def arrays(self) -> Mapping[str, Array]:
+        """What its graphs' other inputs are bound to."""
 
 
 def shortlist_of(model: object) -> bytes:
@@ -38,7 +48,7 @@ def short_nodes(name: str, shortlist: bytes) -> Nodes:
         copy.input[:] = [named(value) for value in node.input]
         copy.output[:] = [named(value) for value in node.output]
         nodes.append(copy)
-    constants = {named(tensor.name): onnx.numpy_helper.to_array(tensor) for tensor in proto.graph.initializer}
+    constants = {named(tensor.name): numpy_helper.to_array(tensor) for tensor in proto.graph.initializer}
     return nodes, constants
 
 
@@ -69,7 +79,22 @@ def list_nodes(name: str, fallback: str | None) -> list[NodeProto]:
     return nodes
 
 
-def shortlists(models: Mapping[str, object], name: str, fallback: str | None) -> dict[str, bytes]:
-    """The shortlists that a recommender is made of, by model; none unless all have one."""
-    found = {one: shortlist_of(models[one]) for one in (name, fallback) if one is not None}
-    return found if all(found.values()) else {}
+def shortlists(models: Mapping[str, Model], name: str, fallback: str | None) -> dict[str, bytes]:
+    """The shortlists that a recommender is made of, by model; none unless all have one that fits."""
+    used = {one: models[one] for one in (name, fallback) if one is not None}
+    found = {one: shortlist_of(model) for one, model in used.items()}
+    fits = all(found.values()) and all(_fits(found[one], model.arrays) for one, model in used.items())
+    return found if fits else {}
+
+
+def _fits(shortlist: bytes, arrays: Mapping[str, Array]) -> bool:
+    """Whether the arrays are those that the shortlist was made for: a model may be stored anew."""
+    for value in onnx.load_model_from_string(shortlist).graph.input:
+        if value.name in SHARED:
+            continue
+        kind = value.type.tensor_type
+        wanted = tuple(dim.dim_value for dim in kind.shape.dim)
+        array = arrays.get(value.name)
+        if array is None or array.shape != wanted or TYPES.get(array.dtype.str) != kind.elem_type:
+            return False
+    return True

@@ -20,6 +20,9 @@ MAX_LIMIT: Final = 1_000
 MAX_CALLS: Final = 512
 """Shapes of a call whose buffers are kept; a few kilobytes each."""
 
+MAX_SCORES: Final = 1 << 22
+"""Of one model in one call: more visitors of a large catalog are several calls, as memory has an end."""
+
 MAX_ROUNDS: Final = 16
 """How often a list is asked for without what must not be in it, where that is too much to name at once."""
 
@@ -202,7 +205,14 @@ class Recommender:
         if not histories:
             return Found({one.name: [] for one in self.plan.recommenders}, {name: [] for name in self.pools})
         length = min(self.plan.max_history, max(map(len, histories))) or 1
-        return self._call(len(histories), length).run(histories, gates)
+        most = max(1, MAX_SCORES // self.plan.n_items)
+        if len(histories) <= most:
+            return self._call(len(histories), length).run(histories, gates)
+        parts = [
+            self.find(histories[at : at + most], gates[at : at + most])
+            for at in range(0, len(histories), most)
+        ]
+        return _joined(parts)
 
     def recommend_without(self, viewed: Sequence[int], banned: Collection[int]) -> dict[str, list[int]]:
         """The lists of `find_without`."""
@@ -289,6 +299,13 @@ def open_session(graph: bytes) -> ort.InferenceSession:
 def _open_arrays(bundle: Bundle, artifact: Artifact, previous: Recommender | None) -> _Arrays:
     held = previous._files.get(artifact.sha256) if previous is not None else None
     return held if held is not None else unpack(bundle.read(artifact))
+
+
+def _joined(parts: Sequence[Found]) -> Found:
+    """What several calls found, as one."""
+    lists = {name: [row for part in parts for row in part.lists[name]] for name in parts[0].lists}
+    scores = {name: [row for part in parts for row in part.scores[name]] for name in parts[0].scores}
+    return Found(lists, scores)
 
 
 def _cut(lists: list[list[int]]) -> list[list[int]]:

@@ -13,7 +13,7 @@ from edge.bundle import format as fmt
 from edge.bundle.arrays import Array
 from edge.decide.recommender import open_session
 from models.bring.files import MLFLOW, fetch_mlflow, open_file, read_pointer
-from models.bring.parity import Answer, compare, make_rows, takes_missing
+from models.bring.parity import Answer, Parity, compare, make_rows, takes_missing
 from models.bring.probe import probe
 from models.bring.recipe import NAME
 from models.bring.source import Rows, Source, cannot
@@ -91,20 +91,10 @@ def bring(  # noqa: PLR0913 - as above
     """
     source = read(model, features, words or {})
     asked = features or source.features
-    if set(asked) != set(source.features):
-        raise cannot("`features`", "are not those of the model")
     places = [asked.index(column) for column in source.features]
     proto = source.convert()
     given = rows[:, places] if rows is not None else make_rows(source, *levels(proto))
-    end = End(_columns(source), needs_all=False)
-    graph, arrays = _made(proto, places, end)
-    if not takes_missing(source, given):
-        end = replace(end, needs_all=True)
-        graph, arrays = tidy(proto, places, end)
-    parity = compare(source, _runner(graph, arrays, places), given, needs_all=end.needs_all)
-    if parity.needs_all and not end.needs_all:
-        end = replace(end, needs_all=True)
-        graph, arrays = tidy(proto, places, end)
+    graph, arrays, end, parity = _proven(source, proto, places, given)
     card: dict[str, Any] = {
         "recipe": NAME,
         "settings": {},
@@ -115,15 +105,26 @@ def bring(  # noqa: PLR0913 - as above
         "parity": parity.card(),
         "categories": {column: list(known) for column, known in sorted(source.words.items())},
     }
+    outputs = _outputs(name, source)
     return Prediction(
-        name=name,
-        features=tuple(asked),
-        outputs=_outputs(name, source),
-        graph=graph,
-        arrays=arrays,
-        card=card,
-        reference=lambda table: _reference(source, table[:, places], end),
+        name, asked, outputs, graph, arrays, card, lambda table: _reference(source, table[:, places], end)
     )
+
+
+def _proven(
+    source: Source, proto: Any, places: Sequence[int], given: Rows
+) -> tuple[bytes, dict[str, Array], End, Parity]:
+    """The graph, its arrays and its end, once it has answered as its source does."""
+    end = End(_columns(source), needs_all=False)
+    graph, arrays = _made(proto, places, end)
+    if not takes_missing(source, given):
+        end = replace(end, needs_all=True)
+        graph, arrays = tidy(proto, places, end)
+    parity = compare(source, _runner(graph, arrays, places), given, needs_all=end.needs_all)
+    if parity.needs_all and not end.needs_all:
+        end = replace(end, needs_all=True)
+        graph, arrays = tidy(proto, places, end)
+    return graph, arrays, end, parity
 
 
 def read(model: Any, features: tuple[str, ...], words: Words) -> Source:

@@ -57,6 +57,8 @@ def columns_of(known: tuple[str, ...] | None, n_features: int, features: tuple[s
     GivenError
         ``bring``: the names or their number do not fit.
     """
+    if len(set(features)) < len(features):
+        raise cannot("`features`", "names one twice")
     if known is None or known == tuple(f"Column_{place}" for place in range(n_features)):
         if features and len(features) != n_features:
             raise cannot(f"the model takes {n_features} features,", f"and {len(features)} are named")

@@ -88,6 +88,15 @@ def test_a_fallback_without_a_shortlist_means_a_scan(models: dict[str, Trained])
     assert b"short/" in merge(models, [RecommenderSpec("item-item", LIMIT, "popularity")]).graph
 
 
+def test_arrays_that_it_was_not_made_for_mean_a_scan(models: dict[str, Trained]) -> None:
+    one = models["item-item"]
+    graph = merge({"item-item": one}, [RecommenderSpec("item-item", LIMIT)]).graph
+    assert b"short/" in graph
+    changed = train("item-item", "item-item", _interactions(), {"neighbours": 5})
+    stale = replace(changed, shortlist=one.shortlist)
+    assert b"short/" not in merge({"item-item": stale}, [RecommenderSpec("item-item", LIMIT)]).graph
+
+
 def test_they_are_kept_and_go_with_arrays_that_change(models: dict[str, Trained], tmp_path: Path) -> None:
     save(models["item-item"], tmp_path)
     assert load(tmp_path).shortlist == models["item-item"].shortlist

@@ -238,3 +238,14 @@ def test_the_edge_runs_without_the_compilers_libraries(bundle: Bundle) -> None:
         [sys.executable, "-c", script], cwd=root, capture_output=True, text=True, check=True
     )
     assert done.stdout == "5 set()\n"
+
+
+def test_many_visitors_of_a_large_catalog_are_several_calls(
+    loaded: Recommender, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    histories = [[], [1], [2, 3], [0, 4], [5]]
+    whole = loaded.find(histories)
+    monkeypatch.setattr("edge.decide.recommender.MAX_SCORES", 2 * loaded.plan.n_items)
+    assert loaded.find(histories) == whole
+    monkeypatch.setattr("edge.decide.recommender.MAX_SCORES", 1)
+    assert loaded.find(histories) == whole
