@@ -9,6 +9,7 @@ from edge.bundle.arrays import Array
 from edge.bundle.format import ModelsPlan
 from edge.bundle.strings import Strings
 from edge.errors import BundleError
+from edge.rules.evaluate import evaluate
 
 MAX_LIMIT = 1_000
 KINDS = frozenset({"has", "at-most", "when"})
@@ -71,7 +72,9 @@ def _check_gate(number: int, gate: wire.Gate, arrays: Mapping[str, Array], items
     _need(gate.kind in KINDS, f"{name} is of kind {gate.kind!r}")
     _need(gate.kind == "when" or len(gate.reads) == 1, f"{name} reads {len(gate.reads)} attributes")
     rows = 2
-    if gate.kind == "has":
+    if gate.kind == "when":
+        _try_condition(name, gate)
+    elif gate.kind == "has":
         values = Strings(arrays, f"{name}/values")
         values.check_texts()
         rows = 2 + len(values)
@@ -82,6 +85,15 @@ def _check_gate(number: int, gate: wire.Gate, arrays: Mapping[str, Array], items
         rows = 3 + len(bounds)
     mask = arrays.get(name)
     _need(mask is not None and _is_mask(mask, (rows, items)), f"{name} has not {rows} masks of {items} items")
+
+
+def _try_condition(name: str, gate: wire.Gate) -> None:
+    """Evaluate it for missing and odd values: a shape that can't be read fails here, and not in a page."""
+    for value in (None, "", "text", 1.5, True, ["text"]):
+        try:
+            evaluate(gate.when, {} if value is None else dict.fromkeys(gate.reads, value))
+        except (TypeError, ValueError, KeyError, AttributeError, RecursionError) as error:
+            raise BundleError("recommenders", f"{name} has no condition: {error!r}") from error
 
 
 def _is_mask(mask: Array, shape: tuple[int, ...]) -> bool:

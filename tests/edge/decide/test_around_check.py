@@ -21,6 +21,7 @@ only:
   - {where: {item.stock: 1}}
   - {column: countries, has: geo.country}
   - {column: age, at_most: visitor.age}
+  - {when: {device.type: mobile}, where: {item.genre: drama}}
 boost: [{where: {item.brand: acme}, times: 2}]
 pin: [{item: i03, at: 1}]
 at_most: {brand: 2}
@@ -73,6 +74,8 @@ DOCUMENTS = [
     _gate(0, reads=()),
     _gate(0, kind="at-most"),
     _gate(1, kind="has"),
+    _gate(2, when={"$and": 3}),
+    _gate(2, when={"device.type": {"$before": "some day"}}),
     lambda document: replace(document, gates=document.gates[:1]),
     lambda document: replace(document, finishes=document.finishes * 2),
 ]

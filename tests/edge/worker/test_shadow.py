@@ -1,5 +1,6 @@
 """Challengers are scored when pages have left: late, seldom enough, and no page fails by one."""
 
+import asyncio
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,6 +10,7 @@ from msgspec.structs import replace
 from edge.decide.engine import EmptyEngine, Engine
 from edge.decide.types import DecisionRecord, Record, Shadow
 from edge.events import spool
+from edge.worker.app import PageApp
 from edge.worker.counters import Counters
 from edge.worker.shadow import MAX_COST_S, MAX_SHARE, MAX_WAITING, PAUSE_S, ShadowWork
 from tests.edge.worker.conftest import Said, Worker
@@ -133,3 +135,23 @@ def test_a_page_of_a_worker_is_followed_by_its_challengers_list(engine: Engine, 
     shadows = [r for r in found if isinstance(r, Shadow)]
     assert after == PAUSE_S
     assert [shadow.decision for shadow in shadows] == [decision.id for decision in decisions]
+
+
+def test_on_a_running_loop_it_comes_after_the_answer(engine: Engine, tmp_path: Path) -> None:
+    worker = Worker(tmp_path, engine)
+    worker.site.says[b"/"] = Said(b'<html><body><div data-placement="recommended">old</div></body></html>')
+
+    def kinds() -> list[str]:
+        found = [r for path in sorted(tmp_path.rglob("*.seg")) for r in spool.records(path.read_bytes())]
+        return [type(record).__name__ for record in found]
+
+    async def visit(page_app: PageApp) -> list[list[str]]:
+        loop = asyncio.get_running_loop()
+        object.__setattr__(worker.desk, "shadow", ShadowWork(loop.call_later, worker.counters))
+        await worker.ask(page_app, "/", {"cookie": "consent=full", "accept": "text/html"})
+        before = kinds()
+        while "Shadow" not in kinds():
+            await asyncio.sleep(PAUSE_S)
+        return [before, kinds()]
+
+    assert worker.run(visit) == [["DecisionRecord"], ["DecisionRecord", "Shadow"]]
