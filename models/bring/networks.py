@@ -98,7 +98,9 @@ def read_onnx(proto: Any, features: tuple[str, ...]) -> Source:
 
     dims: Any = next((v.type.tensor_type.shape.dim for v in proto.graph.output if v.name == answer), [])
     width = int(dims[1].dim_value) if len(dims) == 2 else 1
-    return Source("ONNX", columns, _classes(proto), predict, lambda: proto, width=max(width, 1))
+    return Source(
+        "ONNX", columns, _classes(proto), predict, lambda: proto, width=max(width, 1), is_foreign=True
+    )
 
 
 def _classes(proto: Any) -> tuple[str, ...]:

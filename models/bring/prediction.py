@@ -116,7 +116,10 @@ def _proven(
 ) -> tuple[bytes, dict[str, Array], End, Parity]:
     """The graph, its arrays and its end, once it has answered as its source does."""
     end = End(_columns(source), needs_all=False)
-    graph, arrays = _made(proto, places, end)
+    graph, arrays = tidy(proto, places, end)
+    if source.is_foreign:
+        # Tried in a process of its own, before anything of it runs in this one.
+        probe(graph, arrays, len(places), len(end.columns))
     if not takes_missing(source, given):
         end = replace(end, needs_all=True)
         graph, arrays = tidy(proto, places, end)
@@ -124,6 +127,8 @@ def _proven(
     if parity.needs_all and not end.needs_all:
         end = replace(end, needs_all=True)
         graph, arrays = tidy(proto, places, end)
+    # Rows of which nothing is known share their call with others: no operator may fail on them.
+    _runner(graph, arrays, places)(np.full((1, len(places)), np.nan, np.float32))
     return graph, arrays, end, parity
 
 
@@ -163,13 +168,6 @@ def _outputs(name: str, source: Source) -> tuple[str, ...]:
     if len(columns) == 1:
         return (name,)
     return source.outputs or tuple(str(column) for column in columns)
-
-
-def _made(proto: Any, places: Sequence[int], end: End) -> tuple[bytes, dict[str, Array]]:
-    """The graph, tried in a process of its own before anything of it runs in this one."""
-    graph, arrays = tidy(proto, places, end)
-    probe(graph, arrays, len(places), len(end.columns))
-    return graph, arrays
 
 
 def _runner(graph: bytes, arrays: dict[str, Array], places: Sequence[int]) -> Answer:

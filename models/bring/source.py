@@ -33,6 +33,8 @@ class Source:
         Of each feature that the model takes as text, its words: 0 stands for the first.
     width : int
         Numbers that a model without classes answers with.
+    is_foreign : bool
+        Whether the graph was made elsewhere: what a converter makes of a model can't reach far.
     """
 
     kind: str
@@ -42,6 +44,7 @@ class Source:
     convert: Callable[[], Any]
     words: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     width: int = 1
+    is_foreign: bool = False
 
 
 def cannot(what: str, why: str, instead: str = "") -> GivenError:
