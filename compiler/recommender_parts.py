@@ -272,7 +272,9 @@ def golden_pools(
     for number, history in enumerate(histories_of(len(ids))[:GOLDEN_HISTORIES]):
         cut, gates = history[:max_history], tuple(number % count for count in rows)
         found = {
-            pool.name: tuple(ids[p] for p in reference_pool(trained, pool, parts.arrays, cut, gates))
+            pool.name: tuple(
+                ids[p] for p in reference_pool(trained, pool, parts.arrays, cut, gates)[: wire.GOLDEN_TOP]
+            )
             for pool in parts.stage.pools
         }
         golden.append(wire.PoolsGolden(tuple(ids[p] for p in history), gates, found))

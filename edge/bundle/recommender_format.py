@@ -15,6 +15,9 @@ SHADOW_PLAN: Final = "shadow/plan"
 SHADOW_GRAPH: Final = "shadow/graph"
 """The models' artifacts of what challengers list."""
 
+GOLDEN_TOP: Final = 10
+"""So many candidates of a pool are golden."""
+
 MAX_RECOMMENDERS: Final = 256
 MAX_GATES: Final = 64
 MAX_LINKS: Final = 8
@@ -145,7 +148,7 @@ class Recommenders(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit
 
 
 class PoolsGolden(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A history (item ids, most recent first), the gates' rows, and the ordered ids that each pool lists."""
+    """A history (item ids, most recent first), the gates' rows, and the first ids that each pool lists."""
 
     history: tuple[str, ...]
     gates: tuple[int, ...]

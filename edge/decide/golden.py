@@ -1,6 +1,6 @@
 """Runs the golden decisions that the compiler put into a bundle, before anyone relies on it."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Final, TypeVar
 
 from edge.bundle import format as fmt
@@ -100,10 +100,10 @@ def _check_pools(bundle: Bundle, recommender: Recommender, items: Strings) -> in
     histories = [[items.find(item.encode()) for item in case.history] for case in golden]
     if any(position < 0 for history in histories for position in history):
         raise BundleError("golden", "a golden history names an item that the catalog lacks")
-    found = recommender.find(histories, [case.gates for case in golden]).lists
+    found = _run(lambda: recommender.find(histories, [case.gates for case in golden])).lists
     for row, case in enumerate(golden):
         for name, wanted in case.items.items():
-            listed = tuple(items.texts(found[name][row])) if name in found else ()
+            listed = tuple(items.texts(found[name][row][: wire.GOLDEN_TOP])) if name in found else ()
             if listed != wanted:
                 raise BundleError("golden", f"{name!r} has {listed[:5]}…, not {wanted[:5]}…")
     return len(golden)
@@ -124,7 +124,8 @@ def _check_lists(golden: Sequence[fmt.ModelsGolden], recommender: Recommender, i
     histories = [[items.find(item.encode()) for item in case.history] for case in golden]
     if any(position < 0 for history in histories for position in history):
         raise BundleError("golden", "a golden history names an item that the catalog lacks")
-    for case, found in zip(golden, _listed(recommender, histories), strict=True):
+    lists = _run(lambda: recommender.list_items(histories))
+    for case, found in zip(golden, lists, strict=True):
         if set(case.items) != set(found):
             raise BundleError("golden", f"lists of {sorted(found)}, not of {sorted(case.items)}")
         for name, positions in found.items():
@@ -135,9 +136,9 @@ def _check_lists(golden: Sequence[fmt.ModelsGolden], recommender: Recommender, i
     check_scores(golden, recommender, histories)
 
 
-def _listed(recommender: Recommender, histories: list[list[int]]) -> list[dict[str, list[int]]]:
+def _run(work: Callable[[], T]) -> T:
     try:
-        return recommender.list_items(histories)
+        return work()
     # onnxruntime's errors share no base but this one.
     except Exception as error:
         raise BundleError("golden", f"the models can't be run: {error}") from error

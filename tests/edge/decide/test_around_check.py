@@ -4,14 +4,19 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 import pytest
 from msgspec.structs import replace
 
+from edge.bundle import format as fmt
 from edge.bundle import recommender_format as wire
+from edge.bundle.reader import open_bundle
 from edge.decide.around import Around, load_arrays, load_recommenders
 from edge.decide.engine import Engine
+from edge.decide.golden import check
 from edge.errors import BundleError
+from tests.workspaces.make import SITE
 from tests.workspaces.shop import N_ITEMS, shop_engine
 
 TEXT = """\
@@ -114,3 +119,16 @@ def test_arrays_that_do_not_fit(
     arrays[key] = change(arrays[key])
     with pytest.raises(BundleError, match="recommenders"):
         Around(load_recommenders(engine.bundle), arrays, engine._listing.recommender.plan, engine.items)
+
+
+def test_other_candidates_than_the_golden_ones_are_caught(tmp_path: Path) -> None:
+    bundle = shop_engine(tmp_path, TEXT).bundle
+    golden = fmt.decode(bundle.read(bundle.one("catalog", "golden")), list[wire.PoolsGolden])
+    assert {len(items) for case in golden for items in case.items.values()} >= {wire.GOLDEN_TOP}
+    items = {name: found[::-1] for name, found in golden[0].items.items()}
+    turned = msgspec.msgpack.encode([replace(golden[0], items=items), *golden[1:]])
+    artifact = bundle.one("catalog", "golden")
+    (tmp_path / "bundle" / "artifacts" / artifact.sha256).chmod(0o644)
+    (tmp_path / "bundle" / "artifacts" / artifact.sha256).write_bytes(turned)
+    with pytest.raises(BundleError, match="'mine:"):
+        check(open_bundle(tmp_path / "bundle", SITE, verify=False))
