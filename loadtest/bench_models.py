@@ -18,6 +18,7 @@ import importlib.util
 import json
 import os
 import statistics
+import tempfile
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -34,6 +35,7 @@ from edge.errors import GivenError
 from loadtest.bench_models_fairness import print_frontier, print_groups
 from loadtest.bench_models_served import served_lists
 from models.interactions import Interactions
+from models.kept import keeping
 from models.metrics import Lists, histories, ndcg
 from models.movielens import read_interactions
 from models.next_item import Moments, hits, interval, moments
@@ -82,6 +84,20 @@ def main() -> None:
     if not data.is_dir():
         raise SystemExit(f"no folder {data}: set NEARSIDE_DATA to the folder that holds ml-100k")
     ratings = read_interactions(data)
+    # What networks and embeddings keep is kept here, so that texts are embedded once.
+    with tempfile.TemporaryDirectory(prefix="nearside-models-") as folder, keeping(Path(folder)):
+        rows = _measure_all(ratings, options)
+    figures = _figures(rows) | _served(ratings) | _short_histories(ratings)
+    figures |= print_frontier(ratings, _list_whole, TRAIN_SHARE, options.seeds)
+    print_groups(ratings, _list_whole, TRAIN_SHARE, data / "u.user")
+    figures["lists_equal"] = min(figures["lists_equal"], figures.pop("served_equal"))
+    print(json.dumps({"bench": "models", "figures": figures}))
+    if figures["lists_equal"] < 1:
+        raise SystemExit("a compiled list is not the reference's, or the worker's is another one")
+
+
+def _measure_all(ratings: Interactions, options: argparse.Namespace) -> dict[str, Row]:
+    """A row of the table for each recipe that can be trained here; each is printed as soon as it is there."""
     known, later = split_in_time(ratings, TIME_SHARE)
     asked = moments(known, later, COOKIE)
     popular = _popular_hits(known, asked)
@@ -100,13 +116,7 @@ def main() -> None:
             continue
         rows[name] = row
         print(_line(name, row, popular), flush=True)
-    figures = _figures(rows) | _served(ratings) | _short_histories(ratings)
-    figures |= print_frontier(ratings, _list_whole, TRAIN_SHARE, options.seeds)
-    print_groups(ratings, _list_whole, TRAIN_SHARE, data / "u.user")
-    figures["lists_equal"] = min(figures["lists_equal"], figures.pop("served_equal"))
-    print(json.dumps({"bench": "models", "figures": figures}))
-    if figures["lists_equal"] < 1:
-        raise SystemExit("a compiled list is not the reference's, or the worker's is another one")
+    return rows
 
 
 def _recipes() -> list[str]:
