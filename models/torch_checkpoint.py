@@ -14,11 +14,12 @@ DAMAGED: Final = (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile)
 
 @dataclass
 class Counts:
-    """How far training has come: epochs done, the best of them, and how good that was."""
+    """How far training has come: epochs done, the smoothed quality now, the best epoch and its quality."""
 
     epoch: int = 0
     best_epoch: int = 0
     best: float = -1.0
+    level: float = 0.0
 
 
 def save(path: Path, key: str, network: Any, optimizer: Any, counts: Counts) -> None:
@@ -32,7 +33,7 @@ def save(path: Path, key: str, network: Any, optimizer: Any, counts: Counts) -> 
         for name, value in state.items():
             arrays[f"{OPTIMIZER}{number}/{name}"] = value.cpu().numpy()
     arrays[RANDOM] = torch.get_rng_state().numpy()
-    arrays[COUNTS] = np.array([counts.epoch, counts.best_epoch, counts.best], np.float64)
+    arrays[COUNTS] = np.array([counts.epoch, counts.best_epoch, counts.best, counts.level], np.float64)
     arrays[KEY] = np.frombuffer(key.encode(), np.uint8)
     partial = path.with_suffix(".partial")
     with partial.open("wb") as file:
@@ -53,7 +54,7 @@ def restore(path: Path, key: str, network: Any, optimizer: Any) -> Counts | None
         _put_back(arrays, network, optimizer)
     except DAMAGED:
         return None  # training begins anew, and gives the same result
-    return Counts(int(counts[0]), int(counts[1]), counts[2])
+    return Counts(int(counts[0]), int(counts[1]), counts[2], counts[3])
 
 
 def _put_back(arrays: dict[str, NDArray[Any]], network: Any, optimizer: Any) -> None:

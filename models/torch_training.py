@@ -23,6 +23,9 @@ from models.trained import Progress
 HELD_SHARE: Final = 0.1
 """Of each user's rows, held back to see after how many epochs to stop."""
 
+SMOOTHING: Final = 0.7
+"""The share of the epochs before in how good one is: alone it would stop at the first lucky one."""
+
 LISTED: Final = 10
 BATCH_USERS: Final = 256
 
@@ -228,9 +231,10 @@ class _Training:
             self._optimizer.step()
 
     def _is_patient(self, counts: Counts, held: Interactions) -> bool:
-        quality = self._quality(held)
-        if quality > counts.best:
-            counts.best, counts.best_epoch = quality, counts.epoch
+        share = SMOOTHING if counts.epoch > 1 else 0
+        counts.level = share * counts.level + (1 - share) * self._quality(held)
+        if counts.level > counts.best:
+            counts.best, counts.best_epoch = counts.level, counts.epoch
         return counts.epoch - counts.best_epoch < self._schedule.patience
 
     def _quality(self, held: Interactions) -> float:

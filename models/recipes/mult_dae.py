@@ -40,7 +40,7 @@ class MultDae:
         "hidden": Number(200, "Units of the hidden layer.", 1024, whole=True),
         "dropout": Number(0.5, "The share of a history that is left out to be guessed.", 0.95),
         "popularity": POPULARITY,
-        **schedule_settings(epochs=100, batch=100, learning_rate=0.001, patience=10),
+        **schedule_settings(epochs=100, batch=100, learning_rate=0.001, patience=25),
     }
 
     def train(
