@@ -9,15 +9,15 @@ from operator import attrgetter
 from pathlib import Path
 from typing import NamedTuple
 
-from compiler.catalog_manifest import draft_catalog
+from compiler.catalog.manifest import draft_catalog
 from compiler.draft import Draft
-from compiler.list_trial import Trial, try_lists
-from compiler.models_manifest import Trained, draft_models, max_history
-from compiler.predictions_manifest import UNTRAINED, Predicted, put_predictions
+from compiler.models.manifest import Trained, draft_models, max_history
+from compiler.predictions.manifest import UNTRAINED, Predicted, put_predictions
 from compiler.problems import Problem, Problems, WorkspaceError
-from compiler.recommender_parts import compile_recommenders, golden_pools
+from compiler.recommenders.parts import compile_recommenders, golden_pools
 from compiler.report import Report, report_path
-from compiler.rules_manifest import draft_rules
+from compiler.rules.list_trial import Trial, try_lists
+from compiler.rules.manifest import draft_rules
 from compiler.types import IdList, Workspace
 from edge.bundle import format as fmt
 from edge.bundle.certificate import Certificate, load_certificate

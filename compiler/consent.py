@@ -7,9 +7,9 @@ from typing import Final
 
 import msgspec
 
-from compiler.fields import Fields
+from compiler.files.fields import Fields
+from compiler.files.yaml_lines import Node
 from compiler.problems import Problems, nearest
-from compiler.yaml_lines import Node
 from edge.bundle import format as fmt
 from edge.consent.grants import NAMES, NEVER_BY_INTEREST
 from edge.consent.policy import ASKED

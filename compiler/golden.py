@@ -5,11 +5,11 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
-from compiler.choices_artifact import used_bandits, used_experiments
-from compiler.conditions import Clause, Constraint
-from compiler.graph import RecommenderSpec, ScoreModel, reference_list
+from compiler.conditions.check import Clause, Constraint
+from compiler.models.graph import RecommenderSpec, ScoreModel, reference_list
+from compiler.rules.choices import used_bandits, used_experiments
+from compiler.rules.walk import Walk, arm_of, holds, variation_of
 from compiler.types import Campaign, Catalog, Workspace
-from compiler.walk import Walk, arm_of, holds, variation_of
 from edge.bundle import format as fmt
 from edge.rules.values import Value
 

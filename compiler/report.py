@@ -8,9 +8,9 @@ from typing import Any
 
 import msgspec
 
-from compiler.certificate_words import certificate_lines
-from compiler.list_trial import Trial
+from compiler.models.certificate_words import certificate_lines
 from compiler.problems import Problem
+from compiler.rules.list_trial import Trial
 from edge.bundle.certificate import Certificate
 from edge.bundle.format import Manifest
 

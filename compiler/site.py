@@ -5,22 +5,22 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
-from compiler.about import read_columns
-from compiler.behaviours import attributes_of, read_behaviours
-from compiler.budgets import read_budgets
-from compiler.caps import PREFIX as CAP
-from compiler.caps import read_kinds
+from compiler.catalog.about import read_columns
+from compiler.conditions.domains import read_values
 from compiler.consent import COOKIE, attributes_of_consent, read_consent
-from compiler.domains import read_values
-from compiler.fields import Fields, check_id
-from compiler.holdouts import read_holdouts
-from compiler.layouts import read_blocks
-from compiler.lists import attributes_of_lists, read_lists
-from compiler.placements import read_placements
+from compiler.files.fields import Fields, check_id
+from compiler.files.yaml_lines import Node, read_yaml
+from compiler.models.budgets import read_budgets
 from compiler.problems import Problems, nearest
-from compiler.redirects import read_hosts
+from compiler.rules.behaviours import attributes_of, read_behaviours
+from compiler.rules.caps import PREFIX as CAP
+from compiler.rules.caps import read_kinds
+from compiler.rules.holdouts import read_holdouts
+from compiler.rules.layouts import read_blocks
+from compiler.rules.lists import attributes_of_lists, read_lists
+from compiler.rules.placements import read_placements
+from compiler.rules.redirects import read_hosts
 from compiler.types import ItemColumns, Site
-from compiler.yaml_lines import Node, read_yaml
 from edge.bundle import format as fmt
 from edge.bundle.predictions import PREFIX as MODEL
 from edge.decide.tastes import SOURCE as HISTORY

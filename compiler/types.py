@@ -6,16 +6,16 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Final
 
-from compiler.budgets import DEFAULTS, Budget, Budgets
-from compiler.conditions import Condition
+from compiler.conditions.check import Condition
+from compiler.conditions.oracle import flat
 from compiler.consent import Consent
-from compiler.oracle import flat
+from compiler.files.yaml_lines import Node
+from compiler.models.budgets import DEFAULTS, Budgets
+from compiler.models.types import NO_FEATURES, Features, ModelConfig, PredictionConfig
 from compiler.problems import Problem
-from compiler.recommender_types import RecommenderConfig
-from compiler.schedule import ALWAYS, Schedule
-from compiler.yaml_lines import Node
+from compiler.recommenders.types import RecommenderConfig
+from compiler.rules.schedule import ALWAYS, Schedule
 from edge.bundle import format as fmt
-from edge.bundle.features import Feature
 from edge.decide.campaigns import PAGE_LAYOUT, PAGE_REDIRECT, WHOLE_PAGE
 from edge.decide.caps import Cap
 from edge.decide.holes import Hole
@@ -355,61 +355,6 @@ class Card:
 
 
 @dataclass(frozen=True)
-class Features:
-    """features.yaml; `lines` is where each feature stands."""
-
-    by_name: Mapping[str, Feature] = field(default_factory=dict)
-    lines: Mapping[str, int] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class ModelConfig:
-    """models/NAME.yaml: a recipe, its data and its settings.
-
-    `smallest` is the share of nDCG@10 that may be lost; None where the smallest model is not searched.
-    """
-
-    name: str
-    recipe: str
-    interactions: Path
-    fallback: str
-    settings: dict[str, Any]
-    path: str
-    line: int
-    purposes: tuple[str, ...] = ()
-    smallest: float | None = None
-    budget: Budget | None = None
-
-
-@dataclass(frozen=True)
-class PredictionConfig:
-    """models/NAME.yaml of a prediction: a recipe, its data, the features or the text that it takes in.
-
-    Attributes
-    ----------
-    outputs : Mapping[str, str]
-        What it predicts, where that is more than one number: by their names in rules, those of training.
-    columns : Mapping[str, str]
-        Columns of the data by what they are for: ``label``, ``weight``, ``group``, ``treatment``, ``time``.
-    by : tuple[str, ...]
-        Columns by which visitors differ, for the card.
-    """
-
-    name: str
-    recipe: str
-    data: Path
-    features: tuple[str, ...]
-    outputs: Mapping[str, str]
-    columns: Mapping[str, str]
-    settings: dict[str, Any]
-    path: str
-    line: int
-    purposes: tuple[str, ...] = ()
-    text: str = ""
-    by: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
 class Workspace:
     """All that people wrote, checked; each tuple is sorted by name or id."""
 
@@ -427,7 +372,7 @@ class Workspace:
     groups: Mapping[str, Sequence[Value]] = field(default_factory=dict)
     bandits: tuple[Bandit, ...] = ()
     layouts: tuple[Layout, ...] = ()
-    features: Features = Features()
+    features: Features = NO_FEATURES
     recommenders: tuple[RecommenderConfig, ...] = ()
     predictions: tuple[PredictionConfig, ...] = ()
 

@@ -5,49 +5,38 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
-from compiler.about import check_columns
-from compiler.behaviours import check_behaviours
-from compiler.budgets import read_budget
-from compiler.caps import with_caps
-from compiler.catalog import read_cards, read_catalog
+from compiler.catalog.about import check_columns
+from compiler.catalog.content import read_contents
+from compiler.catalog.holes import check_holes
+from compiler.catalog.reading import read_cards, read_catalog
 from compiler.consent import Known, read_names
-from compiler.content import read_contents
-from compiler.features import PATH as FEATURES_PATH
-from compiler.features import read_features
-from compiler.fields import Fields, check_id
-from compiler.holes import check_holes
-from compiler.lint_campaigns import note_shadowed
-from compiler.lint_redirects import note_circles
-from compiler.placements import check_defaults
-from compiler.predictions import Ask, is_prediction, read_predictions, with_predictions
-from compiler.predictions_manifest import note_unused_predictions
+from compiler.features.reading import PATH as FEATURES_PATH
+from compiler.features.reading import read_features
+from compiler.features.tastes import check_tastes
+from compiler.files.fields import Fields, check_id
+from compiler.files.text_files import is_file
+from compiler.files.yaml_lines import read_yaml
+from compiler.models.budgets import read_budget
+from compiler.models.smallest import read_smallest
+from compiler.models.types import Features, ModelConfig
+from compiler.predictions.manifest import note_unused_predictions
+from compiler.predictions.reading import Ask, is_prediction, read_predictions, with_predictions
 from compiler.problems import Problems, WorkspaceError, nearest
-from compiler.purposes import check_purposes
-from compiler.reads import check_sources
-from compiler.recommender_types import RecommenderConfig
-from compiler.recommenders import FOLDER as RECOMMENDERS
-from compiler.recommenders import read_recommenders
-from compiler.rules import Rules, read_rules
-from compiler.show import Names
+from compiler.recommenders.reading import FOLDER as RECOMMENDERS
+from compiler.recommenders.reading import read_recommenders
+from compiler.recommenders.types import RecommenderConfig
+from compiler.rules.behaviours import check_behaviours
+from compiler.rules.caps import with_caps
+from compiler.rules.lint_campaigns import note_shadowed
+from compiler.rules.lint_redirects import note_circles
+from compiler.rules.placements import check_defaults
+from compiler.rules.purposes import check_purposes
+from compiler.rules.reading import Rules, read_rules
+from compiler.rules.reads import check_sources
+from compiler.rules.show import Names
 from compiler.site import PATH as SITE_PATH
 from compiler.site import read_site
-from compiler.smallest import read_smallest
-from compiler.tastes import check_tastes
-from compiler.text_files import is_file
-from compiler.types import (
-    Audience,
-    Campaign,
-    Card,
-    Catalog,
-    Content,
-    Features,
-    Item,
-    ModelConfig,
-    Show,
-    Site,
-    Workspace,
-)
-from compiler.yaml_lines import read_yaml
+from compiler.types import Audience, Campaign, Card, Catalog, Content, Item, Show, Site, Workspace
 from edge.errors import GivenError
 
 __all__ = [

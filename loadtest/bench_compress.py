@@ -20,8 +20,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from compiler.graph import RecommenderSpec, merge
-from compiler.parity import measure
+from compiler.models.graph import RecommenderSpec, merge
+from compiler.models.parity import measure
 from edge.bundle.arrays import pack
 from edge.decide.recommender import Recommender, open_session
 from models.interactions import Interactions

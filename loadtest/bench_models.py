@@ -28,7 +28,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from compiler.graph import RecommenderSpec, merge
+from compiler.models.graph import RecommenderSpec, merge
 from edge.bundle.arrays import pack
 from edge.decide.recommender import Recommender, open_session
 from edge.errors import GivenError

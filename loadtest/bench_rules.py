@@ -15,8 +15,8 @@ from typing import Any
 
 from growthbook.core import evalCondition
 
-from compiler.conditions import Clause, parse
-from compiler.index import build
+from compiler.conditions.check import Clause, parse
+from compiler.conditions.index import build
 from edge.bundle.arrays import Array, pack, unpack
 from edge.rules.evaluate import evaluate
 from edge.rules.index import Index

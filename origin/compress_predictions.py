@@ -1,7 +1,8 @@
 """Finds the smallest form of a workspace's prediction within an allowed loss."""
 
+from compiler.models.types import PredictionConfig
 from compiler.problems import Problem, WorkspaceError
-from compiler.types import PredictionConfig, Workspace
+from compiler.types import Workspace
 from edge.errors import GivenError
 from models.predict.card import split
 from models.predict.smallest import search_prediction

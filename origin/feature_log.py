@@ -10,8 +10,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from compiler.behaviours import definitions, feeds
-from compiler.tastes import make_tastes
+from compiler.features.tastes import make_tastes
+from compiler.rules.behaviours import definitions, feeds
 from compiler.types import Workspace
 from edge.bundle.features import columns_of, needed
 from edge.decide.behaviours import Behaviour

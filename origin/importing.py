@@ -5,9 +5,9 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from compiler.growthbook_import import Imported, convert
-from compiler.growthbook_payload import check_payload
-from compiler.yaml_written import yaml_text
+from compiler.files.yaml_written import yaml_text
+from compiler.growthbook.importing import Imported, convert
+from compiler.growthbook.payload import check_payload
 from edge.errors import ConfigError
 from origin.counted import counted
 

@@ -52,7 +52,7 @@ def compress(
     as_json: Json = False,
 ) -> None:
     """Search the smallest form of a model within an allowed loss, and show what each costs."""
-    from compiler.smallest import read_lose
+    from compiler.models.smallest import read_lose
     from models.predict.smallest import METRIC as PREDICTED
     from origin import frontier_shown, shown
     from origin.compress import METRIC

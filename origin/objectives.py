@@ -5,8 +5,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from compiler.models.types import PredictionConfig
 from compiler.problems import Problem, WorkspaceError, nearest
-from compiler.types import PredictionConfig, Workspace
+from compiler.types import Workspace
 from edge.errors import GivenError
 from models.labelled import Labelled
 from models.predict import recipe

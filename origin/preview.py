@@ -5,9 +5,9 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from compiler.draft import Draft
-from compiler.predictions_manifest import put_predictions
+from compiler.predictions.manifest import put_predictions
 from compiler.problems import Problems
-from compiler.rules_manifest import draft_rules
+from compiler.rules.manifest import draft_rules
 from compiler.workspace import Workspace
 from edge.bundle.format import Artifact
 from edge.bundle.reader import Bundle, open_bundle, read_site

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from compiler.weekly import DAYS, MINUTE_MS, Weekly, Window
+from compiler.rules.weekly import DAYS, MINUTE_MS, Weekly, Window
 from edge.bundle.written import When
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)

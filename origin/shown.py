@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.progress import Progress, TaskID
 from rich.table import Table
 
-from compiler.certificate_words import certificate_line, origin_lines
+from compiler.models.certificate_words import certificate_line, origin_lines
 from compiler.problems import ERROR, Problem, WorkspaceError
 from edge.bundle.certificate import ModelCertificate
 from origin.counted import counted

@@ -7,9 +7,10 @@ from time import perf_counter
 
 import numpy as np
 
-from compiler.predictions_manifest import DEFINITIONS, definitions
+from compiler.models.types import PredictionConfig
+from compiler.predictions.manifest import DEFINITIONS, definitions
 from compiler.problems import Problem, WorkspaceError
-from compiler.types import PredictionConfig, Workspace
+from compiler.types import Workspace
 from edge.bundle.features import flattened
 from edge.errors import GivenError
 from models.labelled import Labelled, MadeFrom, read_labelled

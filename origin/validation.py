@@ -6,9 +6,9 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from compiler.lint_campaigns import past_campaigns
 from compiler.problems import ERROR, Problem
-from compiler.schema import schemas
+from compiler.rules.lint_campaigns import past_campaigns
+from compiler.schema.documents import schemas
 from compiler.workspace import Workspace, WorkspaceError, read_workspace
 from models.predict import recipe as predict
 from models.recipe import RECIPES, check_settings, settings_of

@@ -4,9 +4,9 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from compiler.conditions import Condition, parse
-from compiler.index import build
-from compiler.reads import reads_of
+from compiler.conditions.check import Condition, parse
+from compiler.conditions.index import build
+from compiler.rules.reads import reads_of
 from edge.bundle.arrays import pack, unpack
 from edge.bundle.written import Campaign
 from edge.decide.campaigns import EXPERIMENT, WHOLE_PAGE

@@ -80,10 +80,9 @@ class Engine:
         self.around = self._take_recommenders(bundle, recommender)
         self._explores = self.around is not None and bool(self.around.explores)
         self._check_recommenders(recommender)
-        before = previous.challengers if previous else None
-        self.challengers: Challengers | None = load_challengers(
-            bundle, before, self.items, self.about, self.schema
-        )
+        held = previous.challengers if previous else None
+        found = load_challengers(bundle, held, self.items, self.about, self.schema)
+        self.challengers: Challengers | None = found
         self._listing: Listing = Listing(recommender, self.items, self.about, self.schema, self.around)
         self._everyone = self._alive = self._index.everyone
         self._killed: tuple[str, ...] = ()

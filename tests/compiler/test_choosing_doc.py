@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from compiler.build import compile_workspace
-from compiler.walk import Walk
+from compiler.rules.walk import Walk
 from compiler.workspace import Workspace, read_workspace
 from edge.bundle.reader import open_bundle
 from edge.decide.engine import Engine

@@ -7,9 +7,9 @@ import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
-from compiler.conditions import parse
+from compiler.conditions.check import parse
+from compiler.conditions.oracle import evaluate
 from compiler.golden import MAX_CAMPAIGNS, golden_winners, meet
-from compiler.oracle import evaluate
 from compiler.site import BUILT_IN
 from compiler.workspace import read_workspace
 from edge.bundle import format as fmt

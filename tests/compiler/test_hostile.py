@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from compiler.conditions import ConditionError, parse
+from compiler.conditions.check import ConditionError, parse
 from compiler.problems import ERROR, MAX_MESSAGE_CHARACTERS
 from compiler.workspace import WorkspaceError, read_workspace
 from tests.workspaces.make import make_workspace

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from compiler.conditions import parse
-from compiler.implication import implies
-from compiler.lint_campaigns import past_campaigns
-from compiler.oracle import evaluate
+from compiler.conditions.check import parse
+from compiler.conditions.implication import implies
+from compiler.conditions.oracle import evaluate
+from compiler.rules.lint_campaigns import past_campaigns
 from compiler.workspace import read_workspace
 from tests.workspaces.make import FILES, make_workspace
 

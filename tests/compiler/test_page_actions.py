@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from compiler.build import compile_workspace
-from compiler.walk import Walk
+from compiler.rules.walk import Walk
 from compiler.workspace import Workspace, WorkspaceError, read_workspace
 from edge.bundle.format import Layout
 from edge.bundle.reader import open_bundle

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 import yaml
 
-from compiler.audiences import REFERENCE
-from compiler.conditions import KNOWN, parse
-from compiler.index import build
-from compiler.oracle import conform, evaluate
+from compiler.conditions.check import KNOWN, parse
+from compiler.conditions.index import build
+from compiler.conditions.oracle import conform, evaluate
+from compiler.rules.audiences import REFERENCE
 from compiler.workspace import read_workspace
 from edge.bundle.arrays import pack, unpack
 from edge.rules.index import Index

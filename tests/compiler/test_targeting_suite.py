@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from compiler.growthbook import evaluate_feature, from_context, run_experiment
+from compiler.growthbook.meaning import evaluate_feature, from_context, run_experiment
 from edge.rules import bucketing
 from edge.rules.evaluate import evaluate
 

@@ -11,8 +11,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from compiler.content import read_contents
-from compiler.holes import FILTERS
+from compiler.catalog.content import read_contents
+from compiler.catalog.holes import FILTERS
 from compiler.problems import Problems
 from compiler.site import BUILT_IN, GEO
 from compiler.workspace import read_workspace

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from compiler.problems import CODES
-from compiler.rules_manifest import draft_rules
+from compiler.rules.manifest import draft_rules
 from compiler.types import Workspace
 from compiler.workspace import WorkspaceError, read_workspace
 from edge.bundle.format import RulesSchema, decode

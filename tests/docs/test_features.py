@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from compiler.feature_oracle import rows_of
+from compiler.features.oracle import rows_of
 from compiler.types import Workspace
 from compiler.workspace import read_workspace
 from edge.bundle.features import columns_of, flattened, needed

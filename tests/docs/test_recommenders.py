@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from compiler.schema_recommenders import recommender_schema
+from compiler.schema.recommenders import recommender_schema
 from compiler.workspace import read_workspace
 from edge.decide.engine import Engine
 from origin.listed import explain_lists

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from compiler.graph import RecommenderSpec, merge, reference_items
+from compiler.models.graph import RecommenderSpec, merge, reference_items
 from edge.decide.recommender import Recommender, open_session
 from models import shortlist
 from models.interactions import Interactions, from_rows

@@ -9,7 +9,7 @@ import pytest
 from msgspec.structs import replace
 from typer.testing import CliRunner
 
-from compiler.oracle import evaluate
+from compiler.conditions.oracle import evaluate
 from compiler.workspace import read_workspace
 from edge.bundle.reader import open_bundle
 from edge.decide.types import Context, DecisionRecord, Value

@@ -9,8 +9,8 @@ import pytest
 from typer.testing import CliRunner
 
 from compiler.build import compile_workspace
+from compiler.models.smallest import read_lose
 from compiler.problems import WorkspaceError
-from compiler.smallest import read_lose
 from compiler.workspace import read_workspace
 from origin.commands import app
 from origin.train import load_trained, train_workspace

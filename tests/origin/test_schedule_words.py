@@ -4,7 +4,7 @@ from datetime import datetime
 
 import pytest
 
-from compiler.weekly import DAY_MS
+from compiler.rules.weekly import DAY_MS
 from edge.bundle.written import When
 from origin.schedule_words import closed, schedule_words
 

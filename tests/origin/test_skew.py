@@ -22,11 +22,11 @@ import pytest
 from numpy.typing import NDArray
 from onnx import TensorProto, helper
 
-from compiler.behaviours import definitions
 from compiler.build import compile_workspace
-from compiler.predictions_manifest import DEFINITIONS
-from compiler.predictions_manifest import definitions as feature_definitions
-from compiler.tastes import make_tastes
+from compiler.features.tastes import make_tastes
+from compiler.predictions.manifest import DEFINITIONS
+from compiler.predictions.manifest import definitions as feature_definitions
+from compiler.rules.behaviours import definitions
 from compiler.types import Workspace
 from compiler.workspace import read_workspace
 from edge.bundle.features import flattened

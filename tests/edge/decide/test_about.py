@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from compiler.graph import RecommenderSpec, merge, reference_items
+from compiler.models.graph import RecommenderSpec, merge, reference_items
 from edge.bundle.arrays import Array, pack, unpack
 from edge.bundle.reader import open_bundle
 from edge.bundle.strings import Strings, pack_strings

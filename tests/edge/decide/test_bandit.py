@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import chi2_contingency, chisquare
 
-from compiler.walk import Walk
+from compiler.rules.walk import Walk
 from compiler.workspace import read_workspace
 from edge.bundle import format as fmt
 from edge.bundle.reader import open_bundle

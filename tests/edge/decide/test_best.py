@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from compiler.walk import Walk
+from compiler.rules.walk import Walk
 from compiler.workspace import read_workspace
 from edge.bundle import format as fmt
 from edge.bundle.reader import open_bundle

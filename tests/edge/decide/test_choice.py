@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from compiler.walk import Walk
+from compiler.rules.walk import Walk
 from compiler.workspace import read_workspace
 from edge.bundle import format as fmt
 from edge.bundle.reader import open_bundle

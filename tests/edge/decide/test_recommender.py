@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from compiler.graph import MergedGraph, RecommenderSpec, merge, reference_items
+from compiler.models.graph import MergedGraph, RecommenderSpec, merge, reference_items
 from edge.bundle import format as fmt
 from edge.bundle.arrays import pack
 from edge.bundle.format import Artifact, Manifest, ModelsPlan

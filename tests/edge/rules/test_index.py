@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from compiler.conditions import parse
-from compiler.index import build
-from compiler.oracle import evaluate
+from compiler.conditions.check import parse
+from compiler.conditions.index import build
+from compiler.conditions.oracle import evaluate
 from edge.bundle.arrays import Array, pack, unpack
 from edge.bundle.strings import pack_strings
 from edge.errors import BundleError

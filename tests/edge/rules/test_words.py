@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from compiler.oracle import flat
+from compiler.conditions.oracle import flat
 from edge.rules.evaluate import evaluate
 from edge.rules.words import failure, words
 

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from compiler.behaviours import put_behaviours
 from compiler.draft import Draft
+from compiler.rules.behaviours import put_behaviours
 from compiler.types import BehaviourConfig, Catalog, Item
 from edge.bundle.arrays import unpack as unpack_arrays
 from edge.bundle.format import decode

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from compiler.catalog_manifest import draft_catalog
+from compiler.catalog.manifest import draft_catalog
 from compiler.problems import Problems
 from compiler.workspace import read_workspace
 from edge.bundle.arrays import unpack

@@ -1,0 +1,1 @@
+"""The catalog, cards and contents: read, rendered and escaped."""

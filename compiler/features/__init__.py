@@ -1,0 +1,1 @@
+"""Features: read, and compiled into the graph."""

@@ -1,0 +1,1 @@
+"""Reads what people wrote: texts, YAML with lines, mappings key by key."""

@@ -1,0 +1,1 @@
+"""Trained models: merged into one graph, certified, held to budgets."""

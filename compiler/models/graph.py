@@ -1,0 +1,332 @@
+"""Merges trained models into the one ONNX graph of a bundle."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+import numpy as np
+import onnx
+from msgspec import structs
+from numpy.typing import NDArray
+from onnx import NodeProto, TensorProto, ValueInfoProto, helper, numpy_helper
+
+from compiler.models.hygiene import check_constants, tidy
+from compiler.models.shortlists import list_nodes, short_nodes, shortlists
+from compiler.recommenders.graph import NEVER, Pool, Stage
+from edge.bundle.arrays import Array
+from edge.bundle.format import ModelsPlan, RecommenderPlan
+from edge.decide.operators import check_graph
+from edge.errors import GivenError
+
+OPSET: Final = 18
+IR_VERSION: Final = 8
+"""Old enough for every onnxruntime that the edge allows."""
+
+GRAPH_ARTIFACT: Final = "graph"
+MAX_HISTORY: Final = 50
+SHARED: Final = frozenset({"history", "weight"})
+NO_STAGE: Final = Stage()
+
+
+class ScoreModel(Protocol):
+    """What a trained model must offer: a score graph and a reference that gives the same numbers.
+
+    `scores_graph` is ONNX: inputs ``history`` (int32, (batch, length), padded
+    with ``len(items)``), ``weight`` (float32, same shape, 0 where padded) and
+    `arrays` by name; output ``scores`` (float32, (batch, len(items))).
+    """
+
+    @property
+    def items(self) -> tuple[str, ...]:
+        """The catalog's item ids, in its order."""
+
+    @property
+    def scores_graph(self) -> bytes:
+        """A serialized ONNX model."""
+
+    @property
+    def arrays(self) -> Mapping[str, Array]:
+        """What the graph's other inputs are bound to."""
+
+    @property
+    def excludes_seen(self) -> bool:
+        """Whether a list leaves out what the history holds."""
+
+    def score(self, history: NDArray[np.int32], weight: NDArray[np.float32]) -> NDArray[np.float32]:
+        """The scores, computed without ONNX."""
+
+
+@dataclass(frozen=True)
+class RecommenderSpec:
+    """One recommender: the model of the same name, and another one where the history is empty."""
+
+    name: str
+    limit: int
+    fallback: str | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class MergedGraph:
+    """The graph, how the edge calls it, and the arrays to pack by artifact name."""
+
+    graph: bytes
+    plan: ModelsPlan
+    arrays: dict[str, dict[str, Array]]
+
+
+def merge(
+    models: Mapping[str, ScoreModel],
+    specs: Sequence[RecommenderSpec],
+    max_history: int = MAX_HISTORY,
+    stage: Stage = NO_STAGE,
+) -> MergedGraph:
+    """One deterministic graph for all recommenders, sharing what they share.
+
+    Inputs are ``history``, ``weight`` and ``model/NAME/ARRAY``; outputs ``items/NAME``
+    (int32, (batch, limit), -1 where no item is left) and ``scores/NAME`` (float32).
+    Models that no recommender names are left out. The pools of `stage` have such outputs, too; their arrays
+    and, where they have gates, ``gate`` (int32, (batch, gates)) are inputs.
+
+    Raises
+    ------
+    GivenError
+        ``recommender`` or ``model-graph``: a name is missing or doubled, a limit
+        is no positive number, catalogs differ, or a graph holds what is not allowed.
+    """
+    used = _used_models(models, specs, stage.pools)
+    n_items = _n_items(models, used)
+    ordered = sorted(specs, key=lambda spec: spec.name)
+    nodes, constants = _seen_nodes(n_items)
+    inputs = [_value("history", TensorProto.INT32, "length"), _value("weight", TensorProto.FLOAT, "length")]
+    outputs: list[ValueInfoProto] = []
+    for name in used:
+        part = _Part(name, models[name])
+        nodes += part.nodes
+        constants |= part.constants
+        inputs += part.inputs
+    for more, added, values in _lists(models, ordered, n_items):
+        nodes, constants, outputs = nodes + more, constants | added, outputs + values
+    if stage.pools:
+        inputs += stage.inputs()
+        nodes += stage.nodes()
+        constants |= stage.constants()
+        constants[":padding"] = np.array(n_items, np.int32)
+    for pool in stage.pools:
+        nodes += _cut_nodes(pool.name, f"list/{pool.name}/open")
+        constants[f"list/{pool.name}/limit"] = np.array([pool.size], np.int64)
+        outputs += _outputs(pool.name, pool.size)
+    graph = _serialize(nodes, inputs, outputs, constants, [f"model/{name}/scores" for name in used])
+    plan = _plan(models, used, ordered, max_history)
+    if stage.pools:
+        pools = tuple(
+            RecommenderPlan(pool.name, f"items/{pool.name}", f"scores/{pool.name}", pool.size, pool=True)
+            for pool in stage.pools
+        )
+        plan = structs.replace(
+            plan,
+            bindings=plan.bindings | stage.bindings(),
+            recommenders=plan.recommenders + pools,
+            gates=stage.gates,
+        )
+    return MergedGraph(graph, plan, {f"arrays/{name}": dict(models[name].arrays) for name in used})
+
+
+def reference_items(
+    models: Mapping[str, ScoreModel], spec: RecommenderSpec, history: Sequence[int]
+) -> list[int]:
+    """What `spec` must list for a history, computed without ONNX; ties go to the lower position."""
+    return [position for position, _ in reference_list(models, spec, history)]
+
+
+def reference_list(
+    models: Mapping[str, ScoreModel], spec: RecommenderSpec, history: Sequence[int]
+) -> list[tuple[int, float]]:
+    """The same, each item with its score."""
+    known = np.array([history], np.int32).reshape(1, -1)
+    name = spec.name if len(history) or spec.fallback is None else spec.fallback
+    scores = models[name].score(known, np.ones(known.shape, np.float32))[0].copy()
+    if models[spec.name].excludes_seen:
+        scores[known[0]] = NEVER
+    best = np.argsort(-scores, kind="stable")[: spec.limit]
+    return [(int(position), float(scores[position])) for position in best if scores[position] != NEVER]
+
+
+class _Part:
+    """A model's score graph with every name put under the model's own."""
+
+    def __init__(self, name: str, model: ScoreModel) -> None:
+        self._prefix = f"model/{name}/"
+        proto = onnx.load_model_from_string(model.scores_graph)
+        self._check(name, proto, model)
+        self.inputs = [self._renamed(value) for value in proto.graph.input if value.name not in SHARED]
+        self.constants = {
+            self._prefix + tensor.name: numpy_helper.to_array(tensor) for tensor in proto.graph.initializer
+        }
+        self.nodes = [self._node(node) for node in proto.graph.node]
+
+    def _check(self, name: str, proto: onnx.ModelProto, model: ScoreModel) -> None:
+        wanted = SHARED | set(model.arrays)
+        found = {value.name for value in proto.graph.input}
+        if found != wanted:
+            raise GivenError("model-graph", f"model {name!r}: inputs {sorted(found)}, not {sorted(wanted)}")
+        if [value.name for value in proto.graph.output] != ["scores"]:
+            raise GivenError("model-graph", f"model {name!r}: its one output must be 'scores'")
+        for key, array in model.arrays.items():
+            if not np.isfinite(array).all():
+                raise GivenError("model-graph", f"model {name!r}: array {key!r} holds NaN or infinity")
+
+    def _name(self, name: str) -> str:
+        return name if name in SHARED or not name else self._prefix + name
+
+    def _renamed(self, value: ValueInfoProto) -> ValueInfoProto:
+        copy = ValueInfoProto()
+        copy.CopyFrom(value)
+        copy.name = self._name(value.name)
+        return copy
+
+    def _node(self, node: NodeProto) -> NodeProto:
+        copy = NodeProto()
+        copy.CopyFrom(node)
+        copy.input[:] = [self._name(name) for name in node.input]
+        copy.output[:] = [self._name(name) for name in node.output]
+        copy.name, copy.doc_string = "", ""
+        return copy
+
+
+def _used_models(
+    models: Mapping[str, ScoreModel], specs: Sequence[RecommenderSpec], pools: Sequence[Pool]
+) -> list[str]:
+    names = [spec.name for spec in specs] + [pool.name for pool in pools]
+    if not names or len(set(names)) != len(names):
+        raise GivenError("recommender", f"recommenders must be named, each once: {names}")
+    for spec in specs:
+        if spec.limit < 1:
+            raise GivenError("recommender", f"{spec.name!r}: limit must be at least 1, not {spec.limit}")
+    used = {name for spec in specs for name in (spec.name, spec.fallback) if name is not None}
+    used |= {pool.model for pool in pools}
+    if missing := sorted(used - set(models)):
+        raise GivenError("recommender", f"no trained model {', '.join(missing)}; train it first")
+    return sorted(used)
+
+
+def _plan(
+    models: Mapping[str, ScoreModel], used: Sequence[str], specs: Sequence[RecommenderSpec], max_history: int
+) -> ModelsPlan:
+    n_items = len(models[used[0]].items)
+    bindings = {
+        f"model/{name}/{key}": (f"arrays/{name}", key) for name in used for key in sorted(models[name].arrays)
+    }
+    recommenders = tuple(
+        RecommenderPlan(spec.name, f"items/{spec.name}", f"scores/{spec.name}", min(spec.limit, n_items))
+        for spec in specs
+    )
+    return ModelsPlan(GRAPH_ARTIFACT, n_items, max_history, bindings, recommenders)
+
+
+def _n_items(models: Mapping[str, ScoreModel], used: Sequence[str]) -> int:
+    items = models[used[0]].items
+    for name in used:
+        if models[name].items != items:
+            raise GivenError(
+                "model-graph", f"models {used[0]!r} and {name!r} know different items; train both again"
+            )
+    return len(items)
+
+
+def _value(name: str, type_: int, columns: int | str) -> ValueInfoProto:
+    return helper.make_tensor_value_info(name, type_, ["batch", columns])
+
+
+def _seen_nodes(n_items: int) -> tuple[list[NodeProto], dict[str, Array]]:
+    """Nodes for `:seen`: 0 for each item, -inf for those in the history; padding falls off the end."""
+    zero, never = (numpy_helper.from_array(np.array([x], np.float32), "") for x in (0.0, NEVER))
+    nodes = [
+        helper.make_node("Shape", ["history"], [":rows"], start=0, end=1),
+        helper.make_node("Concat", [":rows", ":padded"], [":shape"], axis=0),
+        helper.make_node("ConstantOfShape", [":shape"], [":unseen"], value=zero),
+        helper.make_node("Shape", ["history"], [":history_shape"]),
+        helper.make_node("ConstantOfShape", [":history_shape"], [":never"], value=never),
+        helper.make_node("ScatterElements", [":unseen", "history", ":never"], [":seen_padded"], axis=1),
+        helper.make_node("Slice", [":seen_padded", ":begin", ":end", ":axis"], [":seen"]),
+        helper.make_node("ReduceSum", ["weight", ":axis"], [":total"], keepdims=1),
+        helper.make_node("Greater", [":total", ":nothing"], [":known"]),
+    ]
+    constants: dict[str, Array] = {
+        ":padded": np.array([n_items + 1], np.int64),
+        ":begin": np.array([0], np.int64),
+        ":end": np.array([n_items], np.int64),
+        ":axis": np.array([1], np.int64),
+        ":nothing": np.array(0, np.float32),
+        ":none_left": np.array(-1, np.int32),
+        ":masked": np.array(NEVER, np.float32),
+    }
+    return nodes, constants
+
+
+def _list_nodes(spec: RecommenderSpec, excludes_seen: bool) -> list[NodeProto]:
+    """Nodes from a model's scores to a recommender's two outputs."""
+    name, scores, nodes = f"list/{spec.name}", f"model/{spec.name}/scores", []
+    if spec.fallback is not None:
+        inputs = [":known", scores, f"model/{spec.fallback}/scores"]
+        scores = f"{name}/chosen"
+        nodes.append(helper.make_node("Where", inputs, [scores]))
+    if excludes_seen:
+        nodes.append(helper.make_node("Add", [scores, ":seen"], [f"{name}/open"]))
+        scores = f"{name}/open"
+    return nodes + _cut_nodes(spec.name, scores)
+
+
+def _lists(
+    models: Mapping[str, ScoreModel], specs: Sequence[RecommenderSpec], n_items: int
+) -> Iterator[tuple[list[NodeProto], dict[str, Array], list[ValueInfoProto]]]:
+    """Nodes, constants and outputs of each recommender: of shortlists where there are, else of all scores."""
+    made: set[str] = set()
+    for spec in specs:
+        limit = min(spec.limit, n_items)
+        short = shortlists(models, spec.name, spec.fallback)
+        for name in sorted(short.keys() - made):
+            yield *short_nodes(name, short[name]), []
+        made |= short.keys()
+        if short:
+            nodes = list_nodes(spec.name, spec.fallback)
+        else:
+            nodes = _list_nodes(spec, models[spec.name].excludes_seen)
+        constants: dict[str, Array] = {f"list/{spec.name}/limit": np.array([limit], np.int64)}
+        yield nodes, constants, _outputs(spec.name, limit)
+
+
+def _cut_nodes(list_: str, scores: str) -> list[NodeProto]:
+    """Nodes from scores to the two outputs of a list: its best, and what is masked is none."""
+    name, top = f"list/{list_}", f"scores/{list_}"
+    return [
+        helper.make_node("TopK", [scores, f"{name}/limit"], [top, f"{name}/best"], axis=1),
+        helper.make_node("Cast", [f"{name}/best"], [f"{name}/positions"], to=TensorProto.INT32),
+        helper.make_node("Equal", [top, ":masked"], [f"{name}/masked"]),
+        helper.make_node("Where", [f"{name}/masked", ":none_left", f"{name}/positions"], [f"items/{list_}"]),
+    ]
+
+
+def _outputs(name: str, limit: int) -> list[ValueInfoProto]:
+    return [
+        _value(f"items/{name}", TensorProto.INT32, limit),
+        _value(f"scores/{name}", TensorProto.FLOAT, limit),
+    ]
+
+
+def _serialize(
+    nodes: list[NodeProto],
+    inputs: list[ValueInfoProto],
+    outputs: list[ValueInfoProto],
+    constants: Mapping[str, Array],
+    keep: Sequence[str],
+) -> bytes:
+    initializers = [numpy_helper.from_array(array, name) for name, array in sorted(constants.items())]
+    graph = helper.make_graph(nodes, "recommenders", inputs, outputs, initializers)
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)], producer_name="")
+    model.ir_version = IR_VERSION
+    model = tidy(model, keep)
+    check_constants(model)
+    onnx.checker.check_model(model, full_check=True)
+    data = bytes(model.SerializeToString(deterministic=True))
+    check_graph(data)
+    return data

@@ -1,0 +1,170 @@
+"""Compiles trained models: one graph, its plan and arrays, and golden lists."""
+
+from collections.abc import Mapping, Sequence
+from operator import attrgetter
+from typing import Any
+
+import msgspec
+from msgspec.structs import replace
+
+from compiler.draft import Draft, interface
+from compiler.golden import golden_lists
+from compiler.models.budget_check import check_budgets
+from compiler.models.certificate import Carded, certify
+from compiler.models.graph import MAX_HISTORY, MergedGraph, RecommenderSpec, merge
+from compiler.models.hoist import hoist
+from compiler.models.types import ModelConfig
+from compiler.problems import Problems
+from compiler.recommenders.graph import Stage
+from compiler.recommenders.parts import NO_PARTS, Parts
+from compiler.types import Workspace
+from edge.bundle import format as fmt
+from edge.bundle.arrays import pack
+from edge.bundle.certificate import Certificate
+from edge.bundle.recommender_format import SHADOW, SHADOW_GRAPH, SHADOW_PLAN
+from edge.errors import GivenError
+
+MIN_LIMIT = 10
+"""A recommender lists at least that many, so that few changes to rules need the models' key."""
+
+
+Trained = Carded
+"""A trained model, what it was trained with (``recipe``, ``settings``), and real rows of that."""
+
+
+def recommender_interface(plan: fmt.RecommenderPlan) -> str:
+    """What rules require and models provide for a recommender: its name, length and outputs."""
+    outputs = ",".join(sorted((plan.items_output, plan.scores_output)))
+    return interface(f"{plan.name}:{plan.limit}:{outputs}")
+
+
+def draft_models(
+    workspace: Workspace,
+    trained: Mapping[str, Trained],
+    items: str,
+    problems: Problems,
+    parts: Parts = NO_PARTS,
+) -> Draft:
+    """The models' manifest; one without plan and graph where the workspace has no models.
+
+    `items` is the interface that the catalog provides: positions mean nothing with another one.
+    """
+    draft = Draft("models")
+    golden: tuple[fmt.ModelsGolden, ...] = ()
+    if workspace.models and _check(workspace, trained, problems):
+        specs = _specs(workspace, parts)
+        longest = max_history(workspace, trained, parts)
+        try:
+            trained = hoist(trained)
+            merged = merge(trained, specs, longest, parts.stage)
+            shadow = merge(trained, (), longest, parts.shadow) if parts.shadow.pools else None
+        except GivenError as error:
+            problems.error("models", 0, "model", str(error), "train the models again")
+            return draft
+        draft.requires |= {"items": items, **parts.interface}
+        _put_graphs(draft, merged, shadow, workspace, parts)
+        asked = [*specs, *_of_pools(specs, parts.stage)]
+        certificate = certify(merged, trained, asked, workspace.models, problems)
+        if shadow is not None:
+            others = _of_pools(asked, parts.shadow)
+            certificate = _both(certificate, certify(shadow, trained, others, workspace.models, problems))
+        check_budgets(workspace, certificate, trained, problems)
+        draft.put("certificate", "certificate", fmt.encode(certificate))
+        golden = () if not specs else golden_lists(trained, specs, workspace.catalog, merged.plan.max_history)
+    draft.put("golden", "golden", msgspec.msgpack.encode(golden, order="deterministic"))
+    return draft
+
+
+def _put_graphs(
+    draft: Draft, merged: MergedGraph, shadow: MergedGraph | None, workspace: Workspace, parts: Parts
+) -> None:
+    """Add the graph and, beside it, that of challengers; they share the arrays of models."""
+    draft.put(merged.plan.graph, "graph", merged.graph)
+    draft.put("plan", "plan", fmt.encode(_with_purposes(merged.plan, workspace, parts)))
+    arrays = merged.arrays
+    if shadow is not None:
+        draft.put(SHADOW_GRAPH, SHADOW, shadow.graph)
+        draft.put(SHADOW_PLAN, SHADOW, fmt.encode(_with_purposes(shadow.plan, workspace, parts)))
+        arrays = {**shadow.arrays, **arrays}
+    for name, values in arrays.items():
+        draft.put(name, "arrays", pack(values))
+    for plan in merged.plan.recommenders:
+        draft.provides[f"recommender/{plan.name}"] = recommender_interface(plan)
+
+
+def _of_pools(specs: Sequence[RecommenderSpec], stage: Stage) -> list[RecommenderSpec]:
+    """A list of each model that is asked for candidates alone."""
+    listed = {spec.name for spec in specs}
+    models = {pool.model: pool.size for pool in stage.pools if pool.model not in listed}
+    return [RecommenderSpec(model, size) for model, size in sorted(models.items())]
+
+
+def _both(one: Certificate, other: Certificate) -> Certificate:
+    return Certificate(tuple(sorted(one.models + other.models, key=attrgetter("name"))))
+
+
+def _with_purposes(plan: fmt.ModelsPlan, workspace: Workspace, parts: Parts) -> fmt.ModelsPlan:
+    """The plan with what each model needs a grant for."""
+    purposes = {model.name: model.purposes for model in workspace.models}
+    recommenders = tuple(
+        replace(one, purposes=purposes[parts.models.get(one.name, one.name)]) for one in plan.recommenders
+    )
+    return replace(plan, recommenders=recommenders)
+
+
+def max_history(workspace: Workspace, trained: Mapping[str, Trained], parts: Parts = NO_PARTS) -> int:
+    """As many items as the most demanding model looks at; one graph takes in one history."""
+    used = {*(spec.name for spec in _specs(workspace, parts)), *parts.models.values()}
+    asked = (trained[name].card.get("settings", {}).get("max_history") for name in sorted(used))
+    return max(int(most or MAX_HISTORY) for most in asked)
+
+
+def _specs(workspace: Workspace, parts: Parts) -> list[RecommenderSpec]:
+    """A list for each model, but for those that only recommenders use."""
+    shown = {show.recommender for show in workspace.shows()}
+    wanted = {
+        model.name: MIN_LIMIT
+        for model in workspace.models
+        if model.name in shown or model.name not in parts.models.values()
+    }
+    for campaign in workspace.campaigns:
+        if campaign.recommender in wanted:
+            wanted[campaign.recommender] = max(wanted[campaign.recommender], campaign.limit)
+    return [
+        RecommenderSpec(model.name, wanted[model.name], model.fallback or None)
+        for model in workspace.models
+        if model.name in wanted
+    ]
+
+
+def _check(workspace: Workspace, trained: Mapping[str, Trained], problems: Problems) -> bool:
+    items = tuple(item.id for item in workspace.catalog.items)
+    fits = True
+    for config in workspace.models:
+        model = trained.get(config.name)
+        if model is None:
+            message = f"model {config.name!r} has not been trained"
+            problems.error(config.path, 0, "untrained", message, "run `nearside train`")
+        elif model.items != items:
+            message = f"model {config.name!r} was trained on other items than the catalog has"
+            problems.error(config.path, 0, "stale-model", message, "run `nearside train` again")
+        elif model.card.get("recipe") != config.recipe:
+            message = f"model {config.name!r} was trained by {model.card.get('recipe')!r}"
+            problems.error(config.path, 0, "stale-model", message, "run `nearside train` again")
+        else:
+            _compare_settings(config, model.card, problems)
+            continue
+        fits = False
+    return fits
+
+
+def _compare_settings(config: ModelConfig, card: Mapping[str, Any], problems: Problems) -> None:
+    """What was asked for may be other than what was trained with: the smallest model was searched."""
+    settings = {**card.get("settings", {}), **card.get("asked", {})}
+    if card.get("smallest") != config.smallest:
+        message = f"model {config.name!r} was trained with another `smallest`"
+        problems.warn(config.path, config.line, "stale-model", message, "run `nearside train` again")
+    for key, value in config.settings.items():
+        if settings.get(key) != value:
+            message = f"model {config.name!r} was trained with {key} {settings.get(key)}, not {value}"
+            problems.warn(config.path, config.line, "stale-model", message, "run `nearside train` again")

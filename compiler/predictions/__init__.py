@@ -1,0 +1,1 @@
+"""Predictions: read, and compiled beside their features."""

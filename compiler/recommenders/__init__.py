@@ -1,0 +1,1 @@
+"""Recommenders: models, and what happens around their scores."""

@@ -1,0 +1,1 @@
+"""Rules: read, checked, and compiled into what the engine goes by."""

@@ -1,0 +1,1 @@
+"""The workspace as JSON Schema, for editors."""
