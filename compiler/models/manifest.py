@@ -121,15 +121,16 @@ def max_history(workspace: Workspace, trained: Mapping[str, Trained], parts: Par
 
 def _specs(workspace: Workspace, parts: Parts) -> list[RecommenderSpec]:
     """A list for each model, but for those that only recommenders use."""
-    shown = {show.recommender for show in workspace.shows()}
+    shows = workspace.shows()
+    shown = {show.recommender for show in shows}
     wanted = {
         model.name: MIN_LIMIT
         for model in workspace.models
         if model.name in shown or model.name not in parts.models.values()
     }
-    for campaign in workspace.campaigns:
-        if campaign.recommender in wanted:
-            wanted[campaign.recommender] = max(wanted[campaign.recommender], campaign.limit)
+    for show in shows:
+        if show.recommender in wanted:
+            wanted[show.recommender] = max(wanted[show.recommender], show.limit)
     return [
         RecommenderSpec(model.name, wanted[model.name], model.fallback or None)
         for model in workspace.models
