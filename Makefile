@@ -55,8 +55,8 @@ $(VENV)/dev.stamp: $(VENV)/run.stamp requirements-dev.lock
 	touch $@
 
 $(VENV)/neural.stamp: $(VENV)/dev.stamp requirements-neural.lock
-	$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements-neural.lock
 	$(BIN)/python -m pip install -q --disable-pip-version-check torch==2.13.0
+	$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements-neural.lock
 	touch $@
 
 clean:
