@@ -36,7 +36,7 @@ GPU := torch triton cuda-bindings cuda-pathfinder cuda-toolkit nvidia-cublas nvi
 lock:
 	uv lock
 	uv export -q --extra edge --no-default-groups --no-emit-project --format requirements-txt --no-header --no-annotate -o requirements-edge.lock
-	uv export -q --extra origin --extra geo --extra ann --extra redis --no-dev --group build --no-emit-project --format requirements-txt --no-header --no-annotate -o requirements.lock
+	uv export -q --extra origin --extra geo --extra redis --no-dev --group build --no-emit-project --format requirements-txt --no-header --no-annotate -o requirements.lock
 	uv export -q --all-extras --no-extra neural --no-extra text --all-groups --no-emit-project --format requirements-txt --no-header --no-annotate -o requirements-dev.lock
 
 	uv export -q --extra text --no-dev --no-emit-project --format requirements-txt --no-header --no-annotate $(addprefix --no-emit-package ,$(GPU)) -o requirements-neural.lock

@@ -178,7 +178,7 @@ Ask = Callable[[Any], Any]
 
 def _ways(way: str, folder: Path, count: int) -> tuple[Ask, NDArray[Any]]:
     if way == "voyager":
-        import voyager  # noqa: PLC0415 - an extra
+        import voyager  # noqa: PLC0415 - one of the ways needs it
 
         index = voyager.Index.load(str(folder / "voyager"))
         return lambda user: index.query(user, TOP, query_ef=EF)[0], _mapped(folder / "users")["users"]
@@ -265,7 +265,7 @@ def _take_best(graph: onnx.GraphProto, items: str, scores: str) -> None:
 
 
 def _voyager_index(items: NDArray[np.float32]) -> Any:
-    import voyager  # noqa: PLC0415 - an extra
+    import voyager  # noqa: PLC0415 - one of the ways needs it
 
     index = voyager.Index(voyager.Space.InnerProduct, FACTORS, M=16, ef_construction=200)
     index.add_items(items, num_threads=1)
