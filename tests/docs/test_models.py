@@ -19,3 +19,4 @@ def test_every_recipe_and_setting_has_its_row(recipe: str) -> None:
         default = setting.default if isinstance(setting.default, str) else f"{setting.default:g}"
         owner, where = ("all", MODELS) if name in COMMON else (f"`{recipe}`", page)
         assert f"| {owner} | `{name}` | `{default}` | {setting.about}" in where
+        assert f"| `{recipe}` | `{name}` |" not in (MODELS if page is NEURAL else NEURAL)
