@@ -62,12 +62,16 @@ def main() -> None:
     if given.one:
         print(json.dumps(_measured(given.one[0], Path(given.one[1]))))
         return
+    figures: dict[str, float] = {}
     for size in given.sizes:
         with tempfile.TemporaryDirectory() as made:
-            _compare(size, given.ways, Path(made), given.data)
+            figures |= _compare(size, given.ways, Path(made), given.data)
+    print(json.dumps({"bench": "catalog", "figures": figures}))
 
 
-def _compare(size: str, ways: list[str], folder: Path, data: Path) -> None:
+def _compare(size: str, ways: list[str], folder: Path, data: Path) -> dict[str, float]:
+    """The figures of one size, printed as they come."""
+    figures: dict[str, float] = {}
     seconds = _lay_down(size, folder, data, ways)
     print(f"{size}: {', '.join(f'{name} made in {took:.0f} s' for name, took in seconds.items())}")
     wanted = json.loads((folder / "wanted.json").read_text(encoding="utf-8"))
@@ -82,10 +86,18 @@ def _compare(size: str, ways: list[str], folder: Path, data: Path) -> None:
         hits = [
             len({*one} & {*best}) / max(1, len(best)) for one, best in zip(found["lists"], of, strict=True)
         ]
-        name = way.replace("-", "_")
-        print(f"  recall50_{name}_{size} {np.mean(hits):.4f}")
-        print(f"  us_{name}_{size} {found['median']:.0f}   p99_us_{name}_{size} {found['p99']:.0f}")
-        print(f"  rss_mb_{name}_{size} {found['rss']:.0f} of which mapped {found['mapped']:.0f}", flush=True)
+        name = f"{way.replace('-', '_')}_{size}"
+        told = {
+            "us": found["median"],
+            "p99_us": found["p99"],
+            "rss_mb": found["rss"],
+            "mapped_mb": found["mapped"],
+        }
+        of_way = {f"recall50_{name}": round(float(np.mean(hits)), 4)}
+        of_way |= {f"{key}_{name}": round(value) for key, value in told.items()}
+        print("  " + ", ".join(f"{key} {value:g}" for key, value in of_way.items()), flush=True)
+        figures |= of_way
+    return figures
 
 
 def _lay_down(size: str, folder: Path, data: Path, ways: list[str]) -> dict[str, float]:

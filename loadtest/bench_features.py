@@ -5,6 +5,7 @@ beside it is the same bundle whose rules read none of them. Decisions are made o
 each of a row that was not seen before (`us_alone`, `us_turn`), or of rows that are remembered (`us_known`).
 """
 
+import json
 import tempfile
 import time
 from collections.abc import Sequence
@@ -38,8 +39,8 @@ def main() -> None:
             "us_alone_unread": _cost_us(plain, 1),
             "us_turn_unread": _cost_us(plain, ROWS),
         }
-    for name, microseconds in figures.items():
-        print(f"{name} {microseconds:.1f}")
+    rounded = {name: round(microseconds, 1) for name, microseconds in figures.items()}
+    print(json.dumps({"bench": "features", "figures": rounded}))
 
 
 def _cost_us(engine: Engine, size: int, *, known: bool = False) -> float:

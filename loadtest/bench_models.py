@@ -32,8 +32,8 @@ from compiler.models.graph import RecommenderSpec, merge
 from edge.bundle.arrays import pack
 from edge.decide.recommender import Recommender, open_session
 from edge.errors import GivenError
-from loadtest.bench_models_fairness import print_frontier, print_groups
-from loadtest.bench_models_served import served_lists
+from loadtest.models_fairness import print_frontier, print_groups
+from loadtest.models_served import served_lists
 from models.interactions import Interactions
 from models.kept import keeping
 from models.metrics import Lists, histories, ndcg

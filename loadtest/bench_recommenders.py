@@ -6,6 +6,7 @@ what is remembered (`us_cold_NAME`: candidates and list), then with it (`us_warm
 """
 
 import argparse
+import json
 import os
 import sys
 import tempfile
@@ -62,11 +63,13 @@ def main() -> None:
         sys.exit(f"{data} is not there: set NEARSIDE_DATA to the folder that has ml-100k")
     ratings, films = read_interactions(data), read_films(data)
     models = {name: train(name, name, ratings, {}) for name in ("ease", "popularity")}
+    figures: dict[str, float] = {}
     with tempfile.TemporaryDirectory() as folder:
         for name, text in {"model": None, **KINDS}.items():
             engine = _engine(Path(folder) / name, text, films, models)
             cold, warm = _measure(engine, _contexts(ratings), options.rounds)
-            print(f"us_cold_{name} {cold:.1f}\nus_warm_{name} {warm:.1f}")
+            figures |= {f"us_cold_{name}": round(cold, 1), f"us_warm_{name}": round(warm, 1)}
+    print(json.dumps({"bench": "recommenders", "figures": figures}))
 
 
 def _engine(folder: Path, text: str | None, films: Sequence[Film], models: dict[str, Trained]) -> Engine:
