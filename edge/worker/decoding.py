@@ -1,6 +1,7 @@
 """Undoes the codings in which a site sends pages, as they come, within bounds: few bytes may be millions."""
 
 import zlib
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Any, Final, Protocol
 
@@ -110,7 +111,7 @@ class _Plain:
         return data
 
 
-class _Streams:
+class _Streams(ABC):
     """A body of one stream or several, one behind the other, by a library's objects for one."""
 
     def __init__(self) -> None:
@@ -123,38 +124,40 @@ class _Streams:
 
     def feed(self, data: bytes, limit: int) -> bytes:
         parts: list[bytes] = []
-        while data and limit >= 0:
+        rest = memoryview(data)  # it is cut up, and must not be copied for each cut
+        while rest and limit >= 0:
             if self._stream is None or self._stream.eof:
-                self._begin(data)
-            found, data = self._decode(data, limit)
+                self._begin(rest)
+            found, rest = self._decode(rest, limit)
             parts.append(found)
             limit -= len(found)
         return b"".join(parts)
 
-    def _begin(self, data: bytes) -> None:
+    def _begin(self, data: memoryview) -> None:
         self._streams += 1
         if self._streams > MAX_MEMBERS:
             raise DecodingError("broken")
         self._stream = self._new(data)
 
-    def _new(self, data: bytes) -> Any:
-        raise NotImplementedError
+    @abstractmethod
+    def _new(self, data: memoryview) -> Any:
+        """The library's object for a stream that begins so."""
 
-    def _decode(self, data: bytes, limit: int) -> tuple[bytes, bytes]:
+    @abstractmethod
+    def _decode(self, data: memoryview, limit: int) -> tuple[bytes, memoryview]:
         """What the bytes are, and those behind the end of the stream, or that are still to be read."""
-        raise NotImplementedError
 
 
 class _Gzip(_Streams):
-    def _new(self, data: bytes) -> Any:
+    def _new(self, data: memoryview) -> Any:
         return zlib.decompressobj(zlib.MAX_WBITS | 16)
 
-    def _decode(self, data: bytes, limit: int) -> tuple[bytes, bytes]:
+    def _decode(self, data: memoryview, limit: int) -> tuple[bytes, memoryview]:
         try:
             found = self._stream.decompress(data, limit + 1)
         except zlib.error as error:
             raise DecodingError("broken") from error
-        return found, self._stream.unused_data
+        return found, memoryview(self._stream.unused_data)
 
 
 class _Deflate(_Gzip):
@@ -167,7 +170,7 @@ class _Deflate(_Gzip):
         data, self._head = self._head + data, b""
         return super().feed(data, limit)
 
-    def _new(self, data: bytes) -> Any:
+    def _new(self, data: memoryview) -> Any:
         # Some servers send it without the header that belongs to it.
         wrapped = data[0] & 0x0F == 8 and int.from_bytes(data[:2], "big") % 31 == 0
         return zlib.decompressobj(zlib.MAX_WBITS if wrapped else -zlib.MAX_WBITS)
@@ -178,15 +181,16 @@ class _Zstd(_Streams):
         super().__init__()
         self._context = zstandard.ZstdDecompressor(max_window_size=MAX_WINDOW_BYTES)
 
-    def _new(self, data: bytes) -> Any:
+    def _new(self, data: memoryview) -> Any:
         return self._context.decompressobj()
 
-    def _decode(self, data: bytes, limit: int) -> tuple[bytes, bytes]:
+    def _decode(self, data: memoryview, limit: int) -> tuple[bytes, memoryview]:
         try:
             found = self._stream.decompress(data[:_SLICE_BYTES])
         except zstandard.ZstdError as error:
             raise DecodingError("broken") from error
-        return found, self._stream.unused_data + data[_SLICE_BYTES:]
+        unused = len(self._stream.unused_data)  # the end of what it was given
+        return found, data[min(_SLICE_BYTES, len(data)) - unused :]
 
 
 class _Brotli:
