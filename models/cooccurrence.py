@@ -8,9 +8,13 @@ import scipy.sparse
 from numpy.typing import NDArray
 
 from edge.bundle.arrays import Array
+from edge.errors import GivenError
 from models.interactions import Interactions
 from models.neighbours import Dense, Places, quantize, strongest
 from models.trained import Progress
+
+MAX_ITEMS: Final = 20_000
+"""Where each item is set against each: 3.2 GB of float64 at this many."""
 
 BLOCK_ITEMS: Final = 512
 """Rows of the item-item matrix that are held at once, dense."""
@@ -25,6 +29,12 @@ SIMILARITIES: Final[Mapping[str, Similarity]] = {
     "lift": lambda both, one, other, users: both * users / (one * other),
     "share": lambda both, one, other, users: both / one,
 }
+
+
+def check_size(recipe: str, n_items: int) -> None:
+    """Refuse a catalog whose items can't all be set against each other, as ``too-many-items``."""
+    if n_items > MAX_ITEMS:
+        raise GivenError("too-many-items", f"{recipe} takes at most {MAX_ITEMS} items, not {n_items}")
 
 
 def use_matrix(interactions: Interactions, n_items: int) -> scipy.sparse.csr_array:

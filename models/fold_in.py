@@ -9,21 +9,11 @@ import numpy as np
 import scipy.linalg
 import scipy.sparse
 
-from edge.errors import GivenError
 from models.factors import Dense
 from models.settings import Number
 from models.trained import Progress
 
-MAX_ITEMS: Final = 20_000
-"""The solve is dense: 3.2 GB of float64 at this many items."""
-
 CAUTION: Final = Number(10, "Views that an item needs to say half of what it could.", positive=True)
-
-
-def check_size(recipe: str, n_items: int) -> None:
-    """Refuse a catalog that a dense solve can't hold, as ``too-many-items``."""
-    if n_items > MAX_ITEMS:
-        raise GivenError("too-many-items", f"{recipe} takes at most {MAX_ITEMS} items, not {n_items}")
 
 
 def fold_in(used: scipy.sparse.csr_array, users: Dense, caution: float) -> Dense:

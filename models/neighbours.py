@@ -9,8 +9,9 @@ from onnx import NodeProto, TensorProto, helper
 
 from edge.bundle.arrays import Array
 from models.factors import RECENCY_STEPS
+from models.onnx_build import score_graph
 from models.settings import Number
-from models.trained import EXACT_STEPS, WEIGHT_STEPS, Scores
+from models.trained import EXACT_STEPS, WEIGHT_STEPS, Progress, Scores
 
 Dense = NDArray[np.float64]
 Places = NDArray[np.int64]
@@ -59,6 +60,24 @@ def exact_step(columns: Places, kept: Dense, n_items: int) -> float:
     counts = np.bincount(columns.ravel(), minlength=n_items)
     room = EXACT_STEPS / WEIGHT_STEPS - counts.max() - 1
     return float(2.0 ** np.ceil(np.log2(max(sizes.max(), 2.0**-60) / room)))
+
+
+def prune(weights: Dense, width: int, progress: Progress) -> dict[str, Array]:
+    """The arrays of the strongest neighbours of each item: the last step of training."""
+    progress("prune", 0.8)
+    arrays = quantize(*strongest(weights, width), len(weights))
+    progress("prune", 1.0)
+    return arrays
+
+
+def sum_graph(name: str, arrays: Mapping[str, Array], *, positive: bool = False) -> bytes:
+    """The score graph over `neighbour` and `value`; if `positive`, of items that score above 0 alone."""
+    n_items = len(arrays["neighbour"]) - 1
+    nodes, constants = sum_nodes(n_items, "sum" if positive else "scores")
+    if positive:
+        more, added = positive_nodes("sum", "scores")
+        nodes, constants = nodes + more, constants | added
+    return score_graph(name, n_items, nodes, arrays, constants)
 
 
 def sum_rows(arrays: Mapping[str, Array], history: NDArray[np.int32], weight: NDArray[np.float32]) -> Scores:

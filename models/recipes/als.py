@@ -8,9 +8,9 @@ import scipy.sparse
 from numpy.typing import NDArray
 
 from edge.bundle.arrays import Array
-from models.cooccurrence import use_matrix
+from models.cooccurrence import check_size, use_matrix
 from models.factors import factor_arrays, factor_graph, score_factors
-from models.fold_in import CAUTION, check_size, fold_in, hear_rounds, one_thread
+from models.fold_in import CAUTION, fold_in, hear_rounds, one_thread
 from models.interactions import Interactions
 from models.settings import Number, Setting, Settings
 from models.trained import Progress, Scores, Trained

@@ -8,16 +8,12 @@ import scipy.linalg
 from numpy.typing import NDArray
 
 from edge.bundle.arrays import Array
-from edge.errors import GivenError
+from models.cooccurrence import check_size
 from models.interactions import Interactions
-from models.neighbours import NEIGHBOURS, Dense, quantize, strongest, sum_nodes, sum_rows
-from models.onnx_build import score_graph
+from models.neighbours import NEIGHBOURS, Dense, prune, sum_graph, sum_rows
 from models.scaled import SCALING, said_of_items, scaled_rows
 from models.settings import Number, Setting, Settings
 from models.trained import Progress, Scores, Trained
-
-MAX_ITEMS: Final = 20_000
-"""The solve is dense: 3.2 GB of float64 at this many items."""
 
 
 class Ease:
@@ -42,17 +38,12 @@ class Ease:
         self, interactions: Interactions, items: tuple[str, ...], settings: Settings, progress: Progress
     ) -> Trained:
         """See `models.trained.Recipe`."""
-        if len(items) > MAX_ITEMS:
-            raise GivenError("too-many-items", f"ease takes at most {MAX_ITEMS} items, not {len(items)}")
+        check_size(self.name, len(items))
         progress("solve", 0.0)
         weights = solve(interactions, len(items), settings)
         weights *= said_of_items(interactions, len(items), settings)
-        progress("prune", 0.8)
-        arrays = quantize(*strongest(weights, int(settings["neighbours"])), len(items))
-        progress("prune", 1.0)
-        nodes, constants = sum_nodes(len(items), "scores")
-        graph = score_graph(self.name, len(items), nodes, arrays, constants)
-        return Trained(self.name, items, graph, arrays, {}, self.score)
+        arrays = prune(weights, int(settings["neighbours"]), progress)
+        return Trained(self.name, items, sum_graph(self.name, arrays), arrays, {}, self.score)
 
     def score(
         self, arrays: Mapping[str, Array], history: NDArray[np.int32], weight: NDArray[np.float32]

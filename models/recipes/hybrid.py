@@ -7,11 +7,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.bundle.arrays import Array
-from edge.errors import GivenError
+from models.cooccurrence import check_size
 from models.interactions import Interactions
-from models.neighbours import NEIGHBOURS, quantize, strongest, sum_nodes, sum_rows
-from models.onnx_build import score_graph
-from models.recipes.ease import MAX_ITEMS, count_together, predict_each
+from models.neighbours import NEIGHBOURS, prune, sum_graph, sum_rows
+from models.recipes.ease import count_together, predict_each
 from models.scaled import SCALING, said_of_items
 from models.settings import Number, Setting, Settings
 from models.texts import COLUMNS, item_terms
@@ -39,10 +38,7 @@ class Hybrid:
         self, interactions: Interactions, items: tuple[str, ...], settings: Settings, progress: Progress
     ) -> Trained:
         """See `models.trained.Recipe`."""
-        if len(items) > MAX_ITEMS:
-            raise GivenError(
-                "too-many-items", f"{self.name} takes at most {MAX_ITEMS} items, not {len(items)}"
-            )
+        check_size(self.name, len(items))
         progress("read", 0.0)
         terms = item_terms(interactions, settings["columns"])
         gram, of_items = count_together(interactions, len(items), settings)
@@ -50,12 +46,8 @@ class Hybrid:
         progress("solve", 0.2)
         weights = predict_each(gram, of_items, settings["regularization"])
         weights *= said_of_items(interactions, len(items), settings)
-        progress("prune", 0.8)
-        arrays = quantize(*strongest(weights, int(settings["neighbours"])), len(items))
-        progress("prune", 1.0)
-        nodes, constants = sum_nodes(len(items), "scores")
-        graph = score_graph(self.name, len(items), nodes, arrays, constants)
-        return Trained(self.name, items, graph, arrays, {}, self.score)
+        arrays = prune(weights, int(settings["neighbours"]), progress)
+        return Trained(self.name, items, sum_graph(self.name, arrays), arrays, {}, self.score)
 
     def score(
         self, arrays: Mapping[str, Array], history: NDArray[np.int32], weight: NDArray[np.float32]

@@ -9,8 +9,7 @@ from numpy.typing import NDArray
 from edge.bundle.arrays import Array
 from models.cooccurrence import SIMILARITIES, similar_items, use_matrix
 from models.interactions import Interactions
-from models.neighbours import NEIGHBOURS, only_positive, positive_nodes, sum_nodes, sum_rows
-from models.onnx_build import score_graph
+from models.neighbours import NEIGHBOURS, only_positive, sum_graph, sum_rows
 from models.settings import Choice, Number, Setting, Settings
 from models.shortlist import if_large, neighbour_shortlist
 from models.trained import Progress, Scores, Trained
@@ -37,9 +36,7 @@ class ItemItem:
         used = use_matrix(interactions, len(items))
         measure, shrinkage, width = (settings[key] for key in ("similarity", "shrinkage", "neighbours"))
         arrays = similar_items(used, measure, shrinkage, int(width), progress)
-        nodes, constants = sum_nodes(len(items), "sum")
-        more, added = positive_nodes("sum", "scores")
-        graph = score_graph(self.name, len(items), nodes + more, arrays, constants | added)
+        graph = sum_graph(self.name, arrays, positive=True)
         short = if_large(len(items), width * settings["max_history"], lambda: neighbour_shortlist(arrays))
         return Trained(self.name, items, graph, arrays, {}, self.score, shortlist=short)
 

@@ -11,12 +11,12 @@ from numpy.typing import NDArray
 from edge.bundle import format as fmt
 from edge.bundle.arrays import Array
 from edge.errors import GivenError
+from models.cooccurrence import check_size
 from models.interactions import Interactions
 from models.neighbours import NEIGHBOURS, only_positive, quantize, strongest, sum_rows
 from models.picture_embeddings import embed_drawing, embed_picture
 from models.pictures import read_picture
 from models.recipes.also_viewed import newest_graph
-from models.recipes.ease import MAX_ITEMS
 from models.recipes.text_embeddings import reduce_rows
 from models.settings import Number, Setting, Settings, Text
 from models.trained import Progress, Scores, Trained
@@ -44,10 +44,7 @@ class LookAlike:
         self, interactions: Interactions, items: tuple[str, ...], settings: Settings, progress: Progress
     ) -> Trained:
         """See `models.trained.Recipe`; of the interactions, only the catalog's column is read."""
-        if len(items) > MAX_ITEMS:
-            raise GivenError(
-                "too-many-items", f"{self.name} takes at most {MAX_ITEMS} items, not {len(items)}"
-            )
+        check_size(self.name, len(items))
         paths = _paths(interactions, settings)
         rows, seen = _embed(paths, progress)
         factors = reduce_rows(rows, int(settings["factors"]))

@@ -7,8 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.bundle.arrays import Array
+from models.cooccurrence import check_size
 from models.factors import recency_array, recency_nodes
-from models.fold_in import check_size
 from models.interactions import Interactions
 from models.neighbours import (
     NEIGHBOURS,

@@ -7,20 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.bundle.arrays import Array
-from edge.errors import GivenError
-from models.cooccurrence import use_matrix
+from models.cooccurrence import check_size, use_matrix
 from models.interactions import Interactions
-from models.neighbours import (
-    NEIGHBOURS,
-    only_positive,
-    positive_nodes,
-    quantize,
-    strongest,
-    sum_nodes,
-    sum_rows,
-)
-from models.onnx_build import score_graph
-from models.recipes.ease import MAX_ITEMS
+from models.neighbours import NEIGHBOURS, only_positive, prune, sum_graph, sum_rows
 from models.settings import Number, Setting, Settings
 from models.trained import Progress, Scores, Trained
 
@@ -46,10 +35,7 @@ class UserUser:
         self, interactions: Interactions, items: tuple[str, ...], settings: Settings, progress: Progress
     ) -> Trained:
         """See `models.trained.Recipe`."""
-        if len(items) > MAX_ITEMS:
-            raise GivenError(
-                "too-many-items", f"{self.name} takes at most {MAX_ITEMS} items, not {len(items)}"
-            )
+        check_size(self.name, len(items))
         progress("count", 0.0)
         used = use_matrix(interactions, len(items))
         say = np.maximum(used.sum(axis=1), 1) ** -float(settings["user_power"])
@@ -57,12 +43,8 @@ class UserUser:
         weights = (used.multiply(say[:, np.newaxis]).tocsr().T @ used).toarray()
         weights *= of_items[:, np.newaxis] * of_items
         np.fill_diagonal(weights, 0.0)
-        progress("prune", 0.8)
-        arrays = quantize(*strongest(weights, int(settings["neighbours"])), len(items))
-        progress("prune", 1.0)
-        nodes, constants = sum_nodes(len(items), "sum")
-        more, added = positive_nodes("sum", "scores")
-        graph = score_graph(self.name, len(items), nodes + more, arrays, constants | added)
+        arrays = prune(weights, int(settings["neighbours"]), progress)
+        graph = sum_graph(self.name, arrays, positive=True)
         return Trained(self.name, items, graph, arrays, {}, self.score)
 
     def score(

@@ -5,7 +5,8 @@ import pytest
 import scipy.sparse
 
 from edge.errors import GivenError
-from models.fold_in import check_size, fold_in
+from models.cooccurrence import check_size
+from models.fold_in import fold_in
 
 
 def test_histories_give_back_their_users() -> None:
