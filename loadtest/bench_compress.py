@@ -31,7 +31,7 @@ from models.recipe import check_settings, settings_of, train
 from models.smallest import search
 from models.split import split_per_user
 from models.trained import Trained
-from origin.compress import Parts, by_user
+from origin.training.compress import Parts, by_user
 
 ROOT = Path(__file__).resolve().parents[1]
 RECIPE = "ease"

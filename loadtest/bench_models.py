@@ -41,7 +41,7 @@ from models.movielens import read_interactions
 from models.next_item import Moments, hits, interval, moments
 from models.recipe import NETWORKS, RECIPES, Trained, settings_of, train
 from models.split import split_in_time, split_per_user
-from origin.train import rank
+from origin.training.recommenders import rank
 
 ROOT = Path(__file__).resolve().parents[1]
 TRAIN_SHARE, TIME_SHARE = 0.75, 0.8

@@ -15,7 +15,7 @@ def main() -> None:
     """Run the command line; exit code 1 says that something of what was given can't be used."""
     try:
         # Only now: a small install lacks what these import, and shall hear which extra it needs.
-        from origin.commands import app  # noqa: PLC0415
+        from origin.commands.root import app  # noqa: PLC0415
 
         app()
     except ModuleNotFoundError as error:

@@ -7,7 +7,6 @@ import httpx
 
 from compiler.workspace import read_workspace
 from edge.decide.types import DecisionRecord
-from origin import lake
 from origin.demo import checks as check
 from origin.demo import crowd, gallery
 from origin.demo.checks import Checks, Log
@@ -20,6 +19,7 @@ from origin.demo.stage import SITE, Stage
 from origin.demo.told import Told
 from origin.demo.visits import Visit, Visitors
 from origin.demo.workspace_files import INTERACTIONS
+from origin.lake import reader as lake
 
 ARRIVAL_TIMEOUT_S: Final = 20.0
 FIRST: Final = 1

@@ -11,7 +11,6 @@ from compiler.build import compile_workspace
 from compiler.report import Report
 from compiler.workspace import read_workspace
 from models.trained import Trained
-from origin.client import OriginClient
 from origin.demo.cdn import Front
 from origin.demo.films import Film
 from origin.demo.pops import POPS, Pop, PopPlan
@@ -26,10 +25,11 @@ from origin.demo.processes import (
 )
 from origin.demo.workspace_files import CATALOG, Laid, add_interactions, lay_down
 from origin.keys import load_publisher, new_keys
-from origin.learn import lake_interactions
-from origin.pop_file import add_pop
-from origin.publish import Published, publish
-from origin.train import load_trained, train_workspace
+from origin.lake.learn import lake_interactions
+from origin.publishing.client import OriginClient
+from origin.publishing.pop_file import add_pop
+from origin.publishing.publish import Published, publish
+from origin.training.recommenders import load_trained, train_workspace
 
 SITE: Final = "films"
 SITE_PORT: Final = 8000

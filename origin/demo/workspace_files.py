@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from origin.demo import films, movielens, visitors
-from origin.learn import Interaction
+from origin.lake.learn import Interaction
 
 STATIC: Final = Path(__file__).parent / "workspace"
 CATALOG: Final = Path("catalogs/films.csv")

@@ -14,8 +14,8 @@ from compiler.workspace import Workspace, read_workspace
 from edge.bundle.reader import open_bundle
 from edge.decide.engine import Engine
 from edge.decide.types import DEFAULT, Context
-from origin.explanation import explain
-from origin.rules_view import View
+from origin.explain.explanation import explain
+from origin.explain.rules_view import View
 from tests.workspaces.make import FILES, SITE, make_workspace, train_models
 
 PAGE = (Path(__file__).resolve().parents[2] / "docs" / "choosing.md").read_text(encoding="utf-8")

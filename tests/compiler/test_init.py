@@ -11,8 +11,8 @@ from compiler.init import FIRST_CONTEXT, init_workspace, next_commands, schema_t
 from compiler.templates.invent import INTERACTIONS, WORLDS, interactions
 from compiler.workspace import WorkspaceError, read_workspace
 from models.recipe import check_settings
-from origin.inspection import decide_file
-from origin.validation import workspace_schemas
+from origin.explain.inspection import decide_file
+from origin.training.validation import workspace_schemas
 from tests.workspaces.make import train_models
 
 SCHEMAS = workspace_schemas()

@@ -10,7 +10,7 @@ import pytest
 from compiler.init import TEMPLATES, template_names
 from compiler.problems import ERROR, Problem
 from compiler.workspace import WorkspaceError
-from origin.validation import read_checked
+from origin.training.validation import read_checked
 from tests.compiler.mutations import Mutation, chosen, mutations
 from tests.workspaces.make import FILES, make_workspace
 

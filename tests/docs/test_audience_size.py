@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from origin.commands import app
+from origin.commands.root import app
 from tests.workspaces.make import make_workspace
 
 

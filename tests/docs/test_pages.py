@@ -8,8 +8,8 @@ from typer.testing import CliRunner
 
 from edge.pages.marks import SCRIPT
 from edge.pages.plan import scan
-from origin.commands import app
-from origin.marks_shown import WHY
+from origin.commands.marks_shown import WHY
+from origin.commands.root import app
 
 TEXT = (Path(__file__).parents[2] / "docs" / "pages.md").read_text()
 _EXAMPLE = re.compile(

@@ -10,7 +10,7 @@ import pytest
 from compiler.schema.recommenders import recommender_schema
 from compiler.workspace import read_workspace
 from edge.decide.engine import Engine
-from origin.listed import explain_lists
+from origin.explain.listed import explain_lists
 from tests.workspaces import shop
 from tests.workspaces.make import make_workspace
 from tests.workspaces.shop import BRANDS, asks, listed, shop_engine

@@ -9,7 +9,7 @@ from edge.visitor.cookie import LED, OWN
 from edge.visitor.form import LIFETIME_S
 from edge.worker.me import OPTED_OUT_S
 from edge.worker.me_page import PATH
-from origin.facts_csv import make
+from origin.imports.facts_csv import make
 from origin.keys import new_keys
 from tests.conftest import ROOT
 from tests.workspaces.make import FILES, make_bundle, make_workspace

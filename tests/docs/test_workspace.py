@@ -10,8 +10,8 @@ import pytest
 from compiler.problems import CODES
 from compiler.site import BUILT_IN, TYPES
 from edge.decide.types import CONSENT_TIERS
-from origin.contexts import ContextFile
-from origin.validation import workspace_schemas
+from origin.explain.contexts import ContextFile
+from origin.training.validation import workspace_schemas
 
 SCHEMAS = workspace_schemas()
 

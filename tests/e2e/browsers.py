@@ -11,7 +11,7 @@ from pathlib import Path
 from types import TracebackType
 
 from edge.events.token import Shown, TokenBox
-from origin import lake
+from origin.lake import reader as lake
 from tests.e2e.stack import LOOPBACK, SITE, Stack, until
 
 ITEMS = ("alien", "brazil", "casablanca", "dune", "eva", "fargo", "gilda", "heat")

@@ -16,7 +16,7 @@ import httpx
 
 from edge.keys import EdgeKeys, load_keys
 from origin.keys import PublisherKeys, load_publisher, new_keys
-from origin.publish import Published, publish
+from origin.publishing.publish import Published, publish
 
 ROOT = Path(__file__).resolve().parents[2]
 SCRIPTS = Path(sysconfig.get_path("scripts"))

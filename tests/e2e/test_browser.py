@@ -4,7 +4,7 @@ import asyncio
 from pathlib import Path
 
 from edge.decide.types import Event
-from origin import lake
+from origin.lake import reader as lake
 from tests.e2e.stack import SITE, Stack, running, until
 from tests.edge.worker.live import SlowSite, source_of
 from tests.edge.worker.raw_site import serving

@@ -12,8 +12,8 @@ import httpx
 import pytest
 
 from edge.bundle.reader import open_bundle
-from origin import lake
-from origin.replay import replay_files
+from origin.lake import reader as lake
+from origin.lake.replay import replay_files
 from tests.e2e.browsers import connections_of, shown_on
 from tests.e2e.stack import SCRIPTS, SITE, Stack, running, until
 from tests.workspaces.make import FILES, make_bundle

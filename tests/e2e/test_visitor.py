@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 
 from edge.visitor.cookie import CookieBox
 from edge.worker.renewal import raw
-from origin.commands import app
+from origin.commands.root import app
 from tests.e2e.stack import Stack, running, until
 from tests.workspaces.make import FILES, make_bundle
 

@@ -8,7 +8,7 @@ from models.exposure import exposure_gap
 from models.interactions import from_rows
 from models.metrics import histories
 from models.scaled import said_of_items
-from origin.train import rank
+from origin.training.recommenders import rank
 
 
 def test_what_many_viewed_counts_by_the_inverse_of_its_popularity() -> None:

@@ -8,8 +8,8 @@ import httpx
 import msgspec
 
 from origin import wire
-from origin.endpoint import JSON, Endpoint
-from origin.routes import ENDPOINTS, document
+from origin.server.endpoint import JSON, Endpoint
+from origin.server.routes import ENDPOINTS, document
 
 
 async def conforms(response: httpx.Response) -> None:

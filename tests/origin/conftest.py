@@ -6,7 +6,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from origin.settings import Settings
+from origin.server.settings import Settings
 from tests.origin.world import Keys, OriginThread, Parts, make_keys, make_parts, running
 from tests.workspaces.make import FILES, make_bundle
 

@@ -12,15 +12,15 @@ from typer.testing import CliRunner
 from edge.bundle.reader import open_bundle
 from edge.decide.types import Context, DecisionRecord, Record
 from edge.events import spool
-from origin.commands import app
-from origin.diff import diff
-from origin.inspection import inspect_bundle
-from origin.replay import load_engine
-from origin.replay import replay as again
-from origin.report import report
-from origin.service import open_origin
-from origin.settings import Settings
-from origin.store import Segment
+from origin.commands.root import app
+from origin.diff.bundles import diff
+from origin.explain.inspection import inspect_bundle
+from origin.lake.replay import load_engine
+from origin.lake.replay import replay as again
+from origin.lake.report import report
+from origin.server.service import open_origin
+from origin.server.settings import Settings
+from origin.store.values import Segment
 from tests.origin.world import Keys
 from tests.workspaces.make import BANDITS, FILES, make_bundle
 

@@ -8,12 +8,12 @@ from typer.testing import CliRunner
 
 from edge.bundle.reader import open_bundle
 from edge.decide.types import Context, DecisionRecord
-from origin.commands import app
-from origin.diff import diff
-from origin.inspection import inspect_bundle
-from origin.replay import load_engine, replay
-from origin.rules_view import View
-from origin.whom import Whom
+from origin.audience.whom import Whom
+from origin.commands.root import app
+from origin.diff.bundles import diff
+from origin.explain.inspection import inspect_bundle
+from origin.explain.rules_view import View
+from origin.lake.replay import load_engine, replay
 from tests.workspaces.make import FILES, make_bundle
 
 SITE = FILES["site.yaml"].replace("[hero,", "[{name: hero, choose: best, default: app},")

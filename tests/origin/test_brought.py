@@ -11,8 +11,8 @@ from typer.testing import CliRunner
 
 from compiler.problems import WorkspaceError
 from compiler.workspace import read_workspace
-from origin.commands import app
-from origin.train_predictions import load_predictions, train_predictions
+from origin.commands.root import app
+from origin.training.predictions import load_predictions, train_predictions
 from tests.workspaces.predicting import make_predicting
 
 MODEL = """\

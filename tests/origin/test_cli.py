@@ -14,8 +14,8 @@ from edge.events import spool
 from edge.keys import load_credential, load_keys
 from edge.worker.beside import _slots
 from origin import cli
-from origin.inspection import slot_document
-from origin.replay import load_engine
+from origin.explain.inspection import slot_document
+from origin.lake.replay import load_engine
 from tests.origin.world import Keys
 from tests.workspaces.make import EXPERIMENTS, make_bundle, make_workspace
 
@@ -316,7 +316,7 @@ def test_a_missing_extra_is_named() -> None:
 def test_our_own_missing_module_is_a_bug_and_not_an_extra(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setitem(sys.modules, "origin.commands", None)
+    monkeypatch.setitem(sys.modules, "origin.commands.root", None)
     monkeypatch.setattr(sys, "argv", ["nearside"])
     with pytest.raises(ModuleNotFoundError):
         cli.main()

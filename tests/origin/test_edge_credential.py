@@ -12,8 +12,8 @@ from edge.decide.types import Event
 from edge.errors import OriginError
 from edge.events import spool
 from edge.settings import Settings
-from origin.client import OriginClient
-from origin.pop_file import add_pop
+from origin.publishing.client import OriginClient
+from origin.publishing.pop_file import add_pop
 from tests.origin.world import Keys
 
 pytestmark = pytest.mark.anyio

@@ -8,13 +8,13 @@ from msgspec.structs import replace
 
 from edge.decide.types import Context, DecisionRecord, Event, Record, Slot
 from edge.events import spool
-from origin import lake
-from origin.lake_tables import DECISIONS
-from origin.replay import compare, load_engine, replay
-from origin.report import CampaignCounts, report
-from origin.service import open_origin
-from origin.settings import Settings
-from origin.store import Segment
+from origin.lake import reader as lake
+from origin.lake.replay import compare, load_engine, replay
+from origin.lake.report import CampaignCounts, report
+from origin.lake.tables import DECISIONS
+from origin.server.service import open_origin
+from origin.server.settings import Settings
+from origin.store.values import Segment
 from tests.origin.world import Keys
 from tests.workspaces.make import EXPERIMENTS, make_bundle
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from origin import cli
-from origin.counted import counted
+from origin.explain.counted import counted
 from tests.origin.world import Keys
 from tests.workspaces.make import make_workspace
 

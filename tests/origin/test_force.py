@@ -8,7 +8,7 @@ from typer.testing import CliRunner
 from edge.errors import TokenError
 from edge.events.forced import PARAMETER, Forced, ForcedBox
 from edge.keys import load_keys
-from origin.commands import app
+from origin.commands.root import app
 from origin.keys import new_keys
 
 

@@ -12,7 +12,7 @@ import httpx
 
 from edge.decide.types import Event
 from edge.events import spool
-from origin import lake
+from origin.lake import reader as lake
 from tests.origin.world import Keys
 
 SEGMENTS = 3

@@ -9,7 +9,7 @@ import pytest
 from edge.decide.types import Event
 from edge.events import spool
 from origin.keys import load_origin, new_keys
-from origin.settings import Settings
+from origin.server.settings import Settings
 from tests.origin.world import Keys, Parts, make_keys, running
 
 pytestmark = pytest.mark.anyio

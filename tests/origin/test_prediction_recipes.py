@@ -10,7 +10,7 @@ from edge.decide.engine import Engine
 from edge.decide.predictor import check_golden
 from edge.decide.types import Context
 from models.predict.recipe import PREDICTIONS
-from origin.train_predictions import load_predictions, train_predictions
+from origin.training.predictions import load_predictions, train_predictions
 from tests.workspaces.predicting import FILES, SITE, make_predicting
 
 FEATURES = "data: data/visits.csv\nfeatures: [pages, kind, known]\n"

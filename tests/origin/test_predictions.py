@@ -16,14 +16,14 @@ from edge.decide.engine import Engine
 from edge.decide.types import Context, Decision
 from edge.errors import ConfigError, GivenError
 from models.labelled import Labelled, MadeFrom, read_labelled
-from origin.audience import measure
-from origin.commands import app
-from origin.contexts import read_context
-from origin.explanation import explain
-from origin.preview import preview
-from origin.rules_view import View
-from origin.sample import Stated
-from origin.train_predictions import load_predictions, train_predictions
+from origin.audience.sample import Stated
+from origin.audience.size import measure
+from origin.commands.root import app
+from origin.explain.contexts import read_context
+from origin.explain.explanation import explain
+from origin.explain.rules_view import View
+from origin.training.predictions import load_predictions, train_predictions
+from origin.training.preview import preview
 from tests.workspaces.predicting import FILES, make_predicting, make_predicting_bundle, sessions
 
 ONE = {

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from edge.bundle.reader import open_bundle
-from origin.diff import diff
-from origin.inspection import decide_file
+from origin.diff.bundles import diff
+from origin.explain.inspection import decide_file
 from tests.workspaces.make import FILES, SITE, make_bundle
 
 POLICY = "consent: {cookie: consent, purposes: {taste: {}}}"

@@ -42,8 +42,8 @@ from models.features import matrix
 from models.movielens import read_films
 from models.predict.contract import Prediction
 from models.windows import with_behaviour
-from origin.feature_log import decision_table, event_table, feed_table
-from origin.lake_tables import DECISIONS, to_rows, write
+from origin.lake.feature_log import decision_table, event_table, feed_table
+from origin.lake.tables import DECISIONS, to_rows, write
 
 REQUESTS = 10_000
 CLOSE = 1e-6

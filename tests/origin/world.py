@@ -12,10 +12,10 @@ import httpx
 from edge.bundle import format as fmt
 from edge.bundle.format import Artifact, Manifest
 from edge.keys import EdgeKeys, load_keys
-from origin.api import make_app
 from origin.keys import OriginKeys, PublisherKeys, load_origin, load_publisher, new_keys
-from origin.serve import make_server
-from origin.settings import Settings
+from origin.server.api import make_app
+from origin.server.serve import make_server
+from origin.server.settings import Settings
 from tests.origin.conforming import conforms
 
 SITE = "films"

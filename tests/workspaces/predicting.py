@@ -14,7 +14,7 @@ from compiler.workspace import read_workspace
 from edge.bundle.reader import Bundle, open_bundle
 from models.predict.contract import Prediction
 from models.predict.graph import prediction_graph, rounded, widened
-from origin.train_predictions import train_predictions
+from origin.training.predictions import train_predictions
 
 SITE = "shop"
 KINDS = ("bargain", "browser", "buyer")

@@ -10,7 +10,7 @@ from compiler.recommenders.types import Challenger, Explore
 from compiler.workspace import Workspace, WorkspaceError, read_workspace
 from edge.bundle.certificate import load_certificate
 from edge.bundle.reader import open_bundle
-from origin.validation import workspace_schemas
+from origin.training.validation import workspace_schemas
 from tests.compiler.json_schema import accepts
 from tests.workspaces import shop
 from tests.workspaces.make import SITE, make_workspace, train_models

@@ -18,7 +18,7 @@ from compiler.problems import Problem, Problems
 from compiler.workspace import WorkspaceError, read_workspace
 from models.predict import recipe as predict
 from models.recipe import RECIPES, check_settings, settings_of
-from origin.validation import workspace_schemas
+from origin.training.validation import workspace_schemas
 from tests.compiler.json_schema import accepts
 from tests.compiler.recommenders.test_reading import FULL
 from tests.compiler.test_broken import CASES

@@ -25,7 +25,7 @@ from edge.decide.predictor import (
 from edge.decide.types import Context, DecisionRecord
 from edge.errors import BundleError
 from edge.worker.active import Active
-from origin.replay import replay
+from origin.lake.replay import replay
 from tests.workspaces.predicting import FILES, SITE, make_predicting_bundle
 
 UNREAD = "campaigns:\n  - {id: any, placement: hero, show: {content: offer}}\n"

@@ -12,7 +12,7 @@ from edge.worker.app import PageApp
 from edge.worker.beside import make_beside
 from edge.worker.budget import Budget
 from edge.worker.turn import MAX_BATCH, Turn
-from origin.replay import replay
+from origin.lake.replay import replay
 from tests.edge.worker.conftest import MAX_PAGE_BYTES, PAGE, Answer, Worker
 
 FULL = {"cookie": "consent=full"}

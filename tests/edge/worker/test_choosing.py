@@ -9,7 +9,7 @@ from edge.bundle.reader import open_bundle
 from edge.decide.engine import Engine
 from edge.decide.types import DEFAULT
 from edge.events.forced import PARAMETER, Forced
-from origin.replay import replay
+from origin.lake.replay import replay
 from tests.edge.worker.conftest import PAGE, Worker
 from tests.workspaces.make import BANDITS, FILES, SITE, make_bundle
 

@@ -14,7 +14,7 @@ from edge.events import spool
 from edge.events.forced import PARAMETER, Forced
 from edge.rules.bucketing import bucket
 from edge.visitor.state import VisitorState
-from origin.replay import replay
+from origin.lake.replay import replay
 from tests.edge.worker.conftest import PAGE, Said, Worker
 from tests.workspaces.make import EXPERIMENTS, SITE, make_bundle
 

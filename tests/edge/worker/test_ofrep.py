@@ -24,7 +24,7 @@ from edge.bundle.reader import open_bundle
 from edge.decide.engine import Engine
 from edge.rules.bucketing import bucket
 from loadtest.bench_page import lay_down
-from origin.replay import replay
+from origin.lake.replay import replay
 from tests.edge.worker.conftest import Answer, Worker
 from tests.workspaces.make import EXPERIMENTS, SITE, make_bundle
 

@@ -22,7 +22,7 @@ from edge.worker.counters import Counters
 from edge.worker.remote_facts import KNOWN_S, MAX_FAILURES, REST_S, Naming, RedisClient, RemoteFacts
 from edge.worker.renewal import raw
 from edge.worker.shelf import Shelf
-from origin.commands import app as commands
+from origin.commands.root import app as commands
 from origin.keys import new_keys
 from tests.edge.worker.conftest import Answer, Clock, Worker
 from tests.edge.worker.redis_server import SmallRedis, serving_redis

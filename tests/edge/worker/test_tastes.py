@@ -16,10 +16,10 @@ from edge.errors import BundleError
 from edge.visitor.state import VisitorState
 from edge.worker.active import Active
 from edge.worker.facts import Request
-from origin.audience import measure
-from origin.contexts import read_context
-from origin.rules_view import View
-from origin.sample import Stated
+from origin.audience.sample import Stated
+from origin.audience.size import measure
+from origin.explain.contexts import read_context
+from origin.explain.rules_view import View
 from tests.edge.worker.conftest import Worker
 from tests.workspaces.make import FILES, SITE, make_bundle, make_workspace
 

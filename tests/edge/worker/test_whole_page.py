@@ -12,7 +12,7 @@ from edge.bundle.reader import open_bundle
 from edge.decide.engine import Engine
 from edge.rules.bucketing import bucket
 from edge.worker import whole_page
-from origin.replay import replay
+from origin.lake.replay import replay
 from tests.edge.worker.conftest import HTML, Answer, Said, Worker
 from tests.workspaces.make import ACTIONS, SITE, make_bundle
 

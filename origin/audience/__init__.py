@@ -1,0 +1,1 @@
+"""How many requests each audience and campaign would get."""

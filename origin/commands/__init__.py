@@ -1,0 +1,1 @@
+"""What `nearside` takes and prints."""

@@ -1,0 +1,1 @@
+"""Says in plain words what changes from one bundle to another."""

@@ -1,0 +1,1 @@
+"""Says in words what a bundle decides in a context, and why."""

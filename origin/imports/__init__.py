@@ -1,0 +1,1 @@
+"""Takes over what other systems hold: rules, facts."""

@@ -1,0 +1,1 @@
+"""What edges reported: read, counted, decided again, and learned from."""

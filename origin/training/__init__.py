@@ -1,0 +1,1 @@
+"""Trains, weighs and shrinks the models of a workspace."""
