@@ -24,7 +24,7 @@ from compiler.types import ItemColumns, Site
 from edge.bundle import format as fmt
 from edge.bundle.predictions import PREFIX as MODEL
 from edge.decide.tastes import SOURCE as HISTORY
-from edge.worker.place import BY_ADDRESS, FRONTS, NO_FRONT
+from edge.worker.attributes.place import BY_ADDRESS, FRONTS, NO_FRONT
 
 PATH: Final = "site.yaml"
 MAX_ATTRIBUTES: Final = 256

@@ -71,8 +71,8 @@ def check_geo(settings: Settings) -> None:
         ``geo``: what is wrong with it.
     """
     if settings.geo:
+        from edge.worker.attributes.geofile import GeoFile  # noqa: PLC0415
         from edge.worker.counters import Counters  # noqa: PLC0415 - the supervisor stays small
-        from edge.worker.geofile import GeoFile  # noqa: PLC0415
 
         GeoFile(Path(settings.geo), Counters())
 

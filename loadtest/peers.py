@@ -16,8 +16,8 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from edge.worker.counters import Counters
-from edge.worker.exchange import App, Receive, Scope, Send
 from edge.worker.main import make_server, new_loop
+from edge.worker.site.exchange import App, Receive, Scope, Send
 
 GZIP_MAGIC = b"\x1f\x8b"
 MAKING_S = 0.05

@@ -14,7 +14,7 @@ from compiler.types import Content, Site
 from edge.bundle.arrays import pack
 from edge.bundle.strings import pack_strings
 from edge.decide.holes import AS_IT_IS, ATTRIBUTE, CASES, TEXT, URL, Hole, escape
-from edge.worker.place import NO_FRONT
+from edge.worker.attributes.place import NO_FRONT
 
 MAX_HOLES: Final = 256
 """In one content."""

@@ -11,7 +11,7 @@ from compiler.problems import Problems
 from edge.bundle.format import Attribute
 from edge.consent.policy import ASKED
 from edge.decide.types import CONSENT_TIERS
-from edge.worker import device, referrer
+from edge.worker.attributes import device, referrer
 
 MAX_VALUES: Final = 1_000
 

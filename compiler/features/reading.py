@@ -25,7 +25,7 @@ from edge.bundle.features import (
     Feature,
     values_of,
 )
-from edge.worker.place import NO_FRONT
+from edge.worker.attributes.place import NO_FRONT
 
 PATH: Final = "features.yaml"
 SHAPES: Final = (ONE_HOT, CODE, BUCKETS, PRESENT)

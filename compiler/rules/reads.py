@@ -7,7 +7,7 @@ from compiler.problems import Problems
 from compiler.recommenders.types import RecommenderConfig
 from compiler.site import PATH as SITE_PATH
 from compiler.types import Campaign, Site
-from edge.worker.place import BY_ADDRESS, FRONTS, NO_FRONT
+from edge.worker.attributes.place import BY_ADDRESS, FRONTS, NO_FRONT
 
 
 def reads_of(condition: Condition) -> Iterator[str]:

@@ -40,7 +40,7 @@ from compiler.site import (
 from edge.bundle.format import MAX_TERMS
 from edge.decide.behaviours import EVENTS, MAX_BEHAVIOURS, MAX_LAST, MEASURES
 from edge.decide.caps import BUSINESS_KINDS, MAX_KINDS, PAGE_KINDS, SHOWN_KINDS
-from edge.worker.place import BY_ADDRESS, FRONTS, NO_FRONT
+from edge.worker.attributes.place import BY_ADDRESS, FRONTS, NO_FRONT
 
 __all__ = ["schemas"]
 

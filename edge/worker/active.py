@@ -4,10 +4,10 @@ from dataclasses import dataclass, field
 
 from edge.decide.bandit import OWN, Weights
 from edge.decide.engine import EmptyEngine, Engine
-from edge.worker.facts import AttributeReader
+from edge.worker.attributes.facts import AttributeReader
+from edge.worker.attributes.locator import NOBODY, Locator
+from edge.worker.attributes.shelf import EMPTY, Shelf
 from edge.worker.kept import Keeping
-from edge.worker.locator import NOBODY, Locator
-from edge.worker.shelf import EMPTY, Shelf
 
 
 @dataclass(frozen=True)

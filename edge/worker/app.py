@@ -12,19 +12,19 @@ from edge.proxy.conditional import is_same, reply, validation
 from edge.proxy.fields import Fields
 from edge.proxy.policy import SITE_ERRORS, Terms
 from edge.proxy.store import Entry, Key
-from edge.worker.cache import Flight, SharedCache, entry_of
-from edge.worker.coding import accepted, recoded
-from edge.worker.decoding import DECODABLE
-from edge.worker.exchange import App, Exchange, Receive, Scope, Send
-from edge.worker.forward import RequestBody, check, left, to_site
 from edge.worker.outcome import COUNTED, FROM, HIT, TOLD
-from edge.worker.plain import Plans
-from edge.worker.streaming import Stream, Streams
-from edge.worker.told import Told
-from edge.worker.turn import Turn
-from edge.worker.upstream import Upstream
-from edge.worker.view import PageView
-from edge.worker.whole_page import Whole
+from edge.worker.site.cache import Flight, SharedCache, entry_of
+from edge.worker.site.coding import accepted, recoded
+from edge.worker.site.decoding import DECODABLE
+from edge.worker.site.exchange import App, Exchange, Receive, Scope, Send
+from edge.worker.site.forward import RequestBody, check, left, to_site
+from edge.worker.site.plain import Plans
+from edge.worker.site.streaming import Stream, Streams
+from edge.worker.site.told import Told
+from edge.worker.site.upstream import Upstream
+from edge.worker.turn.turn import Turn
+from edge.worker.turn.view import PageView
+from edge.worker.turn.whole_page import Whole
 
 __all__ = ["App", "PageApp"]
 

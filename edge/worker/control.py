@@ -16,10 +16,10 @@ from edge.bundle.reader import open_bundle
 from edge.decide.engine import Engine
 from edge.errors import BundleError
 from edge.worker.active import Active, Holder
-from edge.worker.cache import SharedCache
+from edge.worker.attributes.locator import Locator
+from edge.worker.attributes.shelf import EMPTY, Shelf
 from edge.worker.counters import Counters
-from edge.worker.locator import Locator
-from edge.worker.shelf import EMPTY, Shelf
+from edge.worker.site.cache import SharedCache
 
 log = logging.getLogger(__name__)
 

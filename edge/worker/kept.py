@@ -13,7 +13,7 @@ from edge.visitor.buckets import pack, unpack
 from edge.visitor.events import EventState
 from edge.visitor.state import VisitorState
 from edge.visitor.wishes import Wishes
-from edge.worker.facts import BEHAVIOUR
+from edge.worker.attributes.facts import BEHAVIOUR
 
 MAX_GRANTS: Final = 1_024
 """Sets of purposes whose consequences are remembered."""

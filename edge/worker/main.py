@@ -24,24 +24,24 @@ from edge.visitor.facts import is_remote
 from edge.visitor.form import FormBox
 from edge.worker.active import Holder
 from edge.worker.app import App, PageApp
-from edge.worker.beside import make_beside
-from edge.worker.budget import Budget
-from edge.worker.cache import SharedCache
+from edge.worker.attributes.geofile import GeoFile
+from edge.worker.attributes.locator import Locator
+from edge.worker.attributes.remote_facts import Naming, RedisClient, RemoteFacts
+from edge.worker.attributes.shelf import Shelf
+from edge.worker.beside.ofrep import ofrep_routes
+from edge.worker.beside.routes import make_beside
 from edge.worker.control import Activator, ControlLink
 from edge.worker.counters import Counters
-from edge.worker.geofile import GeoFile
-from edge.worker.locator import Locator
-from edge.worker.me import me_routes
-from edge.worker.ofrep import ofrep_routes
-from edge.worker.remote_facts import Naming, RedisClient, RemoteFacts
+from edge.worker.me.routes import me_routes
 from edge.worker.renewal import Renewal, raw
 from edge.worker.server import DRAIN_S, CorkedProtocol, Server
-from edge.worker.shadow import ShadowWork
-from edge.worker.shelf import Shelf
-from edge.worker.signals import Signals
-from edge.worker.turn import Turn
-from edge.worker.upstream import Upstream
-from edge.worker.view import Desk
+from edge.worker.site.cache import SharedCache
+from edge.worker.site.upstream import Upstream
+from edge.worker.turn.budget import Budget
+from edge.worker.turn.shadow import ShadowWork
+from edge.worker.turn.signals import Signals
+from edge.worker.turn.turn import Turn
+from edge.worker.turn.view import Desk
 
 
 def main(settings: Settings, inherited: Inherited) -> None:

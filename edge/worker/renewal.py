@@ -10,8 +10,8 @@ from edge.keys import EdgeKeys, Key, load_keys
 from edge.settings import Settings
 from edge.visitor.fact_file import FactFile
 from edge.visitor.facts import is_remote
+from edge.worker.attributes.shelf import Shelf
 from edge.worker.counters import Counters
-from edge.worker.shelf import Shelf
 
 log = logging.getLogger(__name__)
 

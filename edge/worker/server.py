@@ -12,8 +12,8 @@ import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from edge.worker.counters import Counters
-from edge.worker.exchange import INTERIM
-from edge.worker.upstream import end_to_end
+from edge.worker.site.exchange import INTERIM
+from edge.worker.site.upstream import end_to_end
 
 LAST_S: Final = 1.0
 """For how long a connection may ask once more when the worker ends: so its client hears that it closes."""

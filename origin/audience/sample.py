@@ -11,9 +11,9 @@ from msgspec.structs import replace
 from edge.decide.campaigns import WHOLE_PAGE
 from edge.decide.tastes import SOURCE as HISTORY
 from edge.decide.types import Context, DecisionRecord, Value
-from edge.worker.clock import local_time
-from edge.worker.facts import TIMEZONE
-from edge.worker.place import NO_FRONT
+from edge.worker.attributes.clock import local_time
+from edge.worker.attributes.facts import TIMEZONE
+from edge.worker.attributes.place import NO_FRONT
 from origin.explain.contexts import read_contexts
 from origin.explain.members import Members
 from origin.explain.rules_view import View

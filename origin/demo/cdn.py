@@ -13,7 +13,7 @@ from starlette.responses import PlainTextResponse
 from starlette.types import Receive, Scope, Send
 
 from edge.errors import UpstreamError
-from edge.worker.upstream import RawHeaders, Upstream, chunks, end_to_end
+from edge.worker.site.upstream import RawHeaders, Upstream, chunks, end_to_end
 from origin.demo.processes import LOOPBACK
 
 GEO_HEADER: Final = b"x-geo-country"

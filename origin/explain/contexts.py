@@ -12,8 +12,8 @@ from edge.bundle.predictions import PREFIX, SOURCE
 from edge.consent.policy import Policy
 from edge.decide.types import CONSENT_TIERS, Assigned, Context, Value
 from edge.errors import ConfigError
-from edge.worker.clock import local_time
-from edge.worker.facts import TIMEZONE, needed, permitted
+from edge.worker.attributes.clock import local_time
+from edge.worker.attributes.facts import TIMEZONE, needed, permitted
 from origin.explain.members import Members
 from origin.explain.rules_view import View
 

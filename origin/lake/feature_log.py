@@ -19,7 +19,7 @@ from edge.decide.tastes import NONE as NO_TASTES
 from edge.decide.tastes import Tastes
 from edge.decide.types import DecisionRecord, Event
 from edge.errors import ConfigError, GivenError
-from edge.worker.facts import BEHAVIOUR
+from edge.worker.attributes.facts import BEHAVIOUR
 from models.windows import check_computable, followed, with_behaviour
 from origin.lake import reader as lake
 

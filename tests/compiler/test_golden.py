@@ -15,8 +15,8 @@ from compiler.workspace import read_workspace
 from edge.bundle import format as fmt
 from edge.bundle.reader import open_bundle
 from edge.decide.golden import check
-from edge.worker.builtin import BUILTIN, clock_readers
-from edge.worker.place import FRONTS
+from edge.worker.attributes.builtin import BUILTIN, clock_readers
+from edge.worker.attributes.place import FRONTS
 from tests.workspaces.make import SITE, make_bundle, make_workspace
 
 TYPES = {"country": "string", "visits": "number", "new": "boolean"}

@@ -18,7 +18,7 @@ from edge.decide.engine import Engine
 from edge.decide.types import Context
 from edge.pages.layout import lay_out
 from edge.pages.plan import scan
-from edge.worker.whole_page import location
+from edge.worker.turn.whole_page import location
 from tests.workspaces.make import ACTIONS, FILES, SITE, make_workspace, train_models
 
 PAGE = (Path(__file__).resolve().parents[2] / "docs" / "actions.md").read_text(encoding="utf-8")

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from edge.worker import turn
+from edge.worker.turn import turn
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = (ROOT / "docs/architecture.md").read_text(encoding="utf-8")
-INSIDE = {part: PAGE.partition(f"Inside the {part}")[2].partition("\n\nI")[0] for part in ("edge", "origin")}
-SHELL = {"cli", "start"}
+INSIDE = {"edge": "edge", "worker": "edge/worker", "origin": "origin"}
+SHELL = {"edge/cli", "edge/start", "origin/cli"}
 """Modules at the top, which are no rooms."""
 
 
@@ -21,24 +21,28 @@ def test_every_path_that_it_names_is_there() -> None:
     assert [path for path in sorted(named) if not (ROOT / path).exists()] == []
 
 
+def table(part: str) -> list[set[str]]:
+    """The rooms of each row of a table, and modules that stand there as rooms do."""
+    text = PAGE.partition(f"Inside the {part}")[2].partition("\n\nI")[0]
+    rows = re.findall(r"^\| (`.*?) \|", text, re.M)
+    return [{name.removesuffix("/") for name in re.findall(r"`([\w/]+?)(?:\.py)?`", row)} for row in rows]
+
+
 @pytest.mark.parametrize("part", INSIDE)
 def test_every_room_is_named(part: str) -> None:
-    rooms = {path.parent.name for path in (ROOT / part).glob("*/__init__.py")}
-    assert set(re.findall(rf"`{part}/(\w+)/`", INSIDE[part])) == rooms
+    folder = ROOT / INSIDE[part]
+    rooms = {f"{INSIDE[part]}/{path.parent.name}" for path in folder.glob("*/__init__.py")}
+    assert rooms and rooms <= set().union(*table(part))
 
 
 @pytest.mark.parametrize("part", INSIDE)
 def test_the_rooms_stand_in_the_order_of_their_import_contract(part: str) -> None:
+    package = INSIDE[part].replace("/", ".")
     contracts = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
-    (layers,) = [one["layers"] for one in contracts if one["type"] == "layers" and part in one["layers"][0]]
-    rows = re.findall(rf"^\| (`{part}/.*?) \|", INSIDE[part], re.M)
-    drawn = [
-        {name.removesuffix("/") for name in re.findall(rf"`{part}/([\w/]+?)(?:\.py)?`", row)} for row in rows
-    ]
-    kept = [
-        {name.strip().removeprefix(f"{part}.") for name in layer.split(":")} for layer in reversed(layers)
-    ]
-    assert drawn == [layer for layer in kept if not layer & SHELL]
+    layered = [one["layers"] for one in contracts if one["type"] == "layers"]
+    (layers,) = [layers for layers in layered if layers[0].rpartition(".")[0] == package]
+    kept = [{name.strip().replace(".", "/") for name in layer.split(":")} for layer in reversed(layers)]
+    assert table(part) == [layer for layer in kept if not layer & SHELL]
 
 
 def test_the_bounds_of_a_turn_are_those_of_the_code() -> None:

@@ -20,11 +20,11 @@ from edge.bundle.format import Attribute, RulesSchema
 from edge.decide.holes import fill
 from edge.visitor.buckets import BODY_BYTES, HEAD_BYTES
 from edge.visitor.state import VisitorState
-from edge.worker.beside import Ask
-from edge.worker.body import attributes_of_body
-from edge.worker.facts import AttributeReader, Request
-from edge.worker.locator import Locator
-from edge.worker.place import FRONTS
+from edge.worker.attributes.body import attributes_of_body
+from edge.worker.attributes.facts import AttributeReader, Request
+from edge.worker.attributes.locator import Locator
+from edge.worker.attributes.place import FRONTS
+from edge.worker.beside.routes import Ask
 from tests.workspaces.make import make_workspace
 
 PAGE = (Path(__file__).resolve().parents[2] / "docs/attributes.md").read_text(encoding="utf-8")

@@ -14,7 +14,7 @@ from edge.decide.engine import Engine
 from edge.settings import Settings
 from edge.visitor.buckets import MAX_BYTES
 from edge.visitor.events import MAX_CAPS_BYTES, MAX_REPORTED
-from edge.worker.reports import MAX_PAGE_EVENTS, MAX_VALUE
+from edge.worker.beside.reports import MAX_PAGE_EVENTS, MAX_VALUE
 from tests.edge.worker.conftest import Worker
 from tests.workspaces.make import FILES, SITE, make_bundle
 

@@ -7,8 +7,8 @@ from compiler.workspace import read_workspace
 from edge.visitor import wishes
 from edge.visitor.cookie import LED, OWN
 from edge.visitor.form import LIFETIME_S
-from edge.worker.me import OPTED_OUT_S
-from edge.worker.me_page import PATH
+from edge.worker.me.page import PATH
+from edge.worker.me.routes import OPTED_OUT_S
 from origin.imports.facts_csv import make
 from origin.keys import new_keys
 from tests.conftest import ROOT

@@ -12,7 +12,7 @@ import pytest
 from edge.decide.types import Context, DecisionRecord, Event
 from edge.events import spool
 from edge.keys import load_credential, load_keys
-from edge.worker.beside import _slots
+from edge.worker.beside.routes import _slots
 from origin import cli
 from origin.explain.inspection import slot_document
 from origin.lake.replay import load_engine

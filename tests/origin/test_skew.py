@@ -37,7 +37,7 @@ from edge.decide.types import Context, DecisionRecord, Event
 from edge.visitor.buckets import feed
 from edge.visitor.state import NEW, arrive, view
 from edge.worker.active import Active
-from edge.worker.facts import Request
+from edge.worker.attributes.facts import Request
 from models.features import matrix
 from models.movielens import read_films
 from models.predict.contract import Prediction

@@ -27,15 +27,15 @@ from edge.visitor.form import FormBox
 from edge.visitor.state import VisitorState
 from edge.worker.active import Active, Holder
 from edge.worker.app import PageApp
-from edge.worker.beside import make_beside
-from edge.worker.cache import SharedCache
+from edge.worker.attributes.locator import Locator
+from edge.worker.beside.ofrep import ofrep_routes
+from edge.worker.beside.routes import make_beside
 from edge.worker.counters import Counters
-from edge.worker.exchange import INTERIM
-from edge.worker.locator import Locator
-from edge.worker.me import me_routes
-from edge.worker.ofrep import ofrep_routes
-from edge.worker.turn import Turn
-from edge.worker.view import Desk
+from edge.worker.me.routes import me_routes
+from edge.worker.site.cache import SharedCache
+from edge.worker.site.exchange import INTERIM
+from edge.worker.turn.turn import Turn
+from edge.worker.turn.view import Desk
 from tests.workspaces.make import SITE, make_bundle
 
 PAGE = (
@@ -276,7 +276,7 @@ class Worker:
 @pytest.fixture(autouse=True)
 def _patience(monkeypatch: pytest.MonkeyPatch) -> None:
     """On a busy machine, too, a test's page is there at once unless its site is made to take long."""
-    monkeypatch.setattr("edge.worker.streaming.PATIENCE_S", 2.0)
+    monkeypatch.setattr("edge.worker.site.streaming.PATIENCE_S", 2.0)
 
 
 @pytest.fixture(scope="session")

@@ -7,10 +7,10 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from edge.worker.app import PageApp
-from edge.worker.beside import make_beside
+from edge.worker.beside.routes import make_beside
 from edge.worker.main import make_server
-from edge.worker.turn import Turn
-from edge.worker.upstream import Upstream
+from edge.worker.site.upstream import Upstream
+from edge.worker.turn.turn import Turn
 from tests.edge.worker.chromium import TIMEOUT_S, command
 from tests.edge.worker.conftest import Worker
 from tests.edge.worker.raw_site import RawSite

@@ -2,7 +2,8 @@
 
 import pytest
 
-from edge.worker import server, turn
+from edge.worker import server
+from edge.worker.turn import turn
 from tests.edge.worker.conftest import HTML, PAGE, Said, Worker
 from tests.edge.worker.raw_site import RawSite, ok
 from tests.edge.worker.test_server import get, talk

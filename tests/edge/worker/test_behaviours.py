@@ -9,9 +9,9 @@ from edge.decide.engine import Engine
 from edge.decide.types import DecisionRecord
 from edge.pages.plan import scan
 from edge.visitor.cookie import MAX_COOKIE_BYTES
-from edge.worker.facts import Request
-from edge.worker.personalize import personalize
-from edge.worker.view import PageView
+from edge.worker.attributes.facts import Request
+from edge.worker.turn.personalize import personalize
+from edge.worker.turn.view import PageView
 from tests.edge.worker.conftest import PAGE, Worker
 from tests.workspaces.make import FILES, SITE, make_bundle
 

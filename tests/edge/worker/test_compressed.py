@@ -11,8 +11,8 @@ import zstandard
 
 from edge.pages.packing import WHOLE
 from edge.pages.stitch import deflated
-from edge.worker.coding import MIN_CODED_BYTES
-from edge.worker.decoding import decoded
+from edge.worker.site.coding import MIN_CODED_BYTES
+from edge.worker.site.decoding import decoded
 from tests.edge.worker.conftest import HTML, MAX_PAGE_BYTES, PAGE, Answer, Said, Worker
 
 LONG = PAGE + b"<p>more of the page</p>\n" * 100
@@ -226,7 +226,7 @@ def test_a_failed_decision_is_the_plain_page_compressed(
         raise RuntimeError("a bug")
 
     worker.site.says[b"/"] = kept()
-    monkeypatch.setattr("edge.worker.personalize.Composition", fails)
+    monkeypatch.setattr("edge.worker.turn.personalize.Composition", fails)
     assert page_of(worker.get("/", FULL | GZIP)) == LONG
     assert worker.count('nearside_pages_total{kind="failed"}') == 1
 

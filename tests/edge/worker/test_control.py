@@ -19,10 +19,10 @@ from edge.proxy.policy import Terms
 from edge.proxy.store import Entry, Store
 from edge.worker import control
 from edge.worker.active import Holder
-from edge.worker.cache import SharedCache
+from edge.worker.attributes.locator import NOBODY
 from edge.worker.control import Activator, ControlLink
 from edge.worker.counters import Counters
-from edge.worker.locator import NOBODY
+from edge.worker.site.cache import SharedCache
 from tests.workspaces.make import SITE
 
 

@@ -80,7 +80,7 @@ def test_a_control_keeps_the_sites_default_and_is_recorded(worker: Worker) -> No
 def test_a_variation_sticks_though_its_page_began_before_it_was_decided(
     worker: Worker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("edge.worker.streaming.PATIENCE_S", 0.002)
+    monkeypatch.setattr("edge.worker.site.streaming.PATIENCE_S", 0.002)
 
     async def made_slowly() -> None:
         await asyncio.sleep(0.02)

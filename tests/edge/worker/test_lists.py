@@ -11,7 +11,7 @@ from edge.bundle.reader import open_bundle
 from edge.decide.engine import Engine
 from edge.decide.fuse import Fuse
 from edge.errors import BundleError
-from edge.worker.facts import AttributeReader
+from edge.worker.attributes.facts import AttributeReader
 from tests.edge.worker.conftest import Worker
 from tests.workspaces.make import FILES, SITE, make_bundle
 

@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 
 from edge.proxy.store import Store
 from edge.worker.app import PageApp
-from edge.worker.beside import make_beside
-from edge.worker.cache import SharedCache
-from edge.worker.turn import Turn
+from edge.worker.beside.routes import make_beside
+from edge.worker.site.cache import SharedCache
+from edge.worker.turn.turn import Turn
 from tests.edge.worker.conftest import MAX_KEPT_BYTES, MAX_PAGE_BYTES, Answer, Stream, Worker
 
 CONTROLS: Final = (

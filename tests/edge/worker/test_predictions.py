@@ -6,9 +6,9 @@ import pytest
 
 from edge.decide.engine import Engine
 from edge.pages.plan import scan
-from edge.worker.facts import Request
-from edge.worker.personalize import personalize
-from edge.worker.view import PageView
+from edge.worker.attributes.facts import Request
+from edge.worker.turn.personalize import personalize
+from edge.worker.turn.view import PageView
 from tests.edge.worker.conftest import Worker
 from tests.workspaces.predicting import make_predicting_bundle
 

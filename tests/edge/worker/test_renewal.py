@@ -15,9 +15,9 @@ from edge.settings import Settings
 from edge.visitor.fact_file import build, write
 from edge.visitor.facts import Facts
 from edge.worker.active import Active
+from edge.worker.attributes.shelf import Shelf
 from edge.worker.counters import Counters
 from edge.worker.renewal import Renewal, raw
-from edge.worker.shelf import Shelf
 from tests.edge.worker.conftest import Worker
 from tests.workspaces.make import FILES, SITE, make_bundle
 

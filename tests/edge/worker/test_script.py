@@ -12,7 +12,7 @@ from typing import Any
 
 from tests.edge.worker.chromium import TIMEOUT_S, command
 
-SCRIPT = Path(__file__).resolve().parents[3] / "edge/worker/n.js"
+SCRIPT = Path(__file__).resolve().parents[3] / "edge/worker/beside/n.js"
 MAX_BYTES = 2048
 LOADING_S = 1.6
 """Longer than a report waits before it is sent again."""

@@ -8,10 +8,10 @@ from collections.abc import Callable
 import pytest
 
 from edge.worker.app import PageApp
-from edge.worker.beside import make_beside
+from edge.worker.beside.routes import make_beside
 from edge.worker.main import make_server, new_loop
-from edge.worker.turn import Turn
-from edge.worker.upstream import Upstream
+from edge.worker.site.upstream import Upstream
+from edge.worker.turn.turn import Turn
 from tests.edge.worker.conftest import PAGE, Worker
 from tests.edge.worker.raw_site import RawSite, ok, serving
 

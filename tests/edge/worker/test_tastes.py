@@ -15,7 +15,7 @@ from edge.decide.tastes import MAX_REMEMBERED, Tastes
 from edge.errors import BundleError
 from edge.visitor.state import VisitorState
 from edge.worker.active import Active
-from edge.worker.facts import Request
+from edge.worker.attributes.facts import Request
 from origin.audience.sample import Stated
 from origin.audience.size import measure
 from origin.explain.contexts import read_context

@@ -1,0 +1,1 @@
+"""What is beside the pages: apps, pages from elsewhere, beacons, flags."""

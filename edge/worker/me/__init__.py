@@ -1,0 +1,1 @@
+"""What visitors are told of themselves, and what they wish."""

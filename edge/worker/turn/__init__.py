@@ -1,0 +1,1 @@
+"""One turn of the event loop: page views become contexts, decisions, and pages."""
