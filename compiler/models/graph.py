@@ -15,6 +15,7 @@ from compiler.models.shortlists import list_nodes, short_nodes, shortlists
 from compiler.recommenders.graph import NEVER, Pool, Stage
 from edge.bundle.arrays import Array
 from edge.bundle.format import ModelsPlan, RecommenderPlan
+from edge.bundle.stock import INPUT as STOCK
 from edge.decide.operators import check_graph
 from edge.errors import GivenError
 
@@ -82,7 +83,7 @@ def merge(
 ) -> MergedGraph:
     """One deterministic graph for all recommenders, sharing what they share.
 
-    Inputs are ``history``, ``weight`` and ``model/NAME/ARRAY``; outputs ``items/NAME``
+    Inputs are ``history``, ``weight``, ``stock`` and ``model/NAME/ARRAY``; outputs ``items/NAME``
     (int32, (batch, limit), -1 where no item is left) and ``scores/NAME`` (float32).
     Models that no recommender names are left out. The pools of `stage` have such outputs, too; their arrays
     and, where they have gates, ``gate`` (int32, (batch, gates)) are inputs.
@@ -98,6 +99,7 @@ def merge(
     ordered = sorted(specs, key=lambda spec: spec.name)
     nodes, constants = _seen_nodes(n_items)
     inputs = [_value("history", TensorProto.INT32, "length"), _value("weight", TensorProto.FLOAT, "length")]
+    inputs.append(helper.make_tensor_value_info(STOCK, TensorProto.FLOAT, [n_items + 1]))
     outputs: list[ValueInfoProto] = []
     for name in used:
         part = _Part(name, models[name])
@@ -220,7 +222,7 @@ def _plan(
         RecommenderPlan(spec.name, f"items/{spec.name}", f"scores/{spec.name}", min(spec.limit, n_items))
         for spec in specs
     )
-    return ModelsPlan(GRAPH_ARTIFACT, n_items, max_history, bindings, recommenders)
+    return ModelsPlan(GRAPH_ARTIFACT, n_items, max_history, bindings, recommenders, stock=True)
 
 
 def _n_items(models: Mapping[str, ScoreModel], used: Sequence[str]) -> int:
@@ -238,12 +240,16 @@ def _value(name: str, type_: int, columns: int | str) -> ValueInfoProto:
 
 
 def _seen_nodes(n_items: int) -> tuple[list[NodeProto], dict[str, Array]]:
-    """Nodes for `:seen`: 0 for each item, -inf for those in the history; padding falls off the end."""
-    zero, never = (numpy_helper.from_array(np.array([x], np.float32), "") for x in (0.0, NEVER))
+    """Nodes for `:seen`: 0, but -inf for what is in the history or sold out; padding falls off the end.
+
+    Where what was viewed may be listed, `:stock` is the same without the history.
+    """
+    never = numpy_helper.from_array(np.array([NEVER], np.float32), "")
     nodes = [
         helper.make_node("Shape", ["history"], [":rows"], start=0, end=1),
         helper.make_node("Concat", [":rows", ":padded"], [":shape"], axis=0),
-        helper.make_node("ConstantOfShape", [":shape"], [":unseen"], value=zero),
+        helper.make_node("Expand", [STOCK, ":shape"], [":unseen"]),
+        helper.make_node("Slice", [STOCK, ":begin", ":end", ":only_axis"], [":stock"]),
         helper.make_node("Shape", ["history"], [":history_shape"]),
         helper.make_node("ConstantOfShape", [":history_shape"], [":never"], value=never),
         helper.make_node("ScatterElements", [":unseen", "history", ":never"], [":seen_padded"], axis=1),
@@ -256,6 +262,7 @@ def _seen_nodes(n_items: int) -> tuple[list[NodeProto], dict[str, Array]]:
         ":begin": np.array([0], np.int64),
         ":end": np.array([n_items], np.int64),
         ":axis": np.array([1], np.int64),
+        ":only_axis": np.array([0], np.int64),
         ":nothing": np.array(0, np.float32),
         ":none_left": np.array(-1, np.int32),
         ":masked": np.array(NEVER, np.float32),
@@ -270,10 +277,8 @@ def _list_nodes(spec: RecommenderSpec, excludes_seen: bool) -> list[NodeProto]:
         inputs = [":known", scores, f"model/{spec.fallback}/scores"]
         scores = f"{name}/chosen"
         nodes.append(helper.make_node("Where", inputs, [scores]))
-    if excludes_seen:
-        nodes.append(helper.make_node("Add", [scores, ":seen"], [f"{name}/open"]))
-        scores = f"{name}/open"
-    return nodes + _cut_nodes(spec.name, scores)
+    nodes.append(helper.make_node("Add", [scores, ":seen" if excludes_seen else ":stock"], [f"{name}/open"]))
+    return nodes + _cut_nodes(spec.name, f"{name}/open")
 
 
 def _lists(

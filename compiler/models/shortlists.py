@@ -7,6 +7,7 @@ import onnx
 from onnx import NodeProto, TensorProto, helper, numpy_helper
 
 from edge.bundle.arrays import Array
+from edge.bundle.stock import INPUT as STOCK
 
 SHARED: Final = frozenset({"history", "weight"})
 TYPES: Final = {"<f4": TensorProto.FLOAT, "<i4": TensorProto.INT32}
@@ -70,7 +71,9 @@ def list_nodes(name: str, fallback: str | None) -> list[NodeProto]:
         node("Expand", [":none_left", f"{of}/shape"], [f"{of}/no_items"]),
         node("Expand", [":masked", f"{of}/shape"], [f"{of}/no_scores"]),
         node("Concat", [*items, f"{of}/no_items"], [f"{of}/items"], axis=1),
-        node("Concat", [*scores, f"{of}/no_scores"], [f"{of}/scores"], axis=1),
+        node("Concat", [*scores, f"{of}/no_scores"], [f"{of}/all_scores"], axis=1),
+        node("Gather", [STOCK, f"{of}/items"], [f"{of}/stock"]),
+        node("Add", [f"{of}/all_scores", f"{of}/stock"], [f"{of}/scores"]),
         node("TopK", [f"{of}/scores", f"list/{name}/limit"], [f"scores/{name}", f"{of}/best"], axis=1),
         node("GatherElements", [f"{of}/items", f"{of}/best"], [f"{of}/found"], axis=1),
         node("Equal", [f"scores/{name}", ":masked"], [f"{of}/masked"]),

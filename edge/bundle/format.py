@@ -229,7 +229,8 @@ class ModelsPlan(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_d
     shape (batch, length), catalog positions, most recent first, padded with
     `n_items`) and `weight` (float32, same shape, 0 where padded). Where there are
     `gates`, so is `gate` (int32, shape (batch, gates)): which row of each gate's masks
-    the context picks.
+    the context picks. Where it keeps `stock`, one more is bound as arrays are: `stock` (float32, shape
+    (n_items + 1,)), -inf for what is sold out, else 0.
     """
 
     graph: str
@@ -238,6 +239,7 @@ class ModelsPlan(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_d
     bindings: dict[str, tuple[str, str]]
     recommenders: tuple[RecommenderPlan, ...]
     gates: int = 0
+    stock: bool = False
 
 
 class ModelsGolden(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):

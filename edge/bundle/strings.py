@@ -98,14 +98,15 @@ class Strings:
         """The position of `key` among the sorted strings, or -1."""
         position = self._found.get(key)
         if position is None:
-            position = self._search(key)
+            position = self.search(key)
             if len(self._found) >= MAX_REMEMBERED:
                 self._found.clear()
             if len(key) <= MAX_KEY_BYTES:
                 self._found[key] = position
         return position
 
-    def _search(self, key: bytes) -> int:
+    def search(self, key: bytes) -> int:
+        """`find`, without remembering it: for many keys at once."""
         low, high = 0, len(self)
         while low < high:
             middle = (low + high) // 2

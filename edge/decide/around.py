@@ -72,6 +72,8 @@ class Asking(NamedTuple):
         The length of the history.
     banned : Collection of int
         What is in no list.
+    out : Collection of int
+        What is sold out, and so among no candidates.
     """
 
     pools: Pools
@@ -79,6 +81,7 @@ class Asking(NamedTuple):
     situation: Situation
     banned: Collection[int]
     deeper: Deeper
+    out: Collection[int] = ()
 
 
 class _Gate:
@@ -255,12 +258,12 @@ class _Recommender:
     def _pinned(self, asking: Asking) -> list[tuple[int, int]]:
         """The pins that nothing forbids."""
         return [
-            (item, at)
-            for item, at in self._pins
-            if at < self._finish.limit and item not in asking.banned and self._passes(item, asking)
+            (item, at) for item, at in self._pins if at < self._finish.limit and self._passes(item, asking)
         ]
 
     def _passes(self, item: int, asking: Asking) -> bool:
+        if item in asking.banned or item in asking.out:
+            return False
         gates = asking.situation.gates
         return all(mask[item] for mask in self._masks) and all(
             rows[gates[gate]][item] for gate, rows in self._rows

@@ -11,6 +11,7 @@ from edge.decide.around import Around, load_arrays, load_recommenders
 from edge.decide.bandit import draw
 from edge.decide.listing import Listing, Wanted
 from edge.decide.recommender import Recommender
+from edge.decide.stock import ALL, Stock
 from edge.decide.types import Context, Slot
 from edge.errors import BundleError
 
@@ -41,11 +42,11 @@ class Challengers:
             return None
         return trial
 
-    def items(self, slot: Slot, context: Context) -> tuple[str, ...]:
+    def items(self, slot: Slot, context: Context, stock: Stock = ALL) -> tuple[str, ...]:
         """What the challenger would list in the slot, no more than stand there."""
         wanted: Wanted = {}
         self._listing.ask(context, wanted)
-        self._listing.fill(wanted)
+        self._listing.fill(wanted, stock)
         return self._listing.of(context, wanted)[slot.candidates][: len(slot.items)]
 
 

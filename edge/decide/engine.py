@@ -21,11 +21,12 @@ from edge.decide.caps import BUSINESS_KINDS, NO_CAPS, Caps, load_reports
 from edge.decide.challengers import Challengers, load_challengers
 from edge.decide.choice import Chooser, Settled, load_choices
 from edge.decide.fuse import Fuse, load_lists
-from edge.decide.holes import fill, load_holes
+from edge.decide.holes import fill, load_contents, load_holes
 from edge.decide.listing import Listing, Lists, Wanted
 from edge.decide.page import NOTHING, led_elsewhere, load_page
 from edge.decide.predictor import Predictor, load_predictor
 from edge.decide.recommender import Recommender
+from edge.decide.stock import ALL, Stock
 from edge.decide.tastes import NONE as NO_TASTES
 from edge.decide.tastes import Tastes, load_tastes
 from edge.decide.types import DEFAULT, Context, Decision, Slot, Value
@@ -102,7 +103,7 @@ class Engine:
     def _take_rules(self, bundle: Bundle) -> None:
         """Conditions, campaigns, what they show, and all attributes that these depend on."""
         self._index = self._load_index(bundle)
-        self._content_ids, self._contents = self._load_contents(bundle)
+        self._content_ids, self._contents = load_contents(bundle)
         choices = load_choices(bundle)
         self.page = load_page(bundle)
         self._campaigns = Campaigns(
@@ -176,14 +177,6 @@ class Engine:
         self._held[artifact.sha256] = index
         return index
 
-    def _load_contents(self, bundle: Bundle) -> tuple[Strings, Strings]:
-        arrays = unpack(bundle.read(bundle.one("rules", "contents")))
-        ids, bodies = Strings(arrays, "ids"), Strings(arrays, "bodies")
-        ids.check_texts()
-        if len(ids) != len(bodies):
-            raise BundleError("arrays", "contents have not one body for each id")
-        return ids, bodies
-
     def _strings(self, bundle: Bundle, artifact: Artifact, name: str) -> Strings:
         strings = self._previous.get(artifact.sha256)
         if not isinstance(strings, Strings):
@@ -204,16 +197,22 @@ class Engine:
         ids = self._campaigns.ids
         return tuple(ids.text(position) for position in range(len(ids)))
 
-    def decide(self, context: Context, killed: tuple[str, ...] = (), weights: Weights = OWN) -> Decision:
+    def decide(
+        self, context: Context, killed: tuple[str, ...] = (), weights: Weights = OWN, stock: Stock = ALL
+    ) -> Decision:
         """What to show in this context; the same answer at any time, in any batch."""
-        return self.decide_batch([context], killed, weights)[0]
+        return self.decide_batch([context], killed, weights, stock)[0]
 
     def decide_batch(
-        self, contexts: Sequence[Context], killed: tuple[str, ...] = (), weights: Weights = OWN
+        self,
+        contexts: Sequence[Context],
+        killed: tuple[str, ...] = (),
+        weights: Weights = OWN,
+        stock: Stock = ALL,
     ) -> list[Decision]:
         """Decide all contexts with at most two inference calls: what rules read, then what they show.
 
-        `weights` are of bandits.
+        `weights` are of bandits; `stock` is over this engine's items.
         """
         alive = self._alive_without(killed)
         if self._predictor is not None:
@@ -230,7 +229,7 @@ class Engine:
             chosen.append((winners, context, settled))
             if any(action[bit] == RECOMMENDER for _, bit in winners) or (settled and settled.lists):
                 self._listing.ask(context, wanted)
-        self._listing.fill(wanted)
+        self._listing.fill(wanted, stock)
         decisions = [
             self._decision(winners, self._listing.of(context, wanted), settled, context)
             if winners or settled is not None

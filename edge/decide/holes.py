@@ -154,6 +154,16 @@ class Holes:
             _need([*edges, len(contents[content])] == sorted([*edges, len(contents[content])]), "spans cross")
 
 
+def load_contents(bundle: Bundle) -> tuple[Strings, Strings]:
+    """The ids of a bundle's contents, and their bytes."""
+    arrays = unpack(bundle.read(bundle.one("rules", "contents")))
+    ids, bodies = Strings(arrays, "ids"), Strings(arrays, "bodies")
+    ids.check_texts()
+    if len(ids) != len(bodies):
+        raise BundleError("arrays", "contents have not one body for each id")
+    return ids, bodies
+
+
 def load_holes(bundle: Bundle, contents: Strings) -> Holes | None:
     """The holes of a bundle's contents; None where they have none."""
     if not bundle.artifacts("rules", "holes"):

@@ -9,6 +9,7 @@ from edge.bundle.strings import Strings
 from edge.decide.about import About
 from edge.decide.around import EXPLORED, NOWHERE, Around, Asking, Pools, Situation, pools_of
 from edge.decide.recommender import Found, Recommender
+from edge.decide.stock import ALL, Stock
 from edge.decide.types import Context, Muted
 from edge.errors import BundleError
 
@@ -50,6 +51,8 @@ class Listing:
         self._items, self._about = items, about
         self._needs = _purposes_needed(recommender, schema, around)
         self._remembered: Wanted = {}
+        self._stock = ALL
+        self._gone: frozenset[int] = frozenset()
 
     def ask(self, context: Context, wanted: Wanted) -> None:
         """Note which lists a context needs."""
@@ -58,14 +61,16 @@ class Listing:
         if self._needs and self._withheld(context):
             wanted[(), context.muted, situation] = {}
 
-    def fill(self, wanted: Wanted) -> None:
+    def fill(self, wanted: Wanted, stock: Stock = ALL) -> None:
         """Fill in the lists of each history: remembered ones, and the others by one inference call.
 
-        Who muted something has calls of their own.
+        Who muted something has calls of their own; so has everybody where something is sold out, and the
+        graph is of before it kept stock.
 
         Most pages of a visit have the history of the page before, and most
         new visitors have none.
         """
+        self._keep(stock)
         remembered = self._remembered
         missing = []
         for asked in wanted:
@@ -75,15 +80,23 @@ class Listing:
                 missing.append(asked)
         if not missing:
             return
-        plain = [asked for asked in missing if not asked[1]]
+        alone = [asked for asked in missing if asked[1] or self._gone]
+        plain = [asked for asked in missing if not (asked[1] or self._gone)]
         histories = [self._items.positions(history) for history, _, _ in plain]
         gates = [situation.gates for _, _, situation in plain] if self.recommender.plan.gates else ()
         found = self.recommender.find(histories, gates)
         for row, asked in enumerate(plain):
             wanted[asked] = self._made(found, row, histories[row], asked[2])
-        if len(plain) < len(missing):
-            wanted |= {asked: self._without(*asked) for asked in missing if asked[1]}
+        wanted |= {asked: self._without(*asked) for asked in alone}
         self._remember(missing, wanted)
+
+    def _keep(self, stock: Stock) -> None:
+        """List without what is sold out; lists of another stock are forgotten."""
+        self.recommender.keep(stock)
+        if stock is not self._stock:
+            self._remembered.clear()
+            self._stock = stock
+            self._gone = frozenset() if self.recommender.plan.stock else stock.out
 
     def of(self, context: Context, wanted: Wanted) -> Lists:
         """The lists of this context; those that may not use its history are of none."""
@@ -99,10 +112,11 @@ class Listing:
         """What of the visitor's history this recommender may use."""
         return () if name in self._withheld(context) else context.history
 
-    def asking(self, name: str, context: Context) -> tuple[list[int], Asking]:
+    def asking(self, name: str, context: Context, stock: Stock = ALL) -> tuple[list[int], Asking]:
         """The history that a recommender goes by, and its candidates, for those who explain its list."""
+        self._keep(stock)
         situation = NOWHERE if self._around is None else self._around.situation(context.attributes)
-        banned = self._about.muted(context.muted)
+        banned = self._about.muted(context.muted) | self._gone
         positions = self._items.positions(self.history_of(name, context))
         viewed = [position for position in positions if position not in banned]
         found = self.recommender.find_without(viewed, banned, situation.gates)
@@ -111,7 +125,7 @@ class Listing:
         def deeper(without: Collection[int]) -> Pools:
             return pools_of(self.recommender.find_without(viewed, without, situation.gates), 0)
 
-        return viewed, Asking(pools, len(viewed), situation, banned, deeper)
+        return viewed, Asking(pools, len(viewed), situation, banned, deeper, stock.out)
 
     def _made(
         self,
@@ -130,7 +144,8 @@ class Listing:
             return pools_of(self.recommender.find_without(viewed, without, situation.gates), 0)
 
         made = {name: tuple(texts(found.lists[name][row])) for name in self.recommender.names}
-        return made | self._around.lists(Asking(pools_of(found, row), len(viewed), situation, banned, deeper))
+        asking = Asking(pools_of(found, row), len(viewed), situation, banned, deeper, self._stock.out)
+        return made | self._around.lists(asking)
 
     def forget(self) -> None:
         """Drop what is remembered."""
@@ -146,8 +161,9 @@ class Listing:
 
     def _without(self, history: tuple[str, ...], muted: Muted, situation: Situation) -> Lists:
         """Lists without what is muted, which says nothing of the visitor's taste either."""
-        banned = self._about.muted(muted)
-        viewed = [position for position in self._items.positions(history) if position not in banned]
+        quiet = self._about.muted(muted)
+        viewed = [position for position in self._items.positions(history) if position not in quiet]
+        banned = quiet | self._gone
         found = self.recommender.find_without(viewed, banned, situation.gates)
         return self._made(found, 0, viewed, situation, banned)
 

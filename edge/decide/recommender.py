@@ -10,8 +10,10 @@ from edge.bundle.arrays import Array, unpack
 from edge.bundle.format import Artifact, ModelsPlan
 from edge.bundle.reader import Bundle
 from edge.bundle.recommender_format import ARRAYS_ARTIFACT, MAX_GATES, SHADOW, SHADOW_GRAPH, SHADOW_PLAN
+from edge.bundle.stock import INPUT as STOCK
 from edge.decide.inference import ort, session_options
 from edge.decide.operators import check_graph
+from edge.decide.stock import ALL, Stock
 from edge.errors import BundleError
 
 MAX_ITEMS: Final = 10_000_000
@@ -126,12 +128,16 @@ class Recommender:
 
     def __init__(self, plan: ModelsPlan, session: ort.InferenceSession, arrays: Mapping[str, Array]) -> None:
         _check_plan(plan)
+        arrays = dict(arrays)
+        if plan.stock:
+            arrays[STOCK] = np.zeros(plan.n_items + 1, np.float32)
         _check_signature(plan, session, arrays)
         self.plan = plan
         self.names = tuple(recommender.name for recommender in plan.recommenders if not recommender.pool)
         self.pools = frozenset(recommender.name for recommender in plan.recommenders if recommender.pool)
         self.session = session
-        self.arrays = dict(arrays)
+        self.arrays = arrays
+        self._stock = ALL
         self._calls: dict[tuple[int, int], _Call] = {}
         self._graph_sha256 = ""
         self._files: dict[str, _Arrays] = {}
@@ -185,6 +191,15 @@ class Recommender:
         if previous is not None and loaded._is_same(previous):
             return previous
         return loaded
+
+    def keep(self, stock: Stock) -> None:
+        """List nothing that is sold out from now on, where the plan keeps stock; the same again is free."""
+        if stock is self._stock or not self.plan.stock:
+            return
+        # In place, as all calls are bound to it; only what changes, as catalogs may be large.
+        self.arrays[STOCK][self._stock.positions] = 0
+        self.arrays[STOCK][stock.positions] = -np.inf
+        self._stock = stock
 
     def recommend(self, histories: Sequence[Sequence[int]]) -> dict[str, list[list[int]]]:
         """For each recommender, a list of catalog positions per history, best first.
@@ -269,7 +284,7 @@ class NoRecommenders(Recommender):
     def __init__(self) -> None:
         self.plan = ModelsPlan("", 0, 0, {}, ())
         self.names, self.pools = (), frozenset()
-        self._graph_sha256, self._files = "", {}
+        self._graph_sha256, self._files, self._stock = "", {}, ALL
 
     def find(self, histories: Sequence[Sequence[int]], gates: Sequence[Gates] = ()) -> Found:
         """No recommender, so no lists."""

@@ -136,6 +136,8 @@ class DecisionRecord(msgspec.Struct, frozen=True, array_like=True, tag="decision
         Whether learning may use it; not for unauthenticated API callers, and not for testers.
     excluded : tuple[str, ...]
         As in the decision.
+    stock : str
+        Id of the stock list in force; empty while there is none.
     """
 
     id: str
@@ -151,6 +153,7 @@ class DecisionRecord(msgspec.Struct, frozen=True, array_like=True, tag="decision
     missed: tuple[str, ...] = ()
     teaches: bool = True
     excluded: tuple[str, ...] = ()
+    stock: str = ""
 
 
 class Event(msgspec.Struct, frozen=True, array_like=True, tag="event"):

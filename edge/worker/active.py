@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 
 from edge.decide.bandit import OWN, Weights
 from edge.decide.engine import EmptyEngine, Engine
+from edge.decide.stock import ALL, Stock
 from edge.worker.attributes.facts import AttributeReader
 from edge.worker.attributes.locator import NOBODY, Locator
 from edge.worker.attributes.shelf import EMPTY, Shelf
@@ -28,6 +29,8 @@ class Active:
         Whom to believe about where a visitor is.
     shelf : Shelf
         Where facts about visitors are.
+    stock : Stock
+        What is sold out, of this engine's catalog.
     """
 
     engine: Engine | EmptyEngine
@@ -36,6 +39,7 @@ class Active:
     weights: Weights = OWN
     locator: Locator = NOBODY
     shelf: Shelf = EMPTY
+    stock: Stock = ALL
     reader: AttributeReader = field(init=False)
     keeping: Keeping = field(init=False)
 

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from compiler.models.graph import RecommenderSpec, merge, reference_items
 from edge.decide.recommender import Recommender, open_session
+from edge.decide.stock import ALL, Stock
 from models import shortlist
 from models.interactions import Interactions, from_rows
 from models.recipe import Trained, load, save, train
@@ -72,6 +73,20 @@ def test_what_is_left_out_is_left_out(
     short, whole = both
     known = [item for item in viewed[0] if item not in banned]
     assert short.recommend_without(known, banned) == whole.recommend_without(known, banned)
+
+
+@settings(max_examples=30, deadline=None)
+@given(asked=histories, out=st.frozensets(st.integers(0, N_ITEMS - 1), max_size=40))
+def test_what_is_sold_out_is_left_out(
+    both: list[Recommender], asked: list[list[int]], out: frozenset[int]
+) -> None:
+    found = []
+    for recommender in both:
+        recommender.keep(Stock("some", 1, out))
+        found.append(recommender.recommend(asked))
+        recommender.keep(ALL)
+    assert found[0] == found[1]
+    assert not {item for lists in found[0].values() for one in lists for item in one} & out
 
 
 def test_they_are_those_of_the_reference(both: list[Recommender], models: dict[str, Trained]) -> None:

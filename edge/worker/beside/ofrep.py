@@ -187,7 +187,7 @@ def _decide(context: Context, active: Active, desk: Desk) -> Decision:
     if isinstance(engine, EmptyEngine) or context.tier == "none":
         return Decision(())
     try:
-        return engine.decide(context, active.killed, active.weights)
+        return engine.decide(context, active.killed, active.weights, active.stock)
     except (
         Exception
     ) as error:  # the boundary of decide(), as of pages: the application's defaults are an answer

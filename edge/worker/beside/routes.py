@@ -268,7 +268,7 @@ def _decided(context: Context, active: Active, desk: Desk) -> tuple[dict[str, ob
     engine = active.engine
     if isinstance(engine, EmptyEngine) or context.tier == "none":
         return _nothing(os.urandom(16).hex(), active), None
-    decision = engine.decide(context, active.killed, active.weights)
+    decision = engine.decide(context, active.killed, active.weights, active.stock)
     record = api_record(context, decision, active, desk)
     expires_s = context.now_ms // 1000 + desk.token_lifetime_s
     answer = {
@@ -284,6 +284,7 @@ def api_record(context: Context, decision: Decision, active: Active, desk: Desk)
     return DecisionRecord(
         os.urandom(16).hex(), desk.site, desk.pop, active.engine.id, active.revision, active.weights.id,
         active.killed, "", context, decision.slots, teaches=False, excluded=decision.excluded,
+        stock=active.stock.id,
     )  # fmt: skip
 
 

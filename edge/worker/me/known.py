@@ -91,7 +91,7 @@ def known(request: Request, active: Active, desk: Desk) -> Known:
         counted=tuple(_counted(engine, request)),
         tests=dict(tests(engine, context)),
         context=context,
-        decision=engine.decide(context, active.killed, active.weights),
+        decision=engine.decide(context, active.killed, active.weights, active.stock),
     )
 
 

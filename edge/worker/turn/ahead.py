@@ -70,4 +70,4 @@ def _assigned(ahead: Ahead) -> tuple[Assigned, ...]:
     if not isinstance(engine, Engine) or not engine.divides:
         return ()
     everywhere = structs.replace(context, placements=tuple(engine.schema.placements))
-    return engine.decide(everywhere, active.killed, active.weights).assigned
+    return engine.decide(everywhere, active.killed, active.weights, active.stock).assigned

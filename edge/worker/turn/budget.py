@@ -49,7 +49,7 @@ class Budget:
             self._cost_s *= _FORGET
             return [LATE] * len(drafts)
         begun_s = self.clock()
-        decided = iter(engine.decide_batch(asking, active.killed, active.weights))
+        decided = iter(engine.decide_batch(asking, active.killed, active.weights, active.stock))
         self._cost_s += _WEIGHT * (self.clock() - begun_s - self._cost_s)
         return [LATE if draft.is_late else next(decided) for draft in drafts]
 

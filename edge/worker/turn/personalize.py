@@ -70,7 +70,7 @@ def personalize(
     desk.counters.add('nearside_pages_total{kind="late"}', late)
     desk.counters.add('nearside_pages_total{kind="default"}', pages - filled - late)
     if commit(records, desk) and engine.challengers is not None:
-        desk.shadow.note(records, engine, partial(commit, desk=desk))
+        desk.shadow.note(records, engine, partial(commit, desk=desk), active.stock)
 
 
 def commit(records: list[Record], desk: Desk) -> bool:
@@ -203,6 +203,7 @@ def _record(draft: Draft, decision: Decision, active: Active, desk: Desk) -> Dec
         missed=draft.context.placements if draft.is_late else (),
         teaches=not draft.context.forced,
         excluded=decision.excluded,
+        stock=active.stock.id,
     )
 
 

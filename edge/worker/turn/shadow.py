@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 from typing import Final
 
 from edge.decide.engine import EmptyEngine, Engine
+from edge.decide.stock import ALL, Stock
 from edge.decide.types import DecisionRecord, Record, Shadow, Slot
 from edge.worker.counters import Counters
 from edge.worker.turn.boundary import note_failure
@@ -30,7 +31,7 @@ Later = Callable[[float, Callable[[], None]], object]
 
 Commit = Callable[[list[Record]], bool]
 
-_Job = tuple[Engine, DecisionRecord, Slot, Commit]
+_Job = tuple[Engine, DecisionRecord, Slot, Commit, Stock]
 
 
 class ShadowWork:
@@ -47,7 +48,9 @@ class ShadowWork:
         self._scheduled = False
         self._cost_s = 0.0
 
-    def note(self, records: Iterable[Record], engine: Engine | EmptyEngine, commit: Commit) -> None:
+    def note(
+        self, records: Iterable[Record], engine: Engine | EmptyEngine, commit: Commit, stock: Stock = ALL
+    ) -> None:
         """Take note of decisions that were recorded, as far as a challenger is tried on them."""
         challengers = engine.challengers
         if challengers is None or isinstance(engine, EmptyEngine):
@@ -56,7 +59,7 @@ class ShadowWork:
             if isinstance(record, DecisionRecord):
                 seed = record.context.seed
                 for slot in [slot for slot in record.slots if challengers.tried(slot, seed)]:
-                    self._add((engine, record, slot, commit))
+                    self._add((engine, record, slot, commit, stock))
         if self._waiting and not self._scheduled:
             self._scheduled = True
             self._later(PAUSE_S, self._work)
@@ -72,10 +75,10 @@ class ShadowWork:
 
     def _work(self) -> None:
         """Score one, and be called again after a pause that goes by what it cost."""
-        engine, record, slot, commit = self._waiting.popleft()
+        job = self._waiting.popleft()
         begun_s = self._clock()
         try:
-            self._score(engine, record, slot, commit)
+            self._score(*job)
         except Exception as error:  # no page depends on it, and none must fail by it
             note_failure(error, "a challenger", self._counters)
         spent_s = self._clock() - begun_s
@@ -84,12 +87,14 @@ class ShadowWork:
         if self._scheduled:
             self._later(max(PAUSE_S, spent_s * (1 / MAX_SHARE - 1)), self._work)
 
-    def _score(self, engine: Engine, record: DecisionRecord, slot: Slot, commit: Commit) -> None:
+    def _score(
+        self, engine: Engine, record: DecisionRecord, slot: Slot, commit: Commit, stock: Stock
+    ) -> None:
         challengers = engine.challengers
         trial = challengers.tried(slot, record.context.seed) if challengers else None
         if challengers is None or trial is None:
             return
-        items = challengers.items(slot, engine.told(record.context))
+        items = challengers.items(slot, engine.told(record.context), stock)
         shadow = Shadow(
             record.id, slot.placement, slot.candidates, trial.challenger, items, record.context.now_ms
         )
@@ -106,7 +111,9 @@ class NoShadowWork(ShadowWork):
     def __init__(self) -> None:
         super().__init__(lambda after_s, work: None, Counters())
 
-    def note(self, records: Iterable[Record], engine: Engine | EmptyEngine, commit: Commit) -> None:
+    def note(
+        self, records: Iterable[Record], engine: Engine | EmptyEngine, commit: Commit, stock: Stock = ALL
+    ) -> None:
         """Nobody tries challengers here."""
 
 

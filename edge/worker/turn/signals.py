@@ -69,7 +69,7 @@ class Signals:
         if isinstance(draft, str):
             return None
         draft.context = structs.replace(draft.context, placements=names)
-        return Ahead(active, draft, engine.decide(draft.context, active.killed, active.weights))
+        return Ahead(active, draft, engine.decide(draft.context, active.killed, active.weights, active.stock))
 
     def fields(self, ahead: Ahead, desk: Desk) -> Fields:
         """The headers that tell of it; none where they would be too long."""

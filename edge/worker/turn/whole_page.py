@@ -76,7 +76,7 @@ def laid_out(
         if kept == context.placements:
             return laid, context, decision
         context = replace(context, placements=kept)
-        (decision,) = engine.decide_batch([context], active.killed, active.weights)
+        (decision,) = engine.decide_batch([context], active.killed, active.weights, active.stock)
 
 
 def _stands(placement: str, plan: PagePlan, laid: PagePlan) -> bool:

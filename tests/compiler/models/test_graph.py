@@ -94,7 +94,7 @@ def test_a_limit_beyond_the_catalog_is_the_catalog(models: dict[str, Trained]) -
 def test_the_plan_describes_the_graph(models: dict[str, Trained]) -> None:
     merged = merge(models, SPECS, 20)
     graph = onnx.load_model_from_string(merged.graph).graph
-    assert {value.name for value in graph.input} == {"history", "weight", *merged.plan.bindings}
+    assert {value.name for value in graph.input} == {"history", "stock", "weight", *merged.plan.bindings}
     assert [value.name for value in graph.output] == [
         name for planned in merged.plan.recommenders for name in (planned.items_output, planned.scores_output)
     ]
