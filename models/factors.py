@@ -40,6 +40,9 @@ LONGEST: Final = 1024
 LEAST: Final = np.float32(2.0**-60)
 """Stands for the greatest factor of a user of whom nothing is known: all factors are 0."""
 
+PLACES: Final = 256
+"""Weights that halve from place to place end here: the last one holds for all older places."""
+
 FACTORS: Final = Number(64, "How many numbers stand for a user and for an item.", 1024, whole=True)
 
 
@@ -68,6 +71,12 @@ def factor_arrays(
     if bias is not None:
         arrays["bias"] = bias.astype(np.float32)
     return arrays
+
+
+def halving(half_life_places: float) -> Dense:
+    """Weights of a history's places that halve every so many of them, the newest first."""
+    weights: Dense = 0.5 ** (np.arange(PLACES) / half_life_places)
+    return weights
 
 
 def recency_array(recency: Dense) -> NDArray[np.float32]:

@@ -1,6 +1,7 @@
 """Ranks items by how often they were viewed together with the last one viewed."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Final
 
 import numpy as np
@@ -28,10 +29,10 @@ class AlsoViewed:
     name: Final = "also-viewed"
     excludes_seen: Final = True
     settings: Final[Mapping[str, Setting]] = {
-        "similarity": SIMILARITY,
-        "shrinkage": SHRINKAGE,
+        "similarity": replace(SIMILARITY, default="cosine"),
+        "shrinkage": replace(SHRINKAGE, default=10),
         "pause_minutes": Number(
-            0, "A pause that ends a visit: only items of one visit count; 0 for all time."
+            60, "A pause that ends a visit: only items of one visit count; 0 for all time."
         ),
         "neighbours": NEIGHBOURS,
     }

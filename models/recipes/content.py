@@ -1,4 +1,4 @@
-"""Ranks items by how alike their texts in the catalog are to those of the history."""
+"""Ranks items by how alike their texts in the catalog are to those of the history, and by popularity."""
 
 from collections.abc import Mapping
 from typing import Final
@@ -7,8 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.bundle.arrays import Array
-from models.factors import factor_arrays, factor_graph, score_factors
+from models.factors import factor_graph, score_factors
 from models.interactions import Interactions
+from models.lately import LATELY, alike_arrays
 from models.recipes.svd import directions
 from models.settings import Number, Setting, Settings
 from models.texts import COLUMNS, item_terms
@@ -18,7 +19,8 @@ from models.trained import Progress, Scores, Trained
 class Content:
     """Terms of the catalog in few dimensions (latent semantic analysis, Deerwester et al. 1990).
 
-    It needs no views at all, so new items are listed as soon as they are in the catalog.
+    Being alike needs no views at all, so without the bonus for popularity new items are listed as soon as
+    they are in the catalog.
     """
 
     name: Final = "content"
@@ -26,20 +28,19 @@ class Content:
     settings: Final[Mapping[str, Setting]] = {
         "columns": COLUMNS,
         "factors": Number(100, "How many numbers stand for an item's texts.", 1024, whole=True),
-        "popularity": Number(1, "How much popularity counts beside being alike; 0 lists new items, too."),
+        **LATELY,
     }
 
     def train(
         self, interactions: Interactions, items: tuple[str, ...], settings: Settings, progress: Progress
     ) -> Trained:
-        """See `models.trained.Recipe`; of the views, only how many an item has is read."""
+        """See `models.trained.Recipe`; of the views, only how many an item has lately is read."""
         progress("read", 0.0)
         terms = item_terms(interactions, settings["columns"])
         progress("decompose", 0.2)
         factors = terms @ directions(terms, int(settings["factors"]))[0]
         factors /= np.maximum(np.linalg.norm(factors, axis=1, keepdims=True), 1e-12)
-        views = np.log1p(np.bincount(interactions.items, minlength=len(items)))
-        arrays = factor_arrays(factors, factors.T, settings["popularity"] * views / views.max())
+        arrays = alike_arrays(factors, interactions, settings)
         progress("decompose", 1.0)
         return Trained(self.name, items, factor_graph(self.name, arrays, "mean"), arrays, {}, self.score)
 

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from edge.bundle.arrays import Array
 from models.cooccurrence import check_size
-from models.factors import recency_array, recency_nodes
+from models.factors import halving, recency_array, recency_nodes
 from models.interactions import Interactions
 from models.neighbours import (
     NEIGHBOURS,
@@ -24,9 +24,6 @@ from models.onnx_build import score_graph
 from models.settings import Number, Setting, Settings
 from models.trained import Progress, Scores, Trained
 from models.visits import visits
-
-PLACES: Final = 256
-"""Weights of older places are that of the last of these."""
 
 
 class Markov:
@@ -59,7 +56,7 @@ class Markov:
         weights = counts / np.sqrt(said)[:, np.newaxis] / met ** float(settings["popularity"])
         np.fill_diagonal(weights, 0.0)
         progress("prune", 0.8)
-        arrays: dict[str, Array] = {"recency": recency_array(_halving(settings["half_life_places"]))}
+        arrays: dict[str, Array] = {"recency": recency_array(halving(settings["half_life_places"]))}
         columns, kept = strongest(weights, int(settings["neighbours"]))
         arrays |= quantize(columns, kept, len(items), arrays["recency"])
         progress("prune", 1.0)
@@ -84,11 +81,6 @@ def follow_counts(interactions: Interactions, n_items: int, reach: int, pause_mi
         pairs = (items[:-places][same], items[places:][same])
         np.add.at(counts, pairs, 1 / places)
     return counts
-
-
-def _halving(half_life: float) -> Dense:
-    weights: Dense = 0.5 ** (np.arange(PLACES) / half_life)
-    return weights
 
 
 def _graph(n_items: int, arrays: Mapping[str, Array]) -> bytes:

@@ -9,12 +9,12 @@ from onnx import helper
 
 from edge.bundle.arrays import Array
 from models.interactions import Interactions
+from models.lately import decayed_views
 from models.onnx_build import score_graph
 from models.settings import Number, Setting, Settings
 from models.shortlist import PLACES, fixed_shortlist, if_large
 from models.trained import Progress, Scores, Trained
 
-DAY_S: Final = 86_400
 STEP: Final = 2.0**-20
 """Scores are multiples of this in [0, 1]."""
 
@@ -32,9 +32,7 @@ class Popularity:
         self, interactions: Interactions, items: tuple[str, ...], settings: Settings, progress: Progress
     ) -> Trained:
         """See `models.trained.Recipe`."""
-        age_days = (interactions.timestamps.max() - interactions.timestamps) / DAY_S
-        decay = np.exp2(-age_days / settings["half_life_days"])
-        counts = np.bincount(interactions.items, decay, len(items))
+        counts = decayed_views(interactions, len(items), settings["half_life_days"])
         score = np.round(counts / counts.max() / STEP) * STEP
         progress("count", 1.0)
         arrays = {"score": score.astype(np.float32)}

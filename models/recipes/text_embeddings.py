@@ -7,8 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.bundle.arrays import Array
-from models.factors import factor_arrays, factor_graph, score_factors
+from models.factors import factor_graph, score_factors
 from models.interactions import Interactions
+from models.lately import LATELY, alike_arrays
 from models.settings import Number, Setting, Settings
 from models.text_embeddings import MODEL, embed
 from models.texts import COLUMNS, text_columns
@@ -18,7 +19,7 @@ from models.trained import Progress, Scores, Trained
 class TextEmbeddings:
     """Texts of the catalog as sentence embeddings (Reimers and Gurevych 2019), made at compile time.
 
-    As `models.recipes.content` it needs no views, and lists what is new; unlike it, it knows that
+    As in `models.recipes.content` being alike needs no views; unlike it, it knows that
     two words mean the same. What all texts have in common is taken away before they are compared, and
     what is left is brought to few dimensions.
     """
@@ -28,27 +29,28 @@ class TextEmbeddings:
     settings: Final[Mapping[str, Setting]] = {
         "columns": COLUMNS,
         "factors": Number(100, "How many numbers stand for an item's texts.", 384, whole=True),
+        **LATELY,
     }
 
     def train(
         self, interactions: Interactions, items: tuple[str, ...], settings: Settings, progress: Progress
     ) -> Trained:
-        """See `models.trained.Recipe`; of the interactions, only the catalog's columns are read."""
+        """See `models.trained.Recipe`; of the views, only how many an item has lately is read."""
         names = text_columns(interactions, settings["columns"])
         columns = [interactions.item_columns[name] for name in names]
         texts = [". ".join(filter(None, parts)) for parts in zip(*columns, strict=True)]
         rows = embed(texts, lambda share: progress("embed", 0.9 * share)).astype(np.float64)
         factors = reduce_rows(rows, int(settings["factors"]))
-        arrays = factor_arrays(factors, factors.T)
+        arrays = alike_arrays(factors, interactions, settings)
         progress("reduce", 1.0)
         card = {"embeddings": MODEL}
-        return Trained(self.name, items, factor_graph(self.name, arrays), arrays, card, self.score)
+        return Trained(self.name, items, factor_graph(self.name, arrays, "mean"), arrays, card, self.score)
 
     def score(
         self, arrays: Mapping[str, Array], history: NDArray[np.int32], weight: NDArray[np.float32]
     ) -> Scores:
         """See `models.trained.Recipe`."""
-        return score_factors(arrays, history, weight)
+        return score_factors(arrays, history, weight, "mean")
 
 
 def reduce_rows(rows: NDArray[np.float64], factors: int) -> NDArray[np.float64]:

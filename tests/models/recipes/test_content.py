@@ -42,6 +42,22 @@ def test_popularity_breaks_in_where_texts_say_little() -> None:
     assert int(np.argmax(_scores(films, popularity=2)[1:])) == 2
 
 
+def test_what_is_popular_is_what_is_viewed_lately() -> None:
+    day = 86_400
+    rows = [(f"u{user}", "d", user, 1.0) for user in range(8)] + [("v", "c", 100 * day, 1.0)]
+    films = replace(from_rows(rows, ("a", "b", "c", "d", "e")), item_columns=FILMS)
+    assert int(np.argmax(_scores(films, popularity=2, half_life_days=0)[1:])) == 2
+    assert int(np.argmax(_scores(films, popularity=2, half_life_days=5)[1:])) == 1
+
+
+def test_the_newest_of_the_history_says_most(films: Interactions) -> None:
+    for places, wanted in ((1, 1), (0, 3)):
+        model = recipe.train("c", "content", films, {"popularity": 0, "half_life_places": places})
+        history = np.array([[0, 2, 2, 2]], np.int32)
+        scores = model.score(history, np.ones(history.shape, np.float32))[0]
+        assert (1, 3)[int(scores[3] > scores[1])] == wanted
+
+
 def test_links_are_no_texts(films: Interactions) -> None:
     assert _scores(films) == _scores(films, columns="title genre")
     assert _scores(films) != _scores(films, columns="genre")
