@@ -18,7 +18,7 @@ check: $(VENV)/dev.stamp
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-# Networks and embeddings of text: PyTorch, in the build that the index has for this machine.
+# Networks and embeddings of texts and pictures: PyTorch, in the build that the index has for this machine.
 neural: $(VENV)/neural.stamp
 
 bench: $(VENV)/dev.stamp
@@ -37,9 +37,9 @@ lock:
 	uv lock
 	uv export -q --extra edge --no-default-groups --no-emit-project --format requirements-txt --no-header --no-annotate -o requirements-edge.lock
 	uv export -q --extra origin --extra geo --extra redis --no-dev --group build --no-emit-project --format requirements-txt --no-header --no-annotate -o requirements.lock
-	uv export -q --all-extras --no-extra neural --no-extra text --all-groups --no-emit-project --format requirements-txt --no-header --no-annotate -o requirements-dev.lock
+	uv export -q --all-extras --no-extra neural --no-extra text --no-extra images --all-groups --no-emit-project --format requirements-txt --no-header --no-annotate -o requirements-dev.lock
 
-	uv export -q --extra text --no-dev --no-emit-project --format requirements-txt --no-header --no-annotate $(addprefix --no-emit-package ,$(GPU)) -o requirements-neural.lock
+	uv export -q --extra text --extra images --no-dev --no-emit-project --format requirements-txt --no-header --no-annotate $(addprefix --no-emit-package ,$(GPU)) -o requirements-neural.lock
 
 $(VENV)/bin/python:
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Nearside needs Python 3.11 or newer; try make PYTHON=python3.11")'

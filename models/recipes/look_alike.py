@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from edge.bundle import format as fmt
 from edge.bundle.arrays import Array
 from edge.errors import GivenError
+from models import picture_network
 from models.cooccurrence import check_size
 from models.interactions import Interactions
 from models.neighbours import NEIGHBOURS, only_positive, quantize, strongest, sum_rows
@@ -18,7 +19,7 @@ from models.picture_embeddings import embed_drawing, embed_picture
 from models.pictures import read_picture
 from models.recipes.also_viewed import newest_graph
 from models.recipes.text_embeddings import reduce_rows
-from models.settings import Number, Setting, Settings, Text
+from models.settings import Choice, Number, Setting, Settings, Text
 from models.trained import Progress, Scores, Trained
 
 MAX_SVG_BYTES: Final = 1 << 20
@@ -27,8 +28,9 @@ MAX_SVG_BYTES: Final = 1 << 20
 class LookAlike:
     """Neighbours by picture: its edges (Dalal and Triggs 2005), colours and coarse look.
 
-    Pictures are files of the workspace, read at compile time; no network sees them. Drawings (SVG) are
-    compared by what they are drawn with.
+    Pictures are files of the workspace, read at compile time. A network may look at them as well
+    (EfficientNet: Tan and Le 2019), and knows what is shown. Drawings (SVG) are compared by what they are
+    drawn with.
     """
 
     name: Final = "look-alike"
@@ -36,6 +38,11 @@ class LookAlike:
     settings: Final[Mapping[str, Setting]] = {
         "column": Text("image", "The catalog's column that names an item's picture."),
         "folder": Text("pictures", "The workspace's folder that the pictures are in."),
+        "seen_by": Choice(
+            "histograms",
+            "What looks at pictures: histograms of edges and colours, or these and a network.",
+            ("histograms", "network"),
+        ),
         "factors": Number(64, "How many numbers stand for a picture.", 256, whole=True),
         "neighbours": NEIGHBOURS,
     }
@@ -47,6 +54,8 @@ class LookAlike:
         check_size(self.name, len(items))
         paths = _paths(interactions, settings)
         rows, seen = _embed(paths, progress)
+        if settings["seen_by"] == "network":
+            rows = _with_network(rows, paths, progress)
         factors = reduce_rows(rows, int(settings["factors"]))
         alike = factors @ factors.T
         np.fill_diagonal(alike, 0.0)
@@ -94,10 +103,28 @@ def _embed(paths: list[Path | None], progress: Progress) -> tuple[NDArray[np.flo
     for number, path in enumerate(paths, 1):
         hashes.append(fmt.digest(path.read_bytes()) if path else "")
         found.append(_row(path, path in drawings) if path else None)
-        progress("embed", 0.9 * number / len(paths))
+        progress("embed", 0.5 * number / len(paths))
     width = next((len(row) for row in found if row is not None), 1)
     rows = [np.zeros(width) if row is None else row for row in found]
     return np.array(rows), fmt.digest("".join(hashes).encode())
+
+
+def _with_network(
+    rows: NDArray[np.float64], paths: list[Path | None], progress: Progress
+) -> NDArray[np.float64]:
+    drawing = next((path for path in paths if path is not None and path.suffix.lower() == ".svg"), None)
+    if drawing is not None:
+        raise GivenError(
+            "picture", f"{drawing}: is a drawing, which no network sees; say seen_by: histograms"
+        )
+    seen = picture_network.embed(paths, lambda share: progress("look", 0.5 + 0.4 * share))
+    return beside(seen, rows)
+
+
+def beside(seen: NDArray[np.float32], rows: NDArray[np.float64]) -> NDArray[np.float64]:
+    """What a network sees and what histograms tell, each of them as long as the other."""
+    lengths = np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-12)
+    return np.hstack([seen, rows / lengths])
 
 
 def _row(path: Path, drawing: bool) -> NDArray[np.float64]:

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 import pytest
@@ -102,3 +103,24 @@ def test_pictures_of_any_size_have_the_same_number_of_parts() -> None:
     assert {row.shape for row in rows} == {rows[0].shape}
     assert all(np.isfinite(row).all() for row in rows)
     assert np.allclose(shrink(np.full((50, 70, 3), 0.25, np.float32), 8), 0.25)
+
+
+def test_a_network_looks_at_pictures_as_well(efficientnet: ModuleType, gallery: Interactions) -> None:
+    few = [place for place in range(len(gallery.item_ids)) if place % 3 == 0]
+    items = tuple(gallery.item_ids[place] for place in few)
+    columns = {"image": tuple(gallery.item_columns["image"][place] for place in few)}
+    fewer = replace(from_rows([("u", items[0], 1, 1.0)], items), item_columns=columns, folder=gallery.folder)
+    model = recipe.train("a", "look-alike", fewer, {"seen_by": "network", "factors": 4})
+    for place, item in enumerate(items):
+        scores = model.score(np.array([[place]], np.int32), np.ones((1, 1), np.float32))[0]
+        assert items[int(np.argmax(scores))][:-1] == item[:-1]
+
+
+def test_no_network_sees_drawings(tmp_path: Path) -> None:
+    (tmp_path / "pictures").mkdir()
+    (tmp_path / "pictures/a.svg").write_text(CIRCLE)
+    lone = replace(
+        from_rows([("u", "a", 1, 1.0)], ("a",)), item_columns={"image": ("a.svg",)}, folder=tmp_path
+    )
+    with pytest.raises(GivenError, match=r"a\.svg: is a drawing, which no network sees"):
+        recipe.train("a", "look-alike", lone, {"seen_by": "network"})
