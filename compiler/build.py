@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from compiler.catalog.manifest import draft_catalog
 from compiler.draft import Draft
-from compiler.models.manifest import Trained, draft_models, max_history
+from compiler.models.manifest import Trained, draft_models, listed_contexts, max_history
 from compiler.predictions.manifest import UNTRAINED, Predicted, put_predictions
 from compiler.problems import Problem, Problems, WorkspaceError
 from compiler.recommenders.parts import compile_recommenders, golden_pools
@@ -61,8 +61,8 @@ def compile_workspace(
         put_predictions(models, workspace, predictions, problems)
         problems.raise_errors()
         if parts.rules.finishes:
-            longest = max_history(workspace, trained, parts)
-            parts.put_catalog(catalog, golden_pools(workspace, trained, parts, longest))
+            longest, known = max_history(workspace, trained, parts), listed_contexts(workspace, parts)
+            parts.put_catalog(catalog, golden_pools(workspace, trained, parts, longest, known))
     with _timed(timings, "rules"):
         rules = draft_rules(workspace, {**catalog.provides, **models.provides}, parts)
     manifests = {draft.role: draft.manifest(workspace.site.name) for draft in (rules, models, catalog)}

@@ -6,6 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
 from compiler.conditions.check import Clause, Constraint
+from compiler.features.golden_rows import golden_rows
+from compiler.models.context import NO_CONTEXTS, Contexts
 from compiler.models.graph import RecommenderSpec, ScoreModel, reference_list
 from compiler.rules.choices import used_bandits, used_experiments
 from compiler.rules.walk import Walk, arm_of, holds, variation_of
@@ -35,6 +37,9 @@ MAX_AIMED_VARIATIONS: Final = 8
 """Experiments and bandits of which visitors in each variation are golden, too, and seeds of each arm."""
 
 HISTORIES: Final = 32
+COLD: Final = 8
+"""Contexts without a history, where models take in any."""
+
 MAX_HISTORY: Final = 64
 """Longer than what the graph takes in, so that the cut is golden too."""
 
@@ -186,21 +191,31 @@ def golden_lists(
     specs: Sequence[RecommenderSpec],
     catalog: Catalog,
     max_history: int,
+    contexts: Contexts = NO_CONTEXTS,
 ) -> tuple[fmt.ModelsGolden, ...]:
-    """Histories with the items and scores that the reference predictor gives for each recommender."""
+    """Histories and contexts with the items and scores that the references give for each recommender."""
     ids = [item.id for item in catalog.items]
     golden = []
-    for history in histories_of(len(ids)):
-        lists = {spec.name: reference_list(models, spec, history[:max_history]) for spec in specs}
+    for history, row in cases_of(len(ids), contexts):
+        cut = history[:max_history]
+        lists = {spec.name: reference_list(models, spec, cut, contexts, row) for spec in specs}
         items = {name: tuple(ids[position] for position, _ in list_) for name, list_ in lists.items()}
         scores = {name: tuple(_rounded(score) for _, score in list_) for name, list_ in lists.items()}
-        golden.append(fmt.ModelsGolden(tuple(ids[p] for p in history), items, scores))
+        golden.append(fmt.ModelsGolden(tuple(ids[p] for p in history), items, scores, row))
     return tuple(golden)
 
 
 def _rounded(score: float) -> float:
     """To six digits: the last bits of a score may differ by machine."""
     return float(f"{score:.6g}")
+
+
+def cases_of(n_items: int, contexts: Contexts) -> list[tuple[tuple[int, ...], tuple[float, ...]]]:
+    """Histories, each with a row of columns; where there are any, some contexts without a history, too."""
+    histories = histories_of(n_items)
+    if contexts.columns:
+        histories = [*[()] * COLD, *histories]
+    return list(zip(histories, golden_rows(contexts.columns, len(histories)), strict=True))
 
 
 def histories_of(n_items: int) -> list[tuple[int, ...]]:

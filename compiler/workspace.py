@@ -11,7 +11,7 @@ from compiler.catalog.holes import check_holes
 from compiler.catalog.reading import read_cards, read_catalog
 from compiler.consent import Known, read_names
 from compiler.features.reading import PATH as FEATURES_PATH
-from compiler.features.reading import read_features
+from compiler.features.reading import read_features, taken_features
 from compiler.features.tastes import check_tastes
 from compiler.files.fields import Fields, check_id
 from compiler.files.text_files import is_file
@@ -96,9 +96,9 @@ def read_workspace(
     catalog = read_catalog(folder, problems)
     cards = read_cards(folder, catalog, problems)
     known = site.consent.known if site is not None else None
-    models = _read_models(folder, check_settings, known, problems)
-    _check_items(folder, models, catalog, problems)
     features = read_features(folder, site, problems) if site is not None else Features()
+    models = _read_models(folder, check_settings, (known, features), problems)
+    _check_items(folder, models, catalog, problems)
     predictions = read_predictions(folder, features, site, _asking(check_predictions), problems)
     rules = Rules((), (), (), (), {}, (), ())
     recommenders: tuple[RecommenderConfig, ...] = ()
@@ -157,8 +157,12 @@ def _note_strangers(folder: Path, problems: Problems) -> None:
             )
 
 
+Said = tuple[Known | None, Features]
+"""What other files say: purposes, where the site can be read, and features."""
+
+
 def _read_models(
-    folder: Path, check_settings: CheckSettings, known: Known | None, problems: Problems
+    folder: Path, check_settings: CheckSettings, said: Said, problems: Problems
 ) -> tuple[ModelConfig, ...]:
     found: dict[str, ModelConfig] = {}
     files = [f for f in sorted((folder / MODELS).glob("*")) if f.suffix in (".yaml", ".yml")]
@@ -168,7 +172,7 @@ def _read_models(
         if file.stem in found:
             problems.error(path, 0, "duplicate-id", f"model {file.stem!r} is also in {found[file.stem].path}")
         elif check_id(file.stem, "a model", (path, 0), problems):
-            config = _read_model(folder, path, names, check_settings, known, problems)
+            config = _read_model(folder, path, names, check_settings, said, problems)
             if config is not None:
                 found[file.stem] = config
     return tuple(found[name] for name in sorted(found))
@@ -187,7 +191,7 @@ def _read_model(  # noqa: PLR0913, PLR0917 - what other files say comes in apart
     path: str,
     names: Iterable[str],
     check_settings: CheckSettings,
-    known: Known | None,
+    said: Said,
     problems: Problems,
 ) -> ModelConfig | None:
     name = Path(path).stem
@@ -207,20 +211,35 @@ def _read_model(  # noqa: PLR0913, PLR0917 - what other files say comes in apart
     if interactions is not None and not is_file(folder / interactions):
         line = fields.line_of("interactions")
         fields.error(line, "missing", f"has no file {interactions!r}", "paths are relative to the workspace")
+    users = _users(folder, fields)
     fields.node("purposes")
+    known, features = said
     # Without a site that can be read there is nobody to know them.
     purposes = read_names(fields, "purposes", known) if known is not None else ()
+    taken = taken_features(fields, features)
     smallest = read_smallest(fields)
     budget = read_budget(fields)
     settings = {key: entry.plain() for key, entry in fields.rest().items()}
     if recipe is not None:
-        _check_settings(fields, recipe, settings, check_settings)
+        asked = {**settings, **({"features": list(taken)} if taken else {})}
+        _check_settings(fields, recipe, asked, check_settings)
     else:
         _note_misspelt(fields)
     if recipe is None or interactions is None:
         return None
-    data = folder / interactions
-    return ModelConfig(name, recipe, data, fallback, settings, path, node.line, purposes, smallest, budget)
+    return ModelConfig(
+        name, recipe, folder / interactions, fallback, settings, path, node.line, purposes, smallest, budget,
+        taken, users,
+    )  # fmt: skip
+
+
+def _users(folder: Path, fields: Fields) -> Path | None:
+    """The file of what is known of users, which a model of their interactions alone needs none of."""
+    users = fields.text("users")
+    if users is not None and not is_file(folder / users):
+        line = fields.line_of("users")
+        fields.error(line, "missing", f"has no file {users!r}", "paths are relative to the workspace")
+    return None if users is None else folder / users
 
 
 def _note_misspelt(fields: Fields) -> None:

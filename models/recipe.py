@@ -52,12 +52,17 @@ PLAIN: Final[tuple[Recipe, ...]] = (
     UserUser(),
 )
 
+FEATURES: Final = "features"
+
 NETWORKS: Final[tuple[Recipe, ...]] = (LightGcn(), MultDae(), Ncf(), SasRec(), TextEmbeddings(), TwoTower())
 """They need PyTorch to be trained: the extra `neural`, or `text`. At the edge they are as any other."""
 
 RECIPES: Final[Mapping[str, Recipe]] = {
     recipe.name: recipe for recipe in (*PLAIN, *NETWORKS, Ensemble((*PLAIN, *NETWORKS)))
 }
+
+TAKES_CONTEXT: Final = frozenset({Ensemble.name, TwoTower.name})
+"""What may be told features of the context that items were viewed in."""
 
 
 def train(
@@ -91,8 +96,15 @@ def settings_of(recipe: str) -> dict[str, Setting]:
 
 
 def check_settings(recipe: str, settings: Mapping[str, object]) -> dict[str, float | str]:
-    """The recipe's settings complete with defaults; raises as `train` does."""
-    return complete(recipe, settings_of(recipe), settings)
+    """The recipe's settings complete with defaults; raises as `train` does.
+
+    ``features`` are no setting, and may stand among them: only some recipes take any.
+    """
+    known = settings_of(recipe)
+    if FEATURES in settings and recipe not in TAKES_CONTEXT:
+        others = ", ".join(sorted(TAKES_CONTEXT))
+        raise GivenError("setting", f"{recipe} takes in no features of the context; {others} do")
+    return complete(recipe, known, {key: value for key, value in settings.items() if key != FEATURES})
 
 
 def load(folder: Path) -> Trained:

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.bundle.arrays import Array, pack, unpack
+from edge.bundle.features import CONTEXT
 from edge.errors import GivenError
 from models.interactions import Interactions
 from models.sample import load_sample, save_sample
@@ -28,7 +29,10 @@ CARD_FILE: Final = "card.json"
 
 Scores = NDArray[np.float32]
 Predictor = Callable[[Mapping[str, Array], NDArray[np.int32], NDArray[np.float32]], Scores]
-"""``(arrays, history, weight) -> scores``: the same exact numbers as the graph's."""
+"""``(arrays, history, weight) -> scores``: the same exact numbers as the graph's.
+
+Of a model with features, its context is among the arrays, as it is among the graph's inputs.
+"""
 
 Progress = Callable[[str, float], None]
 """Hears a step's name and the done share in [0, 1]."""
@@ -44,7 +48,8 @@ class Trained:
         The catalog's items; scores are in this order.
     scores_graph : bytes
         ONNX. Inputs ``history`` (int32, (batch, length), padded with ``len(items)``),
-        ``weight`` (float32, same shape, 0 where padded) and the arrays by name;
+        ``weight`` (float32, same shape, 0 where padded), the arrays by name and, where it has
+        `features`, ``context`` (float32, (batch, len(features)), NaN where missing);
         output ``scores`` (float32, (batch, len(items))).
     card : dict
         ``recipe``, ``settings``, ``seed``, ``data`` (a hash), ``metrics``; all JSON.
@@ -54,6 +59,8 @@ class Trained:
         ONNX, for large catalogs: the same inputs as far as it needs them; outputs ``items`` (int32,
         (batch, any)), each once, and their ``scores``, without what the history holds. What it leaves
         out would not be listed. Empty where all items are scored.
+    features : tuple[str, ...]
+        The names of the numbers that it takes in of a context, in order; most models take in none.
     sample : dict[str, Array]
         Real rows for the certificate, of `models.sample`; may be empty.
     """
@@ -67,10 +74,23 @@ class Trained:
     excludes_seen: bool = True
     sample: Mapping[str, Array] = field(default_factory=dict)
     shortlist: bytes = b""
+    features: tuple[str, ...] = ()
 
-    def score(self, history: NDArray[np.int32], weight: NDArray[np.float32]) -> Scores:
-        """Scores of all items for each row of a padded history; see `scores_graph` for the shapes."""
-        return self.reference(self.arrays, history, weight)
+    def score(
+        self,
+        history: NDArray[np.int32],
+        weight: NDArray[np.float32],
+        context: NDArray[np.float32] | None = None,
+    ) -> Scores:
+        """Scores of all items for each row of a padded history; see `scores_graph` for the shapes.
+
+        Without a context, nothing is known of it.
+        """
+        if not self.features:
+            return self.reference(self.arrays, history, weight)
+        if context is None:
+            context = np.full((len(history), len(self.features)), np.nan, np.float32)
+        return self.reference({**self.arrays, CONTEXT: context}, history, weight)
 
 
 class Recipe(Protocol):
@@ -103,6 +123,7 @@ def save(trained: Trained, folder: Path) -> None:
     """Write the model's files into a folder, which is made."""
     folder.mkdir(parents=True, exist_ok=True)
     card = {"name": trained.name, "items": trained.items, **trained.card}
+    card |= {"features": trained.features} if trained.features else {}
     (folder / GRAPH_FILE).write_bytes(trained.scores_graph)
     (folder / ARRAYS_FILE).write_bytes(pack(trained.arrays))
     text = json.dumps(card, indent=1, sort_keys=True, ensure_ascii=False) + "\n"
@@ -128,8 +149,9 @@ def load(folder: Path, recipe_of: Callable[[str], Recipe]) -> Trained:
         arrays = unpack((folder / ARRAYS_FILE).read_bytes())
         recipe = recipe_of(str(card["recipe"]))
         sample = load_sample(folder)
+        features = tuple(str(name) for name in card.pop("features", ()))
         kept = (name, items, graph, arrays, card, recipe.score, recipe.excludes_seen, sample)
         path = folder / SHORTLIST_FILE
-        return Trained(*kept, path.read_bytes() if path.is_file() else b"")
+        return Trained(*kept, path.read_bytes() if path.is_file() else b"", features)
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise GivenError("trained-model", f"{folder}: {error!r}; train the model again") from error

@@ -57,6 +57,19 @@ def read_features(folder: Path, site: Site, problems: Problems) -> Features:
     return Features(found, {name: entries.value[name].line for name in found})
 
 
+def taken_features(fields: Fields, features: Features, *, required: bool = False) -> tuple[str, ...]:
+    """The features that a model's file names, each once; notes those that are not there."""
+    asked = fields.texts("features", required=required)
+    known, names = features.by_name, [name for name, _ in asked]
+    for name, line in asked:
+        if name not in known:
+            hint = nearest(name, known) if known else "define features in features.yaml"
+            fields.error(line, "unknown-name", f"has an unknown feature {name!r}", hint)
+        elif names.count(name) > 1:
+            fields.error(line, "bad-value", f"has the feature {name!r} twice", "keep one of them")
+    return tuple(names)
+
+
 class _Reader:
     """Features under reading, against the attributes of a site."""
 

@@ -9,6 +9,7 @@ from onnx import ModelProto, NodeProto, ValueInfoProto
 
 from compiler.models.graph import ScoreModel
 from edge.bundle.certificate import Cost
+from edge.bundle.features import CONTEXT
 from edge.decide.recommender import open_session
 
 FREE: Final = frozenset(("Identity", "Reshape", "Shape", "Squeeze", "Unsqueeze"))
@@ -29,6 +30,7 @@ def model_cost(model: ScoreModel, max_history: int) -> Cost:
     length = min(max_history, n_items)
     history = np.arange(length, dtype=np.int32)[np.newaxis]
     feeds = {"history": history, "weight": np.ones(history.shape, np.float32), **model.arrays}
+    feeds |= {CONTEXT: np.zeros((1, len(model.features)), np.float32)} if model.features else {}
     size = len(model.scores_graph) + sum(array.nbytes for array in model.arrays.values())
     return Cost(size, count_operations(model.scores_graph, feeds), n_items)
 

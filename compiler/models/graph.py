@@ -10,10 +10,12 @@ from msgspec import structs
 from numpy.typing import NDArray
 from onnx import NodeProto, TensorProto, ValueInfoProto, helper, numpy_helper
 
+from compiler.models.context import NO_CONTEXTS, Contexts, own_context
 from compiler.models.hygiene import check_constants, tidy
 from compiler.models.shortlists import list_nodes, short_nodes, shortlists
 from compiler.recommenders.graph import NEVER, Pool, Stage
 from edge.bundle.arrays import Array
+from edge.bundle.features import CONTEXT
 from edge.bundle.format import ModelsPlan, RecommenderPlan
 from edge.bundle.stock import INPUT as STOCK
 from edge.decide.operators import check_graph
@@ -33,13 +35,18 @@ class ScoreModel(Protocol):
     """What a trained model must offer: a score graph and a reference that gives the same numbers.
 
     `scores_graph` is ONNX: inputs ``history`` (int32, (batch, length), padded
-    with ``len(items)``), ``weight`` (float32, same shape, 0 where padded) and
-    `arrays` by name; output ``scores`` (float32, (batch, len(items))).
+    with ``len(items)``), ``weight`` (float32, same shape, 0 where padded),
+    `arrays` by name and, where it has `features`, ``context`` (float32, (batch, len(features)), NaN
+    where missing); output ``scores`` (float32, (batch, len(items))).
     """
 
     @property
     def items(self) -> tuple[str, ...]:
         """The catalog's item ids, in its order."""
+
+    @property
+    def features(self) -> tuple[str, ...]:
+        """The names of the numbers that it takes in of a context, in order."""
 
     @property
     def scores_graph(self) -> bytes:
@@ -53,13 +60,18 @@ class ScoreModel(Protocol):
     def excludes_seen(self) -> bool:
         """Whether a list leaves out what the history holds."""
 
-    def score(self, history: NDArray[np.int32], weight: NDArray[np.float32]) -> NDArray[np.float32]:
+    def score(
+        self,
+        history: NDArray[np.int32],
+        weight: NDArray[np.float32],
+        context: NDArray[np.float32] | None = None,
+    ) -> NDArray[np.float32]:
         """The scores, computed without ONNX."""
 
 
 @dataclass(frozen=True)
 class RecommenderSpec:
-    """One recommender: the model of the same name, and another one where the history is empty."""
+    """One recommender: the model of the same name, and another one where nothing is known of a visitor."""
 
     name: str
     limit: int
@@ -68,11 +80,12 @@ class RecommenderSpec:
 
 @dataclass(frozen=True, eq=False)
 class MergedGraph:
-    """The graph, how the edge calls it, and the arrays to pack by artifact name."""
+    """The graph, how the edge calls it, the arrays to pack by artifact name, what its models take in."""
 
     graph: bytes
     plan: ModelsPlan
     arrays: dict[str, dict[str, Array]]
+    contexts: Contexts = NO_CONTEXTS
 
 
 def merge(
@@ -80,13 +93,15 @@ def merge(
     specs: Sequence[RecommenderSpec],
     max_history: int = MAX_HISTORY,
     stage: Stage = NO_STAGE,
+    contexts: Contexts = NO_CONTEXTS,
 ) -> MergedGraph:
     """One deterministic graph for all recommenders, sharing what they share.
 
     Inputs are ``history``, ``weight``, ``stock`` and ``model/NAME/ARRAY``; outputs ``items/NAME``
     (int32, (batch, limit), -1 where no item is left) and ``scores/NAME`` (float32).
     Models that no recommender names are left out. The pools of `stage` have such outputs, too; their arrays
-    and, where they have gates, ``gate`` (int32, (batch, gates)) are inputs.
+    and, where they have gates, ``gate`` (int32, (batch, gates)) are inputs. Where models take in something
+    of the context, so is ``context`` (float32, (batch, columns)).
 
     Raises
     ------
@@ -98,15 +113,18 @@ def merge(
     n_items = _n_items(models, used)
     ordered = sorted(specs, key=lambda spec: spec.name)
     nodes, constants = _seen_nodes(n_items)
+    taken, tables = contexts.nodes()
+    nodes, constants = nodes + taken, constants | tables
     inputs = [_value("history", TensorProto.INT32, "length"), _value("weight", TensorProto.FLOAT, "length")]
     inputs.append(helper.make_tensor_value_info(STOCK, TensorProto.FLOAT, [n_items + 1]))
+    inputs += contexts.inputs()
     outputs: list[ValueInfoProto] = []
     for name in used:
-        part = _Part(name, models[name])
+        part = _Part(name, models[name], contexts.width(name))
         nodes += part.nodes
         constants |= part.constants
         inputs += part.inputs
-    for more, added, values in _lists(models, ordered, n_items):
+    for more, added, values in _lists(models, ordered, contexts):
         nodes, constants, outputs = nodes + more, constants | added, outputs + values
     if stage.pools:
         inputs += stage.inputs()
@@ -117,20 +135,19 @@ def merge(
         nodes += _cut_nodes(pool.name, f"list/{pool.name}/open")
         constants[f"list/{pool.name}/limit"] = np.array([pool.size], np.int64)
         outputs += _outputs(pool.name, pool.size)
-    graph = _serialize(nodes, inputs, outputs, constants, [f"model/{name}/scores" for name in used])
-    plan = _plan(models, used, ordered, max_history)
+    keep = [f"model/{name}/scores" for name in used]
+    keep += [own_context(name) for name in used if contexts.width(name)]
+    graph = _serialize(nodes, inputs, outputs, constants, keep)
+    plan = structs.replace(_plan(models, used, ordered, max_history, contexts), columns=contexts.columns)
     if stage.pools:
-        pools = tuple(
-            RecommenderPlan(pool.name, f"items/{pool.name}", f"scores/{pool.name}", pool.size, pool=True)
-            for pool in stage.pools
-        )
         plan = structs.replace(
             plan,
             bindings=plan.bindings | stage.bindings(),
-            recommenders=plan.recommenders + pools,
+            recommenders=plan.recommenders + _pool_plans(stage.pools, contexts),
             gates=stage.gates,
         )
-    return MergedGraph(graph, plan, {f"arrays/{name}": dict(models[name].arrays) for name in used})
+    arrays = {f"arrays/{name}": dict(models[name].arrays) for name in used}
+    return MergedGraph(graph, plan, arrays, contexts)
 
 
 def reference_items(
@@ -141,12 +158,18 @@ def reference_items(
 
 
 def reference_list(
-    models: Mapping[str, ScoreModel], spec: RecommenderSpec, history: Sequence[int]
+    models: Mapping[str, ScoreModel],
+    spec: RecommenderSpec,
+    history: Sequence[int],
+    contexts: Contexts = NO_CONTEXTS,
+    row: Sequence[float] = (),
 ) -> list[tuple[int, float]]:
-    """The same, each item with its score."""
+    """The same, each item with its score, for a row of the columns of `contexts`."""
     known = np.array([history], np.int32).reshape(1, -1)
-    name = spec.name if len(history) or spec.fallback is None else spec.fallback
-    scores = models[name].score(known, np.ones(known.shape, np.float32))[0].copy()
+    goes = len(history) or spec.fallback is None or contexts.knows(spec.name, row)
+    name = spec.name if goes else str(spec.fallback)
+    taken = contexts.of(name, [row])
+    scores = models[name].score(known, np.ones(known.shape, np.float32), taken)[0].copy()
     if models[spec.name].excludes_seen:
         scores[known[0]] = NEVER
     best = np.argsort(-scores, kind="stable")[: spec.limit]
@@ -156,18 +179,24 @@ def reference_list(
 class _Part:
     """A model's score graph with every name put under the model's own."""
 
-    def __init__(self, name: str, model: ScoreModel) -> None:
+    def __init__(self, name: str, model: ScoreModel, width: int) -> None:
         self._prefix = f"model/{name}/"
         proto = onnx.load_model_from_string(model.scores_graph)
-        self._check(name, proto, model)
-        self.inputs = [self._renamed(value) for value in proto.graph.input if value.name not in SHARED]
+        self._check(name, proto, model, width)
+        made = SHARED | {CONTEXT}
+        self.inputs = [self._renamed(value) for value in proto.graph.input if value.name not in made]
         self.constants = {
             self._prefix + tensor.name: numpy_helper.to_array(tensor) for tensor in proto.graph.initializer
         }
         self.nodes = [self._node(node) for node in proto.graph.node]
 
-    def _check(self, name: str, proto: onnx.ModelProto, model: ScoreModel) -> None:
-        wanted = SHARED | set(model.arrays)
+    def _check(self, name: str, proto: onnx.ModelProto, model: ScoreModel, width: int) -> None:
+        if len(model.features) != width:
+            message = (
+                f"it takes in {len(model.features)} numbers of the context, and its features are {width}"
+            )
+            raise GivenError("model-graph", f"model {name!r}: {message}")
+        wanted = SHARED | set(model.arrays) | ({CONTEXT} if width else set())
         found = {value.name for value in proto.graph.input}
         if found != wanted:
             raise GivenError("model-graph", f"model {name!r}: inputs {sorted(found)}, not {sorted(wanted)}")
@@ -212,17 +241,34 @@ def _used_models(
 
 
 def _plan(
-    models: Mapping[str, ScoreModel], used: Sequence[str], specs: Sequence[RecommenderSpec], max_history: int
+    models: Mapping[str, ScoreModel],
+    used: Sequence[str],
+    specs: Sequence[RecommenderSpec],
+    max_history: int,
+    contexts: Contexts,
 ) -> ModelsPlan:
     n_items = len(models[used[0]].items)
     bindings = {
         f"model/{name}/{key}": (f"arrays/{name}", key) for name in used for key in sorted(models[name].arrays)
     }
     recommenders = tuple(
-        RecommenderPlan(spec.name, f"items/{spec.name}", f"scores/{spec.name}", min(spec.limit, n_items))
+        RecommenderPlan(
+            spec.name, f"items/{spec.name}", f"scores/{spec.name}", min(spec.limit, n_items),
+            columns=contexts.read([spec.name, spec.fallback or spec.name]),
+        )
         for spec in specs
-    )
+    )  # fmt: skip
     return ModelsPlan(GRAPH_ARTIFACT, n_items, max_history, bindings, recommenders, stock=True)
+
+
+def _pool_plans(pools: Sequence[Pool], contexts: Contexts) -> tuple[RecommenderPlan, ...]:
+    return tuple(
+        RecommenderPlan(
+            pool.name, f"items/{pool.name}", f"scores/{pool.name}", pool.size, pool=True,
+            columns=contexts.read([pool.model]),
+        )
+        for pool in pools
+    )  # fmt: skip
 
 
 def _n_items(models: Mapping[str, ScoreModel], used: Sequence[str]) -> int:
@@ -270,11 +316,11 @@ def _seen_nodes(n_items: int) -> tuple[list[NodeProto], dict[str, Array]]:
     return nodes, constants
 
 
-def _list_nodes(spec: RecommenderSpec, excludes_seen: bool) -> list[NodeProto]:
-    """Nodes from a model's scores to a recommender's two outputs."""
+def _list_nodes(spec: RecommenderSpec, excludes_seen: bool, known: str) -> list[NodeProto]:
+    """Nodes from a model's scores to a recommender's two outputs; `known` is who the model goes for."""
     name, scores, nodes = f"list/{spec.name}", f"model/{spec.name}/scores", []
     if spec.fallback is not None:
-        inputs = [":known", scores, f"model/{spec.fallback}/scores"]
+        inputs = [known, scores, f"model/{spec.fallback}/scores"]
         scores = f"{name}/chosen"
         nodes.append(helper.make_node("Where", inputs, [scores]))
     nodes.append(helper.make_node("Add", [scores, ":seen" if excludes_seen else ":stock"], [f"{name}/open"]))
@@ -282,22 +328,23 @@ def _list_nodes(spec: RecommenderSpec, excludes_seen: bool) -> list[NodeProto]:
 
 
 def _lists(
-    models: Mapping[str, ScoreModel], specs: Sequence[RecommenderSpec], n_items: int
+    models: Mapping[str, ScoreModel], specs: Sequence[RecommenderSpec], contexts: Contexts
 ) -> Iterator[tuple[list[NodeProto], dict[str, Array], list[ValueInfoProto]]]:
     """Nodes, constants and outputs of each recommender: of shortlists where there are, else of all scores."""
     made: set[str] = set()
     for spec in specs:
-        limit = min(spec.limit, n_items)
+        limit = min(spec.limit, len(models[spec.name].items))
         short = shortlists(models, spec.name, spec.fallback)
+        known, asking, tables = contexts.known_nodes(spec.name)
         for name in sorted(short.keys() - made):
             yield *short_nodes(name, short[name]), []
         made |= short.keys()
         if short:
             nodes = list_nodes(spec.name, spec.fallback)
         else:
-            nodes = _list_nodes(spec, models[spec.name].excludes_seen)
-        constants: dict[str, Array] = {f"list/{spec.name}/limit": np.array([limit], np.int64)}
-        yield nodes, constants, _outputs(spec.name, limit)
+            nodes = _list_nodes(spec, models[spec.name].excludes_seen, known)
+        constants = tables | {f"list/{spec.name}/limit": np.array([limit], np.int64)}
+        yield asking + nodes, constants, _outputs(spec.name, limit)
 
 
 def _cut_nodes(list_: str, scores: str) -> list[NodeProto]:

@@ -11,7 +11,7 @@ from compiler.models.graph import ScoreModel
 from compiler.models.hygiene import MAX_CONSTANT_BYTES
 from compiler.predictions.graph import PredictionModel
 from edge.bundle.arrays import Array
-from edge.decide.recommender import ONNX_TYPES
+from edge.decide.plan_check import ONNX_TYPES
 
 M = TypeVar("M", bound=ScoreModel)
 P = TypeVar("P", bound=PredictionModel)

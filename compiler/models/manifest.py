@@ -8,9 +8,11 @@ import msgspec
 from msgspec.structs import replace
 
 from compiler.draft import Draft, interface
+from compiler.features.definitions import are_trained
 from compiler.golden import golden_lists
 from compiler.models.budget_check import check_budgets
 from compiler.models.certificate import Carded, certify
+from compiler.models.context import Contexts
 from compiler.models.graph import MAX_HISTORY, MergedGraph, RecommenderSpec, merge
 from compiler.models.hoist import hoist
 from compiler.models.types import ModelConfig
@@ -21,6 +23,7 @@ from compiler.types import Workspace
 from edge.bundle import format as fmt
 from edge.bundle.arrays import pack
 from edge.bundle.certificate import Certificate
+from edge.bundle.features import Column
 from edge.bundle.recommender_format import SHADOW, SHADOW_GRAPH, SHADOW_PLAN
 from edge.errors import GivenError
 
@@ -32,10 +35,27 @@ Trained = Carded
 """A trained model, what it was trained with (``recipe``, ``settings``), and real rows of that."""
 
 
-def recommender_interface(plan: fmt.RecommenderPlan) -> str:
-    """What rules require and models provide for a recommender: its name, length and outputs."""
+def recommender_interface(plan: fmt.RecommenderPlan, columns: Sequence[Column] = ()) -> str:
+    """What rules require and models provide for a recommender: its name, length and outputs.
+
+    Of one that takes in a context, the attributes that it is made from are part of it.
+    """
     outputs = ",".join(sorted((plan.items_output, plan.scores_output)))
-    return interface(f"{plan.name}:{plan.limit}:{outputs}")
+    read = sorted({(columns[at].attribute, columns[at].text) for at in plan.columns})
+    return interface(f"{plan.name}:{plan.limit}:{outputs}" + (f":{read}" if read else ""))
+
+
+def contexts_of(workspace: Workspace, specs: Sequence[RecommenderSpec], stage: Stage) -> Contexts:
+    """What the models of a graph take in of a context."""
+    used = {name for spec in specs for name in (spec.name, spec.fallback)}
+    used |= {pool.model for pool in stage.pools}
+    taken = {config.name: config.features for config in workspace.models if config.name in used}
+    return Contexts(taken, workspace.features.by_name)
+
+
+def listed_contexts(workspace: Workspace, parts: Parts) -> Contexts:
+    """The same of the graph that lists."""
+    return contexts_of(workspace, _specs(workspace, parts), parts.stage)
 
 
 def draft_models(
@@ -56,8 +76,9 @@ def draft_models(
         longest = max_history(workspace, trained, parts)
         try:
             trained = hoist(trained)
-            merged = merge(trained, specs, longest, parts.stage)
-            shadow = merge(trained, (), longest, parts.shadow) if parts.shadow.pools else None
+            known = contexts_of(workspace, specs, parts.stage)
+            merged = merge(trained, specs, longest, parts.stage, known)
+            shadow = _shadow(workspace, trained, longest, parts) if parts.shadow.pools else None
         except GivenError as error:
             problems.error("models", 0, "model", str(error), "train the models again")
             return draft
@@ -70,9 +91,18 @@ def draft_models(
             certificate = _both(certificate, certify(shadow, trained, others, workspace.models, problems))
         check_budgets(workspace, certificate, trained, problems)
         draft.put("certificate", "certificate", fmt.encode(certificate))
-        golden = () if not specs else golden_lists(trained, specs, workspace.catalog, merged.plan.max_history)
+        length, catalog = merged.plan.max_history, workspace.catalog
+        golden = golden_lists(trained, specs, catalog, length, known) if specs else ()
     draft.put("golden", "golden", msgspec.msgpack.encode(golden, order="deterministic"))
     return draft
+
+
+def _shadow(
+    workspace: Workspace, trained: Mapping[str, Trained], max_history: int, parts: Parts
+) -> MergedGraph:
+    """The graph of challengers."""
+    known = contexts_of(workspace, (), parts.shadow)
+    return merge(trained, (), max_history, parts.shadow, known)
 
 
 def _put_graphs(
@@ -89,7 +119,7 @@ def _put_graphs(
     for name, values in arrays.items():
         draft.put(name, "arrays", pack(values))
     for plan in merged.plan.recommenders:
-        draft.provides[f"recommender/{plan.name}"] = recommender_interface(plan)
+        draft.provides[f"recommender/{plan.name}"] = recommender_interface(plan, merged.plan.columns)
 
 
 def _of_pools(specs: Sequence[RecommenderSpec], stage: Stage) -> list[RecommenderSpec]:
@@ -151,6 +181,9 @@ def _check(workspace: Workspace, trained: Mapping[str, Trained], problems: Probl
             problems.error(config.path, 0, "stale-model", message, "run `nearside train` again")
         elif model.card.get("recipe") != config.recipe:
             message = f"model {config.name!r} was trained by {model.card.get('recipe')!r}"
+            problems.error(config.path, 0, "stale-model", message, "run `nearside train` again")
+        elif not are_trained(config.features, workspace.features.by_name, model.features, model.card):
+            message = f"model {config.name!r} was trained with other features"
             problems.error(config.path, 0, "stale-model", message, "run `nearside train` again")
         else:
             _compare_settings(config, model.card, problems)

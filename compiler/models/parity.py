@@ -9,9 +9,10 @@ import onnx
 from numpy.typing import NDArray
 from onnx import TensorProto, helper
 
+from compiler.models.context import own_context
 from compiler.models.graph import MergedGraph, ScoreModel
 from compiler.models.hygiene import tidy
-from compiler.models.real_rows import History, padded, real_rows
+from compiler.models.real_rows import History, Rows, padded, real_rows
 from edge.bundle.arrays import Array
 from edge.bundle.certificate import Parity
 from edge.decide.recommender import open_session
@@ -91,11 +92,11 @@ def _measure(
     n_items, graph = merged.plan.n_items, _Graph(merged, list(models))
     tallies = {name: _Tally() for name in models}
     rows = real_rows(next(iter(models.values())).sample, n_items, merged.plan.max_history)
-    for batch in _batches(rows, n_items):
+    for batch, context in _batches(rows, n_items):
         history, weight = padded(batch, n_items)
-        for (name, model), scores in zip(models.items(), graph.run(history, weight), strict=True):
+        for (name, model), scores in zip(models.items(), graph.run(history, weight, context), strict=True):
             top = tops[name] if model.excludes_seen else -tops[name]
-            _compare(tallies[name], batch, scores, model.score(history, weight), top)
+            _compare(tallies[name], batch, scores, model.score(history, weight, context), top)
     return {name: _summed(tally, tops[name]) for name, tally in tallies.items()}
 
 
@@ -104,7 +105,9 @@ class _Graph:
 
     def __init__(self, merged: MergedGraph, names: Sequence[str]) -> None:
         self._outputs = [f"model/{name}/scores" for name in names]
-        self._session = open_session(_cut(merged.graph, self._outputs, merged.plan.n_items))
+        self._taken = {own_context(name): merged.contexts.width(name) for name in names}
+        cut = _cut(merged.graph, self._outputs, merged.plan.n_items, self._taken)
+        self._session = open_session(cut)
         self._wanted = {node.name for node in self._session.get_inputs()}
         self._arrays = {
             name: merged.arrays[file][key]
@@ -112,16 +115,27 @@ class _Graph:
             if name in self._wanted
         }
 
-    def run(self, history: History, weight: Scores) -> list[Scores]:
+    def run(self, history: History, weight: Scores, context: Scores | None) -> list[Scores]:
         """Scores of each model for a padded batch."""
         feeds = {"history": history, "weight": weight, **self._arrays}
+        feeds |= {} if context is None else dict.fromkeys(self._taken, context)
         given = {name: array for name, array in feeds.items() if name in self._wanted}
         return list(self._session.run(self._outputs, given))
 
 
-def _cut(graph: bytes, outputs: Sequence[str], n_items: int) -> bytes:
-    """The graph with other outputs, and without what they do not ask for."""
+def _cut(graph: bytes, outputs: Sequence[str], n_items: int, taken: Mapping[str, int]) -> bytes:
+    """The graph with other outputs, and without what they do not ask for.
+
+    What models take in of a context, by name with its width, is an input, as it is to their references.
+    """
     proto = onnx.load_model_from_string(graph)
+    for node in [node for node in proto.graph.node if taken.get(node.output[0])]:
+        proto.graph.node.remove(node)
+    proto.graph.input.extend(
+        helper.make_tensor_value_info(name, TensorProto.FLOAT, ["batch", width])
+        for name, width in taken.items()
+        if width
+    )
     del proto.graph.output[:]
     proto.graph.output.extend(
         helper.make_tensor_value_info(name, TensorProto.FLOAT, ["batch", n_items]) for name in outputs
@@ -133,9 +147,11 @@ def _cut(graph: bytes, outputs: Sequence[str], n_items: int) -> bytes:
     return bytes(proto.SerializeToString(deterministic=True))
 
 
-def _batches(rows: Sequence[History], n_items: int) -> Iterator[Sequence[History]]:
+def _batches(rows: Rows, n_items: int) -> Iterator[Rows]:
     size = min(MAX_BATCH, max(1, BATCH_SCORES // n_items))
-    return (rows[start : start + size] for start in range(0, len(rows), size))
+    for start in range(0, len(rows.histories), size):
+        part, known = slice(start, start + size), rows.contexts
+        yield Rows(rows.histories[part], None if known is None else known[part])
 
 
 def _compare(tally: _Tally, rows: Sequence[History], graph: Scores, reference: Scores, top: int) -> None:

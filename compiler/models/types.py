@@ -13,7 +13,14 @@ from edge.bundle.features import Feature
 class ModelConfig:
     """models/NAME.yaml: a recipe, its data and its settings.
 
-    `smallest` is the share of nDCG@10 that may be lost; None where the smallest model is not searched.
+    Attributes
+    ----------
+    smallest : float or None
+        The share of nDCG@10 that may be lost; None where the smallest model is not searched.
+    features : tuple[str, ...]
+        What it takes in of the context.
+    users : Path or None
+        What is known of users beside their interactions, to learn from.
     """
 
     name: str
@@ -26,6 +33,8 @@ class ModelConfig:
     purposes: tuple[str, ...] = ()
     smallest: float | None = None
     budget: Budget | None = None
+    features: tuple[str, ...] = ()
+    users: Path | None = None
 
 
 @dataclass(frozen=True)

@@ -13,8 +13,8 @@ from compiler.features.nodes import FeatureNodes
 from compiler.models.graph import IR_VERSION, OPSET
 from compiler.models.hygiene import check_constants, tidy
 from edge.bundle.arrays import Array
-from edge.bundle.features import Features, columns_of, flattened, needed
-from edge.bundle.predictions import CONTEXT, PredictionPlan, Predictions
+from edge.bundle.features import CONTEXT, Features, columns_of, flattened, needed
+from edge.bundle.predictions import PredictionPlan, Predictions
 from edge.decide.operators import check_graph
 from edge.errors import GivenError
 

@@ -1,14 +1,13 @@
 """Compiles trained predictions into the models' manifest: their graph, its plan, golden rows."""
 
-import hashlib
 from collections.abc import Iterator, Mapping, Sequence
-from math import nan
 from typing import Final
 
 import msgspec
-import numpy as np
 
 from compiler.draft import Draft, interface
+from compiler.features.definitions import are_trained
+from compiler.features.golden_rows import golden_rows
 from compiler.features.oracle import rows_of
 from compiler.features.reading import PATH as FEATURES
 from compiler.models.budget_check import check_predictions
@@ -23,18 +22,12 @@ from compiler.types import Workspace
 from edge.bundle import format as fmt
 from edge.bundle.arrays import pack
 from edge.bundle.certificate import KIND as CERTIFICATE
-from edge.bundle.features import Column, Features, flattened, needed
+from edge.bundle.features import Column, Features, needed
 from edge.bundle.predictions import ARRAYS_KIND, GRAPH_KIND, KIND, PREFIX, PredictionGolden, PredictionPlan
 from edge.decide import words
 from edge.errors import GivenError
 
 GOLDEN_ROWS: Final = 48
-AMOUNTS: Final = (0.0, 1.0, -1.0, 2.0, 0.5, 3.0, 5.0, 10.0, 17.0, 30.0, 100.0, 1234.5, 1e6, -30.0)
-"""What numbers are in golden rows, beside missing."""
-
-DEFINITIONS: Final = "definitions"
-"""In a prediction's card: its features, as they were when it was trained."""
-
 TEXTS: Final = (
     "",
     "a",
@@ -48,11 +41,6 @@ TEXTS: Final = (
 
 Predicted = Mapping[str, PredictionModel]
 UNTRAINED: Final[Predicted] = {}
-
-
-def definitions(names: Sequence[str], features: Features) -> list[dict[str, object]]:
-    """What features are, for a model's card; all JSON."""
-    return [msgspec.json.decode(msgspec.json.encode(one)) for one in needed(names, features)]
 
 
 def put_predictions(draft: Draft, workspace: Workspace, trained: Predicted, problems: Problems) -> None:
@@ -104,10 +92,9 @@ def note_unused_predictions(workspace: Workspace, problems: Problems) -> None:
         if config.name not in read:
             hint = f"read {PREFIX}{config.name} in a condition, or delete it: it makes the bundle larger"
             problems.warn(config.path, 0, "unused", f"no campaign reads model {config.name!r}", hint)
-    features, taken = (
-        workspace.features,
-        {name for config in workspace.predictions for name in config.features},
-    )
+    features = workspace.features
+    taken = {name for config in workspace.predictions for name in config.features}
+    taken = taken.union(*(config.features for config in workspace.models))
     used = {one.name for one in needed(taken, features.by_name)}
     for name, line in features.lines.items():
         if name not in used:
@@ -140,9 +127,11 @@ def _fits(config: PredictionConfig, trained: Predicted, workspace: Workspace, pr
         message = f"{what} was trained by {model.card.get('recipe')!r}"
         problems.error(config.path, 0, "stale-model", message, again)
         return False
-    names = (config.text,) if config.text else tuple(flattened(config.features, features))
-    wanted = names, definitions(config.features, features), bool(config.text)
-    if (model.features, model.card.get(DEFINITIONS), bool(model.words)) != wanted:
+    if config.text:
+        fits = model.features == (config.text,) and bool(model.words)
+    else:
+        fits = not model.words and are_trained(config.features, features, model.features, model.card)
+    if not fits:
         problems.error(config.path, 0, "stale-model", f"{what} was trained with other features", again)
         return False
     return _fits_outputs(config, model, workspace, problems)
@@ -177,7 +166,7 @@ def _golden(
 ) -> Iterator[PredictionGolden]:
     """Rows with what the references answer to them."""
     columns = joined.plan.columns
-    rows = list(_rows(columns))
+    rows = list(golden_rows(columns, GOLDEN_ROWS))
     reads = any(plan.text for plan in joined.plan.predictions)
     texts = [TEXTS[turn % len(TEXTS)] if reads else "" for turn in range(len(rows))]
     answers = []
@@ -189,20 +178,3 @@ def _golden(
         answers.append(trained[plan.name].reference(taken).tolist())
     for row, text, each in zip(rows, texts, zip(*answers, strict=True), strict=True):
         yield PredictionGolden(row, tuple(tuple(map(float, answer)) for answer in each), text)
-
-
-def _rows(columns: Sequence[Column]) -> Iterator[tuple[float, ...]]:
-    """Nothing known, and mixtures; the same rows every time."""
-    yield (nan,) * len(columns)
-    for turn in range(GOLDEN_ROWS - 1):
-        yield tuple(_drawn(turn, at, column) for at, column in enumerate(columns))
-
-
-def _drawn(turn: int, at: int, column: Column) -> float:
-    # Not `random`: its numbers may change between versions of Python, and with them the bundle.
-    draw = int.from_bytes(hashlib.sha256(f"{turn}:{at}".encode()).digest()[:8], "big")
-    if draw % 8 == 0:
-        return nan
-    if column.text:
-        return float(draw // 8 % (len(column.categories) + 1))
-    return float(np.float32(AMOUNTS[draw // 8 % len(AMOUNTS)]))

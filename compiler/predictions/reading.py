@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from compiler.consent import Known, read_names
+from compiler.features.reading import taken_features
 from compiler.files.fields import ID, MAX_ID_CHARACTERS, Fields, check_id
 from compiler.files.text_files import is_file
 from compiler.files.yaml_lines import Node, read_yaml
@@ -86,20 +87,13 @@ def _read(  # noqa: PLR0913, PLR0917 - what other files say comes in apart
 
 def _made_from(fields: Fields, features: Features, texts: Collection[str] | None) -> Made:
     text = fields.text("text") or ""
-    asked = fields.texts("features", required=not text)
-    if text and asked:
+    names = taken_features(fields, features, required=not text)
+    if text and names:
         fields.error(fields.line_of("features"), "bad-value", "has features and a text", "keep one of them")
     if text and texts is not None and text not in texts:
         message = f"reads {text!r}, which is no attribute of type string"
         fields.error(fields.line_of("text"), "unknown-name", message, nearest(text, texts))
-    known, names = features.by_name, [name for name, _ in asked]
-    for name, line in asked:
-        if name not in known:
-            hint = nearest(name, known) if known else "define features in features.yaml"
-            fields.error(line, "unknown-name", f"has an unknown feature {name!r}", hint)
-        elif names.count(name) > 1:
-            fields.error(line, "bad-value", f"has the feature {name!r} twice", "keep one of them")
-    return tuple(names), text
+    return names, text
 
 
 def _outputs(fields: Fields) -> dict[str, str]:

@@ -6,9 +6,11 @@ from typing import Any, Final, Protocol
 
 import msgspec
 import numpy as np
+from numpy.typing import NDArray
 
 from compiler.draft import Draft, interface
-from compiler.golden import histories_of
+from compiler.golden import cases_of
+from compiler.models.context import NO_CONTEXTS, Contexts
 from compiler.models.graph import NO_STAGE, ScoreModel
 from compiler.problems import Problems
 from compiler.recommenders.arrays import (
@@ -190,7 +192,10 @@ class _Builder:
         asked = chain[: max(1, len(chain) - 1)]
         history = config.history if config.history is not None else int(len(chain) > 1)
         links = (
-            *(wire.Link(pool.name, pool.model, history, config.items) for pool in asked),
+            *(
+                wire.Link(pool.name, pool.model, history, config.items, self._asks(config, pool))
+                for pool in asked
+            ),
             *(wire.Link(pool.name, pool.model) for pool in chain[len(asked) :]),
         )
         mask = self._mask(config)
@@ -201,6 +206,11 @@ class _Builder:
             tuple(self._told(config, one) for one in config.filters),
             tuple(boost.words for boost in config.boosts),
         )  # fmt: skip
+
+    def _asks(self, config: RecommenderConfig, pool: Pool) -> bool:
+        """Whether the context will do in the place of a history, unless it was said how long that must be."""
+        model = self._trained.get(pool.model)
+        return config.history is None and model is not None and bool(model.features)
 
     def _told(self, config: RecommenderConfig, filter_: Filter) -> tuple[str, int]:
         return filter_.words, -1 if filter_.is_static else self.gates.number(config, filter_)
@@ -263,32 +273,36 @@ class _Builder:
 
 
 def golden_pools(
-    workspace: Workspace, trained: Mapping[str, ScoreModel], parts: Parts, max_history: int
+    workspace: Workspace,
+    trained: Mapping[str, ScoreModel],
+    parts: Parts,
+    max_history: int,
+    contexts: Contexts = NO_CONTEXTS,
 ) -> tuple[wire.PoolsGolden, ...]:
-    """Histories and rows of gates with the candidates that the reference predictor gives for each pool."""
+    """Histories, rows of gates and contexts with the candidates that the references give for each pool."""
     ids = [item.id for item in workspace.catalog.items]
     rows = [len(parts.arrays[f"gate/{gate}"]) for gate in range(parts.stage.gates)]
     golden = []
-    for number, history in enumerate(histories_of(len(ids))[:GOLDEN_HISTORIES]):
+    for number, (history, row) in enumerate(cases_of(len(ids), contexts)[:GOLDEN_HISTORIES]):
         cut, gates = history[:max_history], tuple(number % count for count in rows)
-        found = {
-            pool.name: tuple(
-                ids[p] for p in reference_pool(trained, pool, parts.arrays, cut, gates)[: wire.GOLDEN_TOP]
-            )
-            for pool in parts.stage.pools
-        }
-        golden.append(wire.PoolsGolden(tuple(ids[p] for p in history), gates, found))
+        found = {}
+        for pool in parts.stage.pools:
+            taken = contexts.of(pool.model, [row])
+            best = reference_pool(trained, pool, parts.arrays, cut, gates, taken)[: wire.GOLDEN_TOP]
+            found[pool.name] = tuple(ids[p] for p in best)
+        golden.append(wire.PoolsGolden(tuple(ids[p] for p in history), gates, found, row))
     return tuple(golden)
 
 
-def reference_pool(
+def reference_pool(  # noqa: PLR0913, PLR0917 - what a list depends on
     trained: Mapping[str, ScoreModel],
     pool: Pool,
     arrays: Mapping[str, Array],
     history: Sequence[int],
     gates: Sequence[int],
+    context: NDArray[np.float32] | None = None,
 ) -> list[int]:
-    """What a pool must list for a history, computed without ONNX."""
+    """What a pool must list for a history, computed without ONNX; `context` is what its model takes in."""
     known = np.array([history], np.int32).reshape(1, -1)
-    scores = trained[pool.model].score(known, np.ones(known.shape, np.float32))[0]
+    scores = trained[pool.model].score(known, np.ones(known.shape, np.float32), context)[0]
     return listed(reference_steps(scores, pool, arrays, history, gates), pool.size)

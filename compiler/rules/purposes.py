@@ -1,6 +1,6 @@
 """Checks what campaigns use data for against the purposes that it may serve."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from compiler.predictions.reading import prediction_of
 from compiler.problems import Problems
@@ -63,13 +63,18 @@ def _shows(campaign: Campaign, workspace: Workspace) -> Iterator[Show]:
 
 def _made_from(names: set[str], workspace: Workspace) -> set[str]:
     """The attributes, and of those that a model tells, what it is made from."""
-    features = workspace.features.by_name
     for name in list(names):
         config = prediction_of(name, workspace.predictions)
         if config is not None:
-            names |= {column.attribute for column in columns_of(needed(config.features, features))}
+            names |= _attributes_of(config.features, workspace)
             names |= {config.text} if config.text else set()
     return names
+
+
+def _attributes_of(names: Iterable[str], workspace: Workspace) -> set[str]:
+    """The attributes that features are made from."""
+    features = workspace.features.by_name
+    return {column.attribute for column in columns_of(needed(names, features))}
 
 
 def _reads(campaign: Campaign, workspace: Workspace) -> Iterator[str]:
@@ -79,6 +84,10 @@ def _reads(campaign: Campaign, workspace: Workspace) -> Iterator[str]:
     for recommender in workspace.recommenders:
         if recommender.name in listed:
             yield from recommender.reads
+            listed = listed.union(recommender.models)
+    for model in workspace.models:
+        if model.name in listed:
+            yield from _attributes_of(model.features, workspace)
     shown = {show.content for show in _shows(campaign, workspace)}
     for content in workspace.contents:
         if content.id in shown:

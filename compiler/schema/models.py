@@ -26,6 +26,8 @@ def _recommender(recipes: Recipes) -> Schema:
         "interactions": _text("Who did something with which item, and when; a path in the workspace."),
         "fallback": _text("The model that answers for a visitor without a history."),
         "purposes": purposes_schema("What histories are used for: it has none where one is not granted."),
+        "features": _features("What it takes in of the context, of features.yaml."),
+        "users": _text("What is known of users, for features: CSV or Parquet with the column `user`."),
         "smallest": smallest_schema(),
         "budget": budget_schema("What it may cost, instead of what site.yaml says of each model."),
     }
@@ -47,10 +49,7 @@ def _prediction(recipes: Recipes, output: Schema) -> Schema:
             "anyOf": [_TEXT, {"type": "array", "uniqueItems": True, "items": _TEXT}],
         },
         "text": _text("The attribute, a text, that it reads instead of features."),
-        "features": {
-            "description": "What it is made from, of features.yaml.",
-            "anyOf": [_TEXT, {"type": "array", "minItems": 1, "uniqueItems": True, "items": _TEXT}],
-        },
+        "features": _features("What it is made from, of features.yaml."),
         "outputs": {
             "description": "What it predicts, where that is more than one number.",
             "anyOf": [
@@ -95,6 +94,11 @@ def _file(about: str, keys: Mapping[str, Schema | bool], recipes: Recipes, **mor
         "allOf": fitting,
         **more,
     }
+
+
+def _features(about: str) -> Schema:
+    some = {"type": "array", "minItems": 1, "uniqueItems": True, "items": _TEXT}
+    return {"description": about, "anyOf": [_TEXT, some]}
 
 
 def _text(about: str) -> Schema:

@@ -7,6 +7,9 @@ from typing import Final
 
 import msgspec
 
+CONTEXT: Final = "context"
+"""A graph's input with the raw columns of contexts: float32, (rows, columns), NaN where missing."""
+
 MAX_NUMBER: Final = 1e30
 """A number beyond this is taken for missing, so that 32 bits hold all that is made of it."""
 

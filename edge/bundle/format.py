@@ -5,6 +5,7 @@ from typing import Final, TypeVar
 
 import msgspec
 
+from edge.bundle.features import Column
 from edge.bundle.rules_format import (
     MAX_BANDITS,
     MAX_EXPERIMENTS,
@@ -209,8 +210,9 @@ class Signed(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class RecommenderPlan(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """One recommender of the graph: its output names and how many items it lists.
 
-    Without a grant for all its `purposes` it lists what it lists for visitors without a history. A `pool`
-    is no list of its own, but candidates with scores, of which one is made.
+    Without a grant for all its `purposes` it lists what it lists for visitors of whom nothing is known. A
+    `pool` is no list of its own, but candidates with scores, of which one is made. `columns` are the
+    positions of those columns of the plan that it depends on.
     """
 
     name: str
@@ -219,6 +221,7 @@ class RecommenderPlan(msgspec.Struct, frozen=True, forbid_unknown_fields=True, o
     limit: int
     purposes: tuple[str, ...] = ()
     pool: bool = False
+    columns: tuple[int, ...] = ()
 
 
 class ModelsPlan(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -229,8 +232,9 @@ class ModelsPlan(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_d
     shape (batch, length), catalog positions, most recent first, padded with
     `n_items`) and `weight` (float32, same shape, 0 where padded). Where there are
     `gates`, so is `gate` (int32, shape (batch, gates)): which row of each gate's masks
-    the context picks. Where it keeps `stock`, one more is bound as arrays are: `stock` (float32, shape
-    (n_items + 1,)), -inf for what is sold out, else 0.
+    the context picks. Where there are `columns`, so is `context` (float32, shape (batch, columns)): what
+    the attributes are as numbers, NaN where missing. Where it keeps `stock`, one more is bound as arrays
+    are: `stock` (float32, shape (n_items + 1,)), -inf for what is sold out, else 0.
     """
 
     graph: str
@@ -240,17 +244,20 @@ class ModelsPlan(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_d
     recommenders: tuple[RecommenderPlan, ...]
     gates: int = 0
     stock: bool = False
+    columns: tuple[Column, ...] = ()
 
 
 class ModelsGolden(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """A history (item ids, most recent first) and the ordered item ids each recommender lists.
 
-    `scores` are theirs, rounded to six digits; bundles of before have none.
+    `scores` are theirs, rounded to six digits; bundles of before have none. `row` is one number for each
+    column of the plan.
     """
 
     history: tuple[str, ...]
     items: dict[str, tuple[str, ...]]
     scores: dict[str, tuple[float, ...]] = {}
+    row: tuple[float, ...] = ()
 
 
 T = TypeVar("T")

@@ -9,16 +9,12 @@ from edge.bundle.features import Column
 KIND: Final = "predictions"
 GRAPH_KIND: Final = "prediction-graph"
 ARRAYS_KIND: Final = "prediction-arrays"
-CONTEXT: Final = "context"
-"""The graph's one input that changes: float32, (rows, columns), NaN where missing."""
-
 SOURCE: Final = "model"
 """Of the attributes that predictions are."""
 
 PREFIX: Final = "model."
 MAX_PREDICTIONS: Final = 64
 MAX_OUTPUTS: Final = 256
-MAX_COLUMNS: Final = 1_024
 MAX_WORDS: Final = 16_384
 
 

@@ -54,12 +54,15 @@ class Link(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_default
         For people.
     history, items : int
         It is passed over for shorter histories, and where it has fewer items.
+    context : bool
+        Whether it is not passed over for a short history where it knows something of the context.
     """
 
     pool: str
     model: str
     history: int = 0
     items: int = 1
+    context: bool = False
 
 
 class Explore(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -147,9 +150,13 @@ class Recommenders(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit
     trials: tuple[Trial, ...] = ()
 
 
-class PoolsGolden(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A history (item ids, most recent first), the gates' rows, and the first ids that each pool lists."""
+class PoolsGolden(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """A history (item ids, most recent first), the gates' rows, and the first ids that each pool lists.
+
+    `row` is one number for each column of the models' plan.
+    """
 
     history: tuple[str, ...]
     gates: tuple[int, ...]
     items: dict[str, tuple[str, ...]]
+    row: tuple[float, ...] = ()

@@ -15,6 +15,7 @@ from edge.bundle.strings import Strings
 from edge.decide.around_check import check_around
 from edge.decide.bandit import draw
 from edge.decide.recommender import Found, Gates
+from edge.decide.row import Row
 from edge.decide.shortlist import Caps, Groups, Shortlist
 from edge.decide.types import Context, Slot, Value
 from edge.rules.evaluate import evaluate
@@ -29,10 +30,14 @@ _BETWEEN: Final = re.compile("[|;,]")
 
 
 class Situation(NamedTuple):
-    """What of a context lists depend on beside the history: gates, and ids that recommenders leave out."""
+    """What of a context lists depend on beside the history.
+
+    That is the rows of gates, the ids that recommenders leave out, and what models take in of it.
+    """
 
     gates: Gates = ()
     left_out: tuple[tuple[str, ...], ...] = ()
+    row: Row = ()
 
 
 NOWHERE: Final = Situation()
@@ -141,8 +146,8 @@ class Around:
             for key in arrays
             if key.startswith("group/") and key.endswith("/starts")
         }
-        sizes = {one.name: one.limit for one in plan.recommenders}
-        self._made = [_Recommender(one, arrays, groups, sizes, items) for one in document.finishes]
+        pools = {one.name: one for one in plan.recommenders}
+        self._made = [_Recommender(one, arrays, groups, pools, items) for one in document.finishes]
         self._items = items
         self.finishes = {one.name: one for one in document.finishes}
         self.names = frozenset(one.name for one in document.finishes)
@@ -197,6 +202,18 @@ class Around:
         return replace(slot, items=items, propensity=propensity)
 
 
+def load_around(bundle: Bundle, plan: fmt.ModelsPlan, items: Strings) -> Around | None:
+    """The recommenders of a bundle that are more than a model; None where there is none.
+
+    Raises
+    ------
+    BundleError
+        ``recommenders`` or ``arrays``: parts of the bundle do not fit each other.
+    """
+    document = load_recommenders(bundle)
+    return Around(document, load_arrays(bundle), plan, items) if document.finishes else None
+
+
 class _Recommender:
     """One recommender with all it needs at hand."""
 
@@ -205,13 +222,14 @@ class _Recommender:
         finish: wire.Finish,
         arrays: Mapping[str, Array],
         groups: Mapping[str, Groups],
-        sizes: Mapping[str, int],
+        pools: Mapping[str, fmt.RecommenderPlan],
         items: Strings,
     ) -> None:
         self.name = finish.name
         self.explores = finish.explore is not None
         self._finish = finish
-        self._sizes = sizes
+        self._sizes = {name: pool.limit for name, pool in pools.items()}
+        self._columns = {link.pool: pools[link.pool].columns for link in finish.links if link.context}
         self._caps = [(groups[column], most) for column, most in finish.caps]
         self._alike = [groups[column] for column in finish.alike]
         self._masks = [arrays[key] for key in finish.masks]
@@ -244,10 +262,17 @@ class _Recommender:
 
     def links(self, asking: Asking) -> list[wire.Link]:
         """The model that is sure enough, and those after it."""
-        links = [link for link in self._finish.links if asking.viewed >= link.history]
+        links = [link for link in self._finish.links if self._knows(link, asking)]
         while links and not self._suffices(links[0], asking):
             del links[0]
         return links
+
+    def _knows(self, link: wire.Link, asking: Asking) -> bool:
+        """Whether there is enough for the model to go by."""
+        if asking.viewed >= link.history:
+            return True
+        row = asking.situation.row
+        return any(row[at] == row[at] for at in self._columns.get(link.pool, ()))  # but for NaN
 
     def _suffices(self, link: wire.Link, asking: Asking) -> bool:
         found = asking.pools[link.pool][0]

@@ -28,11 +28,14 @@ class Challengers:
         By recommender.
     recommender : Recommender
         Runs their graph.
+    reads : tuple[str, ...]
+        The attributes that their models are made from.
     """
 
     def __init__(self, trials: tuple[wire.Trial, ...], recommender: Recommender, listing: Listing) -> None:
         self.trials = {trial.finish.name: trial for trial in trials}
         self.recommender = recommender
+        self.reads = listing.reads
         self._listing = listing
 
     def tried(self, slot: Slot, seed: int) -> wire.Trial | None:

@@ -12,7 +12,7 @@ from edge.bundle.predictions import SOURCE
 from edge.bundle.reader import Bundle
 from edge.bundle.strings import MAX_REMEMBERED, Strings
 from edge.decide.about import load_about
-from edge.decide.around import Around, load_arrays, load_recommenders, reads_of
+from edge.decide.around import Around, load_around, load_recommenders, reads_of
 from edge.decide.bandit import OWN, Arm, Weights
 from edge.decide.behaviours import NONE, Behaviours
 from edge.decide.behaviours import load as load_behaviours
@@ -78,13 +78,14 @@ class Engine:
         self._take_visitors(bundle)
         self._take_predictions(bundle, previous)
         recommender = Recommender.load(bundle, previous._listing.recommender if previous else None)
-        self.around = self._take_recommenders(bundle, recommender)
+        self.around: Around | None = load_around(bundle, recommender.plan, self.items)
         self._explores = self.around is not None and bool(self.around.explores)
         self._check_recommenders(recommender)
-        held = previous.challengers if previous else None
-        found = load_challengers(bundle, held, self.items, self.about, self.schema)
-        self.challengers: Challengers | None = found
         self._listing: Listing = Listing(recommender, self.items, self.about, self.schema, self.around)
+        held = previous.challengers if previous else None
+        tried = load_challengers(bundle, held, self.items, self.about, self.schema)
+        self.challengers: Challengers | None = tried
+        self._take_reads((*self._listing.reads, *(tried.reads if tried else ())))
         self._everyone = self._alive = self._index.everyone
         self._killed: tuple[str, ...] = ()
         self._previous = {}
@@ -147,10 +148,14 @@ class Engine:
             if told.get(name) != types[name]:
                 raise BundleError("interface", f"rules read {name!r}, a {types[name]}, and no model tells it")
         if self._predictor is not None:
-            known = {attribute.name for attribute in self.schema.attributes}
-            if unknown := sorted(self._predictor.reads - known):
-                raise BundleError("interface", f"models are made from attributes that rules lack: {unknown}")
-            self.reads = tuple(sorted({*self.reads, *self._predictor.reads} - types.keys()))
+            self._take_reads(self._predictor.reads)
+
+    def _take_reads(self, names: Iterable[str]) -> None:
+        """The attributes that models are made from, which decisions depend on as on those that rules read."""
+        if unknown := sorted({*names}.difference(a.name for a in self.schema.attributes)):
+            raise BundleError("interface", f"models are made from attributes that rules lack: {unknown}")
+        told = {a.name for a in self.schema.attributes if a.source == SOURCE}
+        self.reads = tuple(sorted({*self.reads, *names} - told))
 
     def _take_catalog(self, bundle: Bundle) -> None:
         """The items, what is known of them, and how they look."""
@@ -161,13 +166,6 @@ class Engine:
             for name, artifact in bundle.artifacts("catalog", "cards").items()
         }
         self._rendered: dict[str, dict[str, bytes]] = {name: {} for name in self._cards}
-
-    def _take_recommenders(self, bundle: Bundle, recommender: Recommender) -> Around | None:
-        """The recommenders that are more than a model; None where there is none."""
-        document = load_recommenders(bundle)
-        if not document.finishes:
-            return None
-        return Around(document, load_arrays(bundle), recommender.plan, self.items)
 
     def _load_index(self, bundle: Bundle) -> Index:
         artifact = bundle.one("rules", "index")

@@ -15,6 +15,7 @@ from edge.decide.golden_scores import check_scores
 from edge.decide.page import load_page
 from edge.decide.predictor import check_golden
 from edge.decide.recommender import Recommender
+from edge.decide.row import Row
 from edge.decide.types import Context
 from edge.errors import BundleError
 from edge.rules.index import Index
@@ -100,7 +101,8 @@ def _check_pools(bundle: Bundle, recommender: Recommender, items: Strings) -> in
     histories = [[items.find(item.encode()) for item in case.history] for case in golden]
     if any(position < 0 for history in histories for position in history):
         raise BundleError("golden", "a golden history names an item that the catalog lacks")
-    found = _run(lambda: recommender.find(histories, [case.gates for case in golden])).lists
+    rows, gates = _rows(golden, recommender), [case.gates for case in golden]
+    found = _run(lambda: recommender.find(histories, gates, rows)).lists
     for row, case in enumerate(golden):
         for name, wanted in case.items.items():
             listed = tuple(items.texts(found[name][row][: wire.GOLDEN_TOP])) if name in found else ()
@@ -124,7 +126,8 @@ def _check_lists(golden: Sequence[fmt.ModelsGolden], recommender: Recommender, i
     histories = [[items.find(item.encode()) for item in case.history] for case in golden]
     if any(position < 0 for history in histories for position in history):
         raise BundleError("golden", "a golden history names an item that the catalog lacks")
-    lists = _run(lambda: recommender.list_items(histories))
+    rows = _rows(golden, recommender)
+    lists = _run(lambda: recommender.list_items(histories, rows))
     for case, found in zip(golden, lists, strict=True):
         if set(case.items) != set(found):
             raise BundleError("golden", f"lists of {sorted(found)}, not of {sorted(case.items)}")
@@ -134,6 +137,16 @@ def _check_lists(golden: Sequence[fmt.ModelsGolden], recommender: Recommender, i
                 message = f"{name!r} lists {listed}, not {case.items[name]}, after {case.history}"
                 raise BundleError("golden", message)
     check_scores(golden, recommender, histories)
+
+
+def _rows(
+    golden: Sequence[fmt.ModelsGolden] | Sequence[wire.PoolsGolden], recommender: Recommender
+) -> list[Row]:
+    """The rows of the golden contexts; none where no model takes any in."""
+    columns = len(recommender.plan.columns)
+    if any(len(case.row) != columns for case in golden):
+        raise BundleError("golden", f"a golden context has not {columns} columns")
+    return [case.row for case in golden] if columns else []
 
 
 def _run(work: Callable[[], T]) -> T:

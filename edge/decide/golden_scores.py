@@ -5,8 +5,10 @@ from typing import Final
 
 import numpy as np
 
+from edge.bundle.features import CONTEXT
 from edge.bundle.format import ModelsGolden, RecommenderPlan
 from edge.decide.recommender import Recommender
+from edge.decide.row import Row
 from edge.errors import BundleError
 
 TOLERANCE: Final = 1e-5
@@ -30,7 +32,8 @@ def check_scores(
     rows = [list(histories[number][: recommender.plan.max_history]) for number in cases]
     outputs = [plan.scores_output for plan in plans]
     try:
-        found = recommender.session.run(outputs, _feeds(recommender, rows))
+        feeds = _feeds(recommender, rows, [golden[number].row for number in cases])
+        found = recommender.session.run(outputs, feeds)
     # onnxruntime's errors share no base but this one.
     except Exception as error:
         raise BundleError("golden", f"the models can't be run: {error}") from error
@@ -39,13 +42,17 @@ def check_scores(
             _compare(plan, golden[number], row.tolist())
 
 
-def _feeds(recommender: Recommender, rows: Sequence[Sequence[int]]) -> dict[str, np.ndarray]:
-    n_items, gates = recommender.plan.n_items, recommender.plan.gates
+def _feeds(
+    recommender: Recommender, rows: Sequence[Sequence[int]], contexts: Sequence[Row]
+) -> dict[str, np.ndarray]:
+    plan = recommender.plan
+    n_items = plan.n_items
     history = np.full((len(rows), max([1, *map(len, rows)])), n_items, np.int32)
     for place, row in enumerate(rows):
         history[place, : len(row)] = row
     feeds = {"history": history, "weight": (history < n_items).astype(np.float32), **recommender.arrays}
-    return {**feeds, "gate": np.zeros((len(rows), gates), np.int32)} if gates else feeds
+    feeds |= {"gate": np.zeros((len(rows), plan.gates), np.int32)} if plan.gates else {}
+    return feeds | ({CONTEXT: np.array(contexts, np.float32)} if plan.columns else {})
 
 
 def _compare(plan: RecommenderPlan, case: ModelsGolden, found: Sequence[float]) -> None:

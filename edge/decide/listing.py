@@ -9,6 +9,7 @@ from edge.bundle.strings import Strings
 from edge.decide.about import About
 from edge.decide.around import EXPLORED, NOWHERE, Around, Asking, Pools, Situation, pools_of
 from edge.decide.recommender import Found, Recommender
+from edge.decide.row import NAN, RowMaker
 from edge.decide.stock import ALL, Stock
 from edge.decide.types import Context, Muted
 from edge.errors import BundleError
@@ -32,6 +33,11 @@ Wanted = dict[Asked, Lists]
 class Listing:
     """The lists of a bundle's recommenders, by history.
 
+    Attributes
+    ----------
+    reads : tuple[str, ...]
+        The attributes that models are made from.
+
     Raises
     ------
     BundleError
@@ -49,6 +55,10 @@ class Listing:
         self.recommender = recommender
         self._around = around
         self._items, self._about = items, about
+        columns = recommender.plan.columns
+        self._maker = RowMaker(columns) if columns else None
+        self.reads = self._maker.reads if self._maker else ()
+        self._unknown = (NAN,) * len(columns)
         self._needs = _purposes_needed(recommender, schema, around)
         self._remembered: Wanted = {}
         self._stock = ALL
@@ -56,10 +66,10 @@ class Listing:
 
     def ask(self, context: Context, wanted: Wanted) -> None:
         """Note which lists a context needs."""
-        situation = NOWHERE if self._around is None else self._around.situation(context.attributes)
+        situation = self._situation(context)
         wanted[context.history, context.muted, situation] = {}
         if self._needs and self._withheld(context):
-            wanted[(), context.muted, situation] = {}
+            wanted[(), context.muted, self._bare(situation)] = {}
 
     def fill(self, wanted: Wanted, stock: Stock = ALL) -> None:
         """Fill in the lists of each history: remembered ones, and the others by one inference call.
@@ -84,7 +94,8 @@ class Listing:
         plain = [asked for asked in missing if not (asked[1] or self._gone)]
         histories = [self._items.positions(history) for history, _, _ in plain]
         gates = [situation.gates for _, _, situation in plain] if self.recommender.plan.gates else ()
-        found = self.recommender.find(histories, gates)
+        rows = [situation.row for _, _, situation in plain] if self._maker else ()
+        found = self.recommender.find(histories, gates, rows)
         for row, asked in enumerate(plain):
             wanted[asked] = self._made(found, row, histories[row], asked[2])
         wanted |= {asked: self._without(*asked) for asked in alone}
@@ -99,13 +110,15 @@ class Listing:
             self._gone = frozenset() if self.recommender.plan.stock else stock.out
 
     def of(self, context: Context, wanted: Wanted) -> Lists:
-        """The lists of this context; those that may not use its history are of none."""
-        situation = NOWHERE if self._around is None else self._around.situation(context.attributes)
+        """The lists of this context; those that may not use what is known of it go by nothing."""
+        if not wanted:
+            return {}
+        situation = self._situation(context)
         lists = wanted.get((context.history, context.muted, situation), {})
         if not self._needs or not lists:
             return lists
         # Another context of the batch may have asked for this history, and this one for none.
-        bare = wanted.get(((), context.muted, situation), {})
+        bare = wanted.get(((), context.muted, self._bare(situation)), {})
         return {**lists, **{name: bare.get(name, ()) for name in self._withheld(context)}}
 
     def history_of(self, name: str, context: Context) -> tuple[str, ...]:
@@ -115,15 +128,16 @@ class Listing:
     def asking(self, name: str, context: Context, stock: Stock = ALL) -> tuple[list[int], Asking]:
         """The history that a recommender goes by, and its candidates, for those who explain its list."""
         self._keep(stock)
-        situation = NOWHERE if self._around is None else self._around.situation(context.attributes)
+        situation = self._situation(context)
+        if name in self._withheld(context):
+            situation = self._bare(situation)
         banned = self._about.muted(context.muted) | self._gone
         positions = self._items.positions(self.history_of(name, context))
         viewed = [position for position in positions if position not in banned]
-        found = self.recommender.find_without(viewed, banned, situation.gates)
-        pools = pools_of(found, 0)
+        pools = self._pools(viewed, banned, situation)
 
         def deeper(without: Collection[int]) -> Pools:
-            return pools_of(self.recommender.find_without(viewed, without, situation.gates), 0)
+            return self._pools(viewed, without, situation)
 
         return viewed, Asking(pools, len(viewed), situation, banned, deeper, stock.out)
 
@@ -141,7 +155,7 @@ class Listing:
             return {name: tuple(texts(rows[row])) for name, rows in found.lists.items()}
 
         def deeper(without: Collection[int]) -> Pools:
-            return pools_of(self.recommender.find_without(viewed, without, situation.gates), 0)
+            return self._pools(viewed, without, situation)
 
         made = {name: tuple(texts(found.lists[name][row])) for name in self.recommender.names}
         asking = Asking(pools_of(found, row), len(viewed), situation, banned, deeper, self._stock.out)
@@ -164,11 +178,26 @@ class Listing:
         quiet = self._about.muted(muted)
         viewed = [position for position in self._items.positions(history) if position not in quiet]
         banned = quiet | self._gone
-        found = self.recommender.find_without(viewed, banned, situation.gates)
+        found = self.recommender.find_without(viewed, banned, situation.gates, situation.row)
         return self._made(found, 0, viewed, situation, banned)
 
+    def _pools(self, viewed: list[int], banned: Collection[int], situation: Situation) -> Pools:
+        found = self.recommender.find_without(viewed, banned, situation.gates, situation.row)
+        return pools_of(found, 0)
+
+    def _situation(self, context: Context) -> Situation:
+        """What lists depend on beside the history."""
+        situation = NOWHERE if self._around is None else self._around.situation(context.attributes)
+        if self._maker is None:
+            return situation
+        return situation._replace(row=tuple(self._maker.row(context.attributes)))
+
+    def _bare(self, situation: Situation) -> Situation:
+        """The same for models that may not know the context."""
+        return situation if self._maker is None else situation._replace(row=self._unknown)
+
     def _withheld(self, context: Context) -> list[str]:
-        """The recommenders from which this visitor's history is kept."""
+        """The recommenders from which this visitor's history and context are kept."""
         return [name for name, purposes in self._needs if not purposes <= set(context.granted)]
 
 

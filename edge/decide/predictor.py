@@ -10,13 +10,11 @@ from numpy.typing import NDArray
 
 from edge.bundle import format as fmt
 from edge.bundle.arrays import Array, unpack
-from edge.bundle.features import MAX_CATEGORIES
+from edge.bundle.features import CONTEXT
 from edge.bundle.predictions import (
     ARRAYS_KIND,
-    CONTEXT,
     GRAPH_KIND,
     KIND,
-    MAX_COLUMNS,
     MAX_OUTPUTS,
     MAX_PREDICTIONS,
     MAX_WORDS,
@@ -27,8 +25,9 @@ from edge.bundle.predictions import (
 from edge.bundle.reader import Bundle
 from edge.decide import words
 from edge.decide.inference import ort
-from edge.decide.recommender import ONNX_TYPES, compare, open_session
-from edge.decide.row import RowMaker
+from edge.decide.plan_check import ONNX_TYPES, compare
+from edge.decide.recommender import open_session
+from edge.decide.row import Row, RowMaker, check_columns
 from edge.decide.types import Context, Value
 from edge.errors import BundleError
 
@@ -40,7 +39,6 @@ MAX_REMEMBERED: Final = 4_096
 TOLERANCE: Final = 1e-5
 """How far an answer may be from what another machine wrote down; of large numbers, as a share of them."""
 
-Row = tuple[float, ...]
 Asked = tuple[Row, tuple[str | None, ...]]
 """What predictions depend on: a row of columns, and the texts that are read."""
 
@@ -267,13 +265,7 @@ def _winner(plan: PredictionPlan) -> str:
 def _check_plan(plan: Predictions) -> None:
     names = [one.name for one in plan.predictions]
     _need(0 < len(names) <= MAX_PREDICTIONS and len(set(names)) == len(names), f"predictions {names}")
-    _need(len(plan.columns) <= MAX_COLUMNS, f"{len(plan.columns)} columns, more than {MAX_COLUMNS}")
-    for column in plan.columns:
-        codes = len(column.categories)
-        _need(
-            codes <= MAX_CATEGORIES,
-            f"{column.attribute!r} has {codes} categories, more than {MAX_CATEGORIES}",
-        )
+    check_columns(plan.columns)
     for one in plan.predictions:
         outputs = len(one.outputs)
         _need(

@@ -1,24 +1,24 @@
 """Runs a revision's one ONNX graph over memory-mapped arrays, for all visitors of a turn at once."""
 
 from collections.abc import Collection, Mapping, Sequence
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 import numpy as np
 
 from edge.bundle import format as fmt
 from edge.bundle.arrays import Array, unpack
+from edge.bundle.features import CONTEXT
 from edge.bundle.format import Artifact, ModelsPlan
 from edge.bundle.reader import Bundle
-from edge.bundle.recommender_format import ARRAYS_ARTIFACT, MAX_GATES, SHADOW, SHADOW_GRAPH, SHADOW_PLAN
+from edge.bundle.recommender_format import ARRAYS_ARTIFACT, SHADOW, SHADOW_GRAPH, SHADOW_PLAN
 from edge.bundle.stock import INPUT as STOCK
 from edge.decide.inference import ort, session_options
 from edge.decide.operators import check_graph
+from edge.decide.plan_check import MAX_HISTORY, check_plan, check_signature
+from edge.decide.row import NAN, Row
 from edge.decide.stock import ALL, Stock
 from edge.errors import BundleError
 
-MAX_ITEMS: Final = 10_000_000
-MAX_HISTORY: Final = 1_024
-MAX_LIMIT: Final = 1_000
 MAX_CALLS: Final = 512
 """Shapes of a call whose buffers are kept; a few kilobytes each."""
 
@@ -30,17 +30,6 @@ MAX_ROUNDS: Final = 16
 
 _STEP: Final = 32
 """Calls that leave items out come in so few lengths that their buffers can be kept."""
-
-ONNX_TYPES: Final = {
-    "<f2": "tensor(float16)",
-    "<f4": "tensor(float)",
-    "<f8": "tensor(double)",
-    "<i4": "tensor(int32)",
-    "<i8": "tensor(int64)",
-    "<u2": "tensor(uint16)",
-    "|i1": "tensor(int8)",
-    "|u1": "tensor(uint8)",
-}
 
 _Arrays = dict[str, Array]
 
@@ -73,6 +62,9 @@ class _Call:
         self._gate = np.zeros((batch, recommender.plan.gates), np.int32)
         if recommender.plan.gates:
             self._binding.bind_cpu_input("gate", self._gate)
+        self._context = np.zeros((batch, len(recommender.plan.columns)), np.float32)
+        if recommender.plan.columns:
+            self._binding.bind_cpu_input(CONTEXT, self._context)
         self._lists = {}
         self._scores = {}
         for planned in recommender.plan.recommenders:
@@ -83,7 +75,9 @@ class _Call:
                 name, at = planned.scores_output, told.ctypes.data
                 self._binding.bind_output(name, "cpu", 0, np.float32, told.shape, at)
 
-    def run(self, histories: Sequence[Sequence[int]], gates: Sequence[Gates] = ()) -> Found:
+    def run(
+        self, histories: Sequence[Sequence[int]], gates: Sequence[Gates] = (), rows: Sequence[Row] = ()
+    ) -> Found:
         length, padding = self._length, self._padding
         flat: list[int] = []
         for history in histories:
@@ -93,9 +87,9 @@ class _Call:
         np.not_equal(self._history, padding[0], out=self._weight, casting="unsafe")
         if gates:
             self._gate[:] = gates
-        return self._listed()
+        return self._listed(rows)
 
-    def run_without(self, viewed: list[int], masked: list[int], gates: Gates = ()) -> Found:
+    def run_without(self, viewed: list[int], masked: list[int], gates: Gates, row: Row) -> Found:
         """Lists without the masked items: they stand in the history, and weigh nothing."""
         held = viewed + masked
         self._flat[:] = held + self._padding[len(held) :]
@@ -103,9 +97,11 @@ class _Call:
         self._weight[0, : len(viewed)] = 1
         if gates:
             self._gate[0] = gates
-        return self._listed()
+        return self._listed([row] if row else ())
 
-    def _listed(self) -> Found:
+    def _listed(self, rows: Sequence[Row]) -> Found:
+        if self._context.shape[1]:
+            self._context[:] = rows or NAN
         self._session.run_with_iobinding(self._binding)
         lists = {name: _cut(lists.tolist()) for name, lists in self._lists.items()}
         return Found(lists, {name: scores.tolist() for name, scores in self._scores.items()})
@@ -127,11 +123,11 @@ class Recommender:
     """
 
     def __init__(self, plan: ModelsPlan, session: ort.InferenceSession, arrays: Mapping[str, Array]) -> None:
-        _check_plan(plan)
+        check_plan(plan)
         arrays = dict(arrays)
         if plan.stock:
             arrays[STOCK] = np.zeros(plan.n_items + 1, np.float32)
-        _check_signature(plan, session, arrays)
+        check_signature(plan, session, arrays)
         self.plan = plan
         self.names = tuple(recommender.name for recommender in plan.recommenders if not recommender.pool)
         self.pools = frozenset(recommender.name for recommender in plan.recommenders if recommender.pool)
@@ -215,16 +211,22 @@ class Recommender:
         """
         return self.find(histories).lists
 
-    def find(self, histories: Sequence[Sequence[int]], gates: Sequence[Gates] = ()) -> Found:
-        """The same with the scores of pools; `gates` are of each history, where the plan has any."""
+    def find(
+        self, histories: Sequence[Sequence[int]], gates: Sequence[Gates] = (), rows: Sequence[Row] = ()
+    ) -> Found:
+        """The same with the scores of pools.
+
+        `gates` and `rows` of the plan's columns are of each history, where the plan has any; without rows,
+        nothing is known of the contexts.
+        """
         if not histories:
             return Found({one.name: [] for one in self.plan.recommenders}, {name: [] for name in self.pools})
         length = min(self.plan.max_history, max(map(len, histories))) or 1
         most = max(1, MAX_SCORES // self.plan.n_items)
         if len(histories) <= most:
-            return self._call(len(histories), length).run(histories, gates)
+            return self._call(len(histories), length).run(histories, gates, rows)
         parts = [
-            self.find(histories[at : at + most], gates[at : at + most])
+            self.find(histories[at : at + most], gates[at : at + most], rows[at : at + most])
             for at in range(0, len(histories), most)
         ]
         return _joined(parts)
@@ -233,7 +235,9 @@ class Recommender:
         """The lists of `find_without`."""
         return {name: found for name, (found,) in self.find_without(viewed, banned).lists.items()}
 
-    def find_without(self, viewed: Sequence[int], banned: Collection[int], gates: Gates = ()) -> Found:
+    def find_without(
+        self, viewed: Sequence[int], banned: Collection[int], gates: Gates = (), row: Row = ()
+    ) -> Found:
         """For each recommender, a list for one history that holds nothing of `banned`.
 
         It is as long as without them where items last: the graph is told what to leave out. Of more
@@ -249,7 +253,7 @@ class Recommender:
         masked = sorted(banned) if len(banned) <= room else []
         for _ in range(MAX_ROUNDS):
             length = min(MAX_HISTORY, -(-(len(history) + len(masked)) // _STEP) * _STEP or _STEP)
-            found = self._call(1, length).run_without(history, masked, gates)
+            found = self._call(1, length).run_without(history, masked, gates, row)
             out = {item for (listed,) in found.lists.values() for item in listed if item in banned}
             new = sorted(out.difference(masked))
             if not new or len(masked) + len(new) > room:
@@ -265,9 +269,11 @@ class Recommender:
             call = self._calls[batch, length] = _Call(self, batch, length)
         return call
 
-    def list_items(self, histories: Sequence[Sequence[int]]) -> list[dict[str, list[int]]]:
+    def list_items(
+        self, histories: Sequence[Sequence[int]], rows: Sequence[Row] = ()
+    ) -> list[dict[str, list[int]]]:
         """The same as `recommend`, by history first: the form that golden decisions have."""
-        lists = self.recommend(histories)
+        lists = self.find(histories, rows=rows).lists
         return [{name: lists[name][row] for name in self.names} for row in range(len(histories))]
 
     def _is_same(self, other: "Recommender") -> bool:
@@ -286,11 +292,15 @@ class NoRecommenders(Recommender):
         self.names, self.pools = (), frozenset()
         self._graph_sha256, self._files, self._stock = "", {}, ALL
 
-    def find(self, histories: Sequence[Sequence[int]], gates: Sequence[Gates] = ()) -> Found:
+    def find(
+        self, histories: Sequence[Sequence[int]], gates: Sequence[Gates] = (), rows: Sequence[Row] = ()
+    ) -> Found:
         """No recommender, so no lists."""
         return Found({}, {})
 
-    def find_without(self, viewed: Sequence[int], banned: Collection[int], gates: Gates = ()) -> Found:
+    def find_without(
+        self, viewed: Sequence[int], banned: Collection[int], gates: Gates = (), row: Row = ()
+    ) -> Found:
         """No recommender, so no lists."""
         return Found({}, {})
 
@@ -336,41 +346,3 @@ def _without(found: Found, banned: Collection[int]) -> Found:
             pairs = zip(listed, found.scores[name][0], strict=False)
             scores[name] = [[score for item, score in pairs if item not in banned]]
     return Found(lists, scores)
-
-
-def _check_plan(plan: ModelsPlan) -> None:
-    if not (1 <= plan.n_items <= MAX_ITEMS and 1 <= plan.max_history <= MAX_HISTORY):
-        raise BundleError("plan", f"{plan.n_items} items and a history of {plan.max_history}")
-    if not 0 <= plan.gates <= MAX_GATES:
-        raise BundleError("plan", f"{plan.gates} gates, more than {MAX_GATES}")
-    names = [recommender.name for recommender in plan.recommenders]
-    if not names or len(set(names)) != len(names):
-        raise BundleError("plan", f"recommenders must be named, each once: {names}")
-    for recommender in plan.recommenders:
-        if not 1 <= recommender.limit <= min(MAX_LIMIT, plan.n_items):
-            raise BundleError("plan", f"recommender {recommender.name!r} lists {recommender.limit} items")
-
-
-def _check_signature(plan: ModelsPlan, session: ort.InferenceSession, arrays: Mapping[str, Array]) -> None:
-    """Compare all that onnxruntime tells of the graph with the plan and the arrays."""
-    wanted: dict[str, Any] = {
-        name: (ONNX_TYPES.get(array.dtype.str, "no type"), array.shape) for name, array in arrays.items()
-    }
-    wanted["history"] = ("tensor(int32)", ("batch", "length"))
-    wanted["weight"] = ("tensor(float)", ("batch", "length"))
-    if plan.gates:
-        wanted["gate"] = ("tensor(int32)", ("batch", plan.gates))
-    compare("input", wanted, {node.name: (node.type, tuple(node.shape)) for node in session.get_inputs()})
-    outputs = {node.name: (node.type, tuple(node.shape)) for node in session.get_outputs()}
-    lists = {r.items_output: ("tensor(int32)", ("batch", r.limit)) for r in plan.recommenders}
-    scores = {r.scores_output: ("tensor(float)", ("batch", r.limit)) for r in plan.recommenders}
-    compare("output", lists | scores, outputs)
-
-
-def compare(what: str, wanted: Mapping[str, Any], found: Mapping[str, Any]) -> None:
-    """Refuse a graph of which an input or output is not what the plan says."""
-    for name in sorted(wanted.keys() | found.keys()):
-        if wanted.get(name) != found.get(name):
-            raise BundleError(
-                "plan", f"{what} {name!r} is {found.get(name)} in the graph, not {wanted.get(name)}"
-            )

@@ -4,10 +4,16 @@ from collections.abc import Callable, Mapping, Sequence
 from math import nan
 from typing import Any, Final
 
-from edge.bundle.features import MAX_NUMBER, Column
+from edge.bundle.features import MAX_CATEGORIES, MAX_NUMBER, Column
+from edge.errors import BundleError
 
 NAN: Final = nan
 """What is missing."""
+
+MAX_COLUMNS: Final = 1_024
+
+Row = tuple[float, ...]
+"""One number for each column. Equal rows are equal keys, too: what is missing is `NAN` itself."""
 
 Encode = Callable[[Any], float]
 
@@ -29,6 +35,23 @@ class RowMaker:
         """One number for each column; a value of another type than the column's is missing."""
         get = attributes.get
         return [encode(get(name)) for name, encode in self._columns]
+
+
+def check_columns(columns: Sequence[Column], most: int = MAX_COLUMNS) -> None:
+    """Refuse more columns, or more categories of one, than a row may have.
+
+    Raises
+    ------
+    BundleError
+        ``plan``.
+    """
+    if len(columns) > most:
+        raise BundleError("plan", f"{len(columns)} columns, more than {most}")
+    for column in columns:
+        codes = len(column.categories)
+        if codes > MAX_CATEGORIES:
+            message = f"{column.attribute!r} has {codes} categories, more than {MAX_CATEGORIES}"
+            raise BundleError("plan", message)
 
 
 def _number(value: Any) -> float:

@@ -49,7 +49,8 @@ def explain(view: View, context: Context, decision: Decision, killed: tuple[str,
         yield from predicted(view.predictor, bare)
     for recommender in view.plan.recommenders:
         if missing := sorted({*recommender.purposes} - {*context.granted}):
-            without = f"without the visitor's history, as they did not grant {' and '.join(missing)}"
+            used = "history and context" if recommender.columns else "history"
+            without = f"without the visitor's {used}, as they did not grant {' and '.join(missing)}"
             yield f"recommender {recommender.name}: {without}"
 
 

@@ -10,12 +10,13 @@ from edge.bundle.arrays import Array
 from edge.bundle.recommender_format import Finish
 from edge.decide.around import Asking, load_arrays
 from edge.decide.engine import Engine
+from edge.decide.row import NAN, Row
 from edge.decide.types import Context, Decision, Slot
 from origin.explain.counted import counted
 from origin.explain.model_scores import ModelScores, Scores
 
 TOLD: Final = 3
-"""Items of the history that moved a score most."""
+"""Items of the history, or attributes, that moved a score most."""
 
 MISSED: Final = 5
 """Items of a better score than the last one of the list."""
@@ -35,7 +36,10 @@ def explain_lists(engine: Engine, context: Context, decision: Decision) -> Itera
 
 @dataclass(frozen=True)
 class _Made:
-    """The scores of all items: the model's, those after boosts, and the part of each item of the history."""
+    """The scores of all items: the model's, those after boosts, and the part of each that it goes by.
+
+    These are the items of the history, then attributes of the context.
+    """
 
     own: Scores
     boosted: Scores
@@ -55,18 +59,32 @@ class _List:
         self._name = slot.candidates
         self.model = slot.candidates
         self._usual: list[str] = []
+        plan, pool = engine.listing.recommender.plan, slot.candidates
         if around is not None and self._finish is not _NONE:
             links = around.links(slot.candidates, self._asking)
-            self.model = links[0].model if links else self._finish.links[0].model
+            link = links[0] if links else self._finish.links[0]
+            self.model, pool = link.model, link.pool
             self._usual = around.usual(slot.candidates, self._asking)
+        read = next((one.columns for one in plan.recommenders if one.name == pool), ())
+        self._columns = [(plan.columns[at].attribute, at) for at in read]
+        row = self._asking.situation.row
+        self._known = tuple(sorted({name for name, at in self._columns if row[at] == row[at]}))
+        self._context = context
         self._made = self._score(scores)
 
     def _score(self, scores: ModelScores) -> _Made:
-        everyone = range(len(self._viewed))
+        everyone, row = range(len(self._viewed)), self._asking.situation.row
         rows = [everyone, *([at for at in everyone if at != out] for out in everyone)]
-        found = scores.of(self.model, self._viewed, rows)
+        rows += [everyone] * len(self._known)
+        contexts = [row] * (1 + len(everyone)) + [self._without(name) for name in self._known]
+        found = scores.of(self.model, self._viewed, rows, contexts)
         own = self._placed(found)
         return _Made(own[0], self._boosted(own[0]), own[0] - own[1:])
+
+    def _without(self, attribute: str) -> Row:
+        """The context as it would be without an attribute."""
+        out = {at for name, at in self._columns if name == attribute}
+        return tuple(NAN if at in out else value for at, value in enumerate(self._asking.situation.row))
 
     def _placed(self, scores: Scores) -> Scores:
         """The scores with those of new items from items that are like them."""
@@ -90,8 +108,8 @@ class _List:
     def lines(self) -> Iterator[str]:
         by = "" if self.model == self._name else f" by model {self.model}"
         viewed = f"of {counted(len(self._viewed), 'viewed item')}" if self._viewed else "of no history"
-        yield f"{self._slot.placement}: {self._name} lists{by}, {viewed}"
-        if self._finish is _NONE and not self._viewed:
+        yield f"{self._slot.placement}: {self._name} lists{by}, {viewed}{self._told()}"
+        if self._finish is _NONE and not self._viewed and not self._known:
             return  # a bare model may have left it to its fallback, which the graph alone knows
         for number, (words, gate) in enumerate(self._finish.only):
             out = int(self._failed(number, gate).sum())
@@ -99,6 +117,13 @@ class _List:
         for place, item in enumerate(self._slot.items):
             yield f"  {place + 1} {item}: {self._why(place, self._items.find(item.encode()))}"
         yield from self._missed()
+
+    def _told(self) -> str:
+        """What the model takes in of the context."""
+        attributes = self._context.attributes
+        parts = [f"{name} {attributes[name]}" for name in self._known]
+        parts += [f"{name} missing" for name in sorted({name for name, _ in self._columns} - {*self._known})]
+        return f"; of the context {', '.join(parts)}" if parts else ""
 
     def _why(self, place: int, item: int) -> str:
         if self._is_pinned(item):
@@ -117,10 +142,11 @@ class _List:
         return any(self._items.find(name.encode()) == item for name, _ in self._finish.pins)
 
     def _moved(self, item: int) -> str:
-        """The viewed items that moved its score most."""
+        """The viewed items, and the attributes of the context, that moved its score most."""
         moved = self._made.parts[:, item]
+        names = [*map(self._items.text, self._viewed), *self._known]
         order = sorted(range(len(moved)), key=lambda at: (-abs(moved[at]), at))[:TOLD]
-        told = [f"{self._items.text(self._viewed[at])} {moved[at]:+.4g}" for at in order if moved[at]]
+        told = [f"{names[at]} {moved[at]:+.4g}" for at in order if moved[at]]
         return f", most by {', '.join(told)}" if told else ""
 
     def _failed(self, number: int, gate: int) -> Array:

@@ -7,8 +7,10 @@ import onnx
 from numpy.typing import NDArray
 from onnx import TensorProto, helper
 
+from edge.bundle.features import CONTEXT
 from edge.bundle.reader import Bundle
 from edge.decide.recommender import Recommender, open_session
+from edge.decide.row import Row
 
 Scores = NDArray[np.float32]
 
@@ -29,8 +31,13 @@ class ModelScores:
         self._session = open_session(proto.SerializeToString())
         self._arrays, self._plan = recommender.arrays, recommender.plan
 
-    def of(self, model: str, history: Sequence[int], rows: Sequence[Sequence[int]]) -> Scores:
-        """Scores of all items, one row for each of `rows`: which places of the history count."""
+    def of(
+        self, model: str, history: Sequence[int], rows: Sequence[Sequence[int]], contexts: Sequence[Row]
+    ) -> Scores:
+        """Scores of all items, one row for each of `rows`: which places of the history count.
+
+        Of each there is what is known of the context as well, where the plan has columns.
+        """
         length = max(1, len(history))
         held = np.full((len(rows), length), self._plan.n_items, np.int32)
         for row, places in enumerate(rows):
@@ -39,6 +46,7 @@ class ModelScores:
         weight = (held < self._plan.n_items).astype(np.float32)
         gate = np.zeros((len(rows), self._plan.gates), np.int32)
         feeds = {"history": held, "weight": weight, "gate": gate, **self._arrays}
+        feeds[CONTEXT] = np.array(contexts, np.float32)
         wanted = {node.name for node in self._session.get_inputs()}
         found: list[Scores] = self._session.run(
             [f"model/{model}/scores"], {name: array for name, array in feeds.items() if name in wanted}

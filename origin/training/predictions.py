@@ -7,8 +7,8 @@ from time import perf_counter
 
 import numpy as np
 
+from compiler.features.definitions import DEFINITIONS, definitions
 from compiler.models.types import PredictionConfig
-from compiler.predictions.manifest import DEFINITIONS, definitions
 from compiler.problems import Problem, WorkspaceError
 from compiler.types import Workspace
 from edge.bundle.features import flattened

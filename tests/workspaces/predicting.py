@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from onnx import helper
 
 from compiler.build import compile_workspace
-from compiler.predictions.manifest import DEFINITIONS, definitions
+from compiler.features.definitions import DEFINITIONS, definitions
 from compiler.types import Workspace
 from compiler.workspace import read_workspace
 from edge.bundle.reader import Bundle, open_bundle

@@ -102,7 +102,7 @@ def test_what_is_no_number_is_an_error_beyond_all_bounds(workspace_dir: Path, wr
 def test_rows_are_histories_that_somebody_had(data_dir: Path) -> None:
     ratings = movielens.read_interactions(data_dir / "ml-100k")
     model = recipe.train("popular", "popularity", ratings)
-    rows = real_rows(model.sample, len(ratings.item_ids), 50)
+    rows = real_rows(model.sample, len(ratings.item_ids), 50).histories
     assert len(rows) == ROWS
     assert max(map(len, rows)) == 50
     known = {tuple(history[-n:][:50]) for history in histories(ratings) for n in range(1, len(history) + 1)}
@@ -113,10 +113,11 @@ def test_rows_are_histories_that_somebody_had(data_dir: Path) -> None:
 def test_rows_of_a_few_users_are_all_that_there_are() -> None:
     ratings = from_rows([("a", "x", 1, 1.0), ("a", "y", 2, 1.0), ("b", "z", 3, 1.0)], ["x", "y", "z"])
     sample = recipe.train("popular", "popularity", ratings).sample
-    assert [row.tolist() for row in real_rows(sample, 3, 50)] in ([[0], [2], [1, 0]], [[2], [0], [1, 0]])
-    assert [row.tolist() for row in real_rows(sample, 3, 1)].count([1]) == 1
-    assert real_rows({}, 3, 50) == []
-    assert real_rows(sample, 2, 50) == [], "positions of another catalog"
+    rows = [row.tolist() for row in real_rows(sample, 3, 50).histories]
+    assert rows in ([[0], [2], [1, 0]], [[2], [0], [1, 0]])
+    assert [row.tolist() for row in real_rows(sample, 3, 1).histories].count([1]) == 1
+    assert real_rows({}, 3, 50).histories == []
+    assert real_rows(sample, 2, 50).histories == [], "positions of another catalog"
     assert padded([], 3)[0].shape == (0, 1)
 
 

@@ -17,7 +17,8 @@ from edge.bundle.reader import open_bundle
 from edge.bundle.strings import Strings, pack_strings
 from edge.decide.about import About
 from edge.decide.engine import Engine
-from edge.decide.recommender import MAX_HISTORY, Recommender, open_session
+from edge.decide.plan_check import MAX_HISTORY
+from edge.decide.recommender import Recommender, open_session
 from edge.decide.types import Context, DecisionRecord, Muted
 from edge.errors import BundleError
 from models import recipe
