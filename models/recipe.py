@@ -61,7 +61,7 @@ RECIPES: Final[Mapping[str, Recipe]] = {
     recipe.name: recipe for recipe in (*PLAIN, *NETWORKS, Ensemble((*PLAIN, *NETWORKS)))
 }
 
-TAKES_CONTEXT: Final = frozenset({Ensemble.name, TwoTower.name})
+TAKES_CONTEXT: Final[frozenset[str]] = frozenset()
 """What may be told features of the context that items were viewed in."""
 
 
@@ -102,8 +102,7 @@ def check_settings(recipe: str, settings: Mapping[str, object]) -> dict[str, flo
     """
     known = settings_of(recipe)
     if FEATURES in settings and recipe not in TAKES_CONTEXT:
-        others = ", ".join(sorted(TAKES_CONTEXT))
-        raise GivenError("setting", f"{recipe} takes in no features of the context; {others} do")
+        raise GivenError("setting", f"{recipe} takes in no features of the context")
     return complete(recipe, known, {key: value for key, value in settings.items() if key != FEATURES})
 
 

@@ -12,6 +12,7 @@ from edge.bundle.reader import Bundle, artifact_path, open_bundle
 from edge.bundle.strings import pack_strings
 from edge.decide.golden import check
 from edge.errors import BundleError
+from tests.workspaces.contextual import make_contextual
 from tests.workspaces.make import SITE, make_bundle
 
 
@@ -115,3 +116,12 @@ def test_a_whole_bundle_passes_and_is_counted(bundle: Bundle) -> None:
     contexts, histories = check(bundle)
     assert contexts >= 5
     assert histories == 32
+
+
+@pytest.mark.parametrize("row", [(), (1.0,), (2.0, 11.0)])
+def test_golden_contexts_are_checked(tmp_path: Path, row: tuple[float, ...]) -> None:
+    bundle = make_contextual(tmp_path)
+    assert check(bundle)[1] > 32
+    golden = fmt.decode(bundle.read(bundle.one("models", "golden")), list[fmt.ModelsGolden])
+    golden[3] = msgspec.structs.replace(golden[3], row=row)
+    _refused(_replace(bundle, "models", "golden", msgspec.msgpack.encode(golden)))
