@@ -19,6 +19,7 @@ from compiler.build import compile_workspace
 from compiler.workspace import read_workspace
 from edge.bundle.reader import open_bundle
 from edge.decide.engine import Engine
+from edge.decide.stock import ALL, Stock
 from edge.decide.types import Context
 from models.interactions import Interactions
 from models.metrics import histories
@@ -66,13 +67,13 @@ def main() -> None:
     figures: dict[str, float] = {}
     with tempfile.TemporaryDirectory() as folder:
         for name, text in {"model": None, **KINDS}.items():
-            engine = _engine(Path(folder) / name, text, films, models)
-            cold, warm = _measure(engine, _contexts(ratings), options.rounds)
+            engine = make_engine(Path(folder) / name, text, films, models)
+            cold, warm = measure(engine, contexts_of(ratings), options.rounds)
             figures |= {f"us_cold_{name}": round(cold, 1), f"us_warm_{name}": round(warm, 1)}
     print(json.dumps({"bench": "recommenders", "figures": figures}))
 
 
-def _engine(folder: Path, text: str | None, films: Sequence[Film], models: dict[str, Trained]) -> Engine:
+def make_engine(folder: Path, text: str | None, films: Sequence[Film], models: dict[str, Trained]) -> Engine:
     """The engine of a bundle with that recommender; None: the bare model."""
     rows = [
         ",".join((film.id, "|".join(film.genres), str(int(n % 5 > 0)), COUNTRIES[n % 4])) + "\n"
@@ -95,7 +96,8 @@ def _engine(folder: Path, text: str | None, films: Sequence[Film], models: dict[
     return Engine.load(open_bundle(folder.with_name(f"{folder.name}.bundle"), "films"))
 
 
-def _contexts(ratings: Interactions) -> list[Context]:
+def contexts_of(ratings: Interactions) -> list[Context]:
+    """Contexts of some users, who all ask for the list."""
     ids = ratings.item_ids
     return [
         Context(0, seed, "full", {"geo.country": "DE"}, tuple(ids[n] for n in history[:COOKIE]), ("shelf",))
@@ -103,7 +105,7 @@ def _contexts(ratings: Interactions) -> list[Context]:
     ]
 
 
-def _measure(engine: Engine, contexts: list[Context], rounds: int) -> tuple[float, float]:
+def measure(engine: Engine, contexts: list[Context], rounds: int, stock: Stock = ALL) -> tuple[float, float]:
     """Microseconds of a decision, cold and warm: of some rounds the best, as others disturb."""
     cold: list[float] = []
     warm: list[float] = []
@@ -112,7 +114,7 @@ def _measure(engine: Engine, contexts: list[Context], rounds: int) -> tuple[floa
         for times in (cold, warm):
             begin = time.perf_counter()
             for start in range(0, len(contexts), BATCH):
-                engine.decide_batch(contexts[start : start + BATCH])
+                engine.decide_batch(contexts[start : start + BATCH], stock=stock)
             times.append((time.perf_counter() - begin) / len(contexts) * 1e6)
     return min(cold), min(warm)
 

@@ -42,6 +42,16 @@ class RevokeRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     reason: str = ""
 
 
+class StockRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Items that are out of stock, and items that are back; with `replace`, all that `out` lacks is back."""
+
+    author: str
+    out: tuple[str, ...] = ()
+    back: tuple[str, ...] = ()
+    replace: bool = False
+    reason: str = ""
+
+
 class Live(msgspec.Struct, frozen=True):
     """The process answers."""
 
@@ -71,6 +81,30 @@ class RolledOut(msgspec.Struct, frozen=True):
     """The serial of the rollout that is now in force."""
 
     serial: int
+
+
+class Stocked(msgspec.Struct, frozen=True):
+    """The stock list in force: its serial, how many items are out, and how many this changed."""
+
+    serial: int
+    out: int
+    changed: int
+
+
+class StockEntry(msgspec.Struct, frozen=True):
+    """A change of stock: how many items went out and came back, how many were out since; who, why, when.
+
+    `id` is what decision records name the list by.
+    """
+
+    serial: int
+    id: str
+    out: int
+    back: int
+    held: int
+    author: str
+    reason: str
+    created_ms: int
 
 
 class RevisionEntry(msgspec.Struct, frozen=True):
@@ -195,9 +229,10 @@ class Committed(msgspec.Struct, frozen=True):
 
 
 class News(msgspec.Struct, frozen=True, omit_defaults=True):
-    """A line of news: a rollout (an encoded `Signed` in base64), or a sign of life."""
+    """A line of news: a rollout (an encoded `Signed` in base64), the serial of stock, or a sign of life."""
 
     rollout: str = ""
+    stock: int = 0
     alive: bool = False
 
 

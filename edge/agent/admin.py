@@ -22,6 +22,7 @@ from edge.agent.metrics import Metrics, render
 from edge.agent.origin import Reachability
 from edge.agent.refusals import Refusals
 from edge.agent.ship import Shipper
+from edge.agent.stock import StockUpdater
 from edge.agent.sync import Updater
 from edge.agent.trusted import TrustedSet
 from edge.bundle import format as fmt
@@ -37,6 +38,7 @@ class Agent:
     pop: str
     trusted: TrustedSet
     updater: Updater
+    stock: StockUpdater
     shipper: Shipper
     control: Control
     refusals: Refusals
@@ -109,6 +111,7 @@ def status_of(agent: Agent) -> dict[str, Any]:
         "active": msgspec.to_builtins(active),
         "wanted_revision": agent.trusted.wanted,
         "rollout_serial": agent.trusted.serial,
+        "stock": agent.stock.status(),
         "origin": {"reachable": agent.reach.reachable, "failing": agent.reach.failing},
         "workers": [worker.status() for worker in agent.control.workers()],
         "agent": {"pid": os.getpid(), "rss_bytes": rss_bytes(os.getpid())},

@@ -37,13 +37,23 @@ class _Refused(msgspec.Struct, frozen=True):
     code: str
 
 
+class _Stock(msgspec.Struct, frozen=True):
+    """What a worker leaves out of lists; `refused` says why it did not take the list that lies there."""
+
+    serial: int
+    out: int
+    unknown: int = 0
+    refused: str = ""
+
+
 class _Line(msgspec.Struct, frozen=True):
-    """What a worker may say; one of these at a time."""
+    """What a worker may say; one of these at a time, and how it stands with stock beside an activation."""
 
     hello: _Hello | None = None
     metrics: dict[str, float] | None = None
     activated: _Activated | None = None
     refused: _Refused | None = None
+    stock: _Stock | None = None
 
 
 class Worker:
@@ -55,6 +65,7 @@ class Worker:
         self.since = time.time()
         self.activated: _Activated | None = None
         self.refused: _Refused | None = None
+        self.stock: _Stock | None = None
 
     def status(self) -> dict[str, Any]:
         """What the status page says of it."""
@@ -64,6 +75,7 @@ class Worker:
             "rss_bytes": rss_bytes(self.hello.pid),
             "activated": msgspec.to_builtins(self.activated),
             "refused": msgspec.to_builtins(self.refused),
+            "stock": msgspec.to_builtins(self.stock),
         }
 
 
@@ -148,6 +160,8 @@ class Control:
     async def _listen(self, worker: Worker, reader: asyncio.StreamReader) -> None:
         async for raw in reader:
             line = msgspec.json.decode(raw, type=_Line)
+            if line.stock is not None:
+                self._take_stock(worker, line.stock)
             if line.metrics is not None:
                 self._take_metrics(worker.hello.spool, line.metrics)
             elif line.activated is not None:
@@ -156,6 +170,13 @@ class Control:
                 worker.refused = line.refused
                 self._metrics.count("nearside_worker_refused_total", code=line.refused.code)
                 log.warning("worker %d refused bundle %s: %s", worker.hello.worker, *_told(line.refused))
+
+    def _take_stock(self, worker: Worker, stock: _Stock) -> None:
+        if stock.refused and (worker.stock is None or worker.stock.refused != stock.refused):
+            log.warning("worker %d refused a stock list: %s", worker.hello.worker, stock.refused[:40])
+        if stock.refused:
+            self._metrics.count("nearside_worker_refused_total", code=stock.refused)
+        worker.stock = stock
 
     def _connect(self, hello: _Hello, writer: asyncio.StreamWriter) -> Worker:
         worker = Worker(hello, writer)

@@ -20,6 +20,7 @@ from edge.agent.origin import Origin
 from edge.agent.refusals import Refusals
 from edge.agent.renewal import Watch
 from edge.agent.ship import Shipper
+from edge.agent.stock import StockUpdater
 from edge.agent.store import Store
 from edge.agent.sync import Updater
 from edge.agent.trust import Trust
@@ -72,12 +73,19 @@ async def run(settings: Settings, keys: EdgeKeys, inherited: Inherited) -> None:
     _stop_on_signals(stop, inherited)
     await agent.control.start()
     agent.updater.resume()
+    agent.stock.resume()
     files = [Path(name) for name in (settings.keys, settings.facts) if name and not is_remote(name)]
     watch = Watch(files, lambda: agent.control.tell({"renew": True}))
-    news = News(origin, settings.pop, agent.refusals, agent.updater.offer)
+    news = News(origin, settings.pop, agent.refusals, agent.updater.offer, agent.stock.hear)
     try:
         await _until_stopped(
-            stop, news.run(), agent.updater.run(), agent.shipper.run(), watch.run(), server.run_on_socket()
+            stop,
+            news.run(),
+            agent.updater.run(),
+            agent.stock.run(),
+            agent.shipper.run(),
+            watch.run(),
+            server.run_on_socket(),
         )
         await _ship_last(agent.shipper)
     finally:
@@ -100,12 +108,15 @@ def build(settings: Settings, keys: EdgeKeys, origin: Origin) -> Agent:
     refusals = Refusals(metrics)
     store = Store(state_dir)
     active = store.active()
-    trusted = TrustedSet(Trust(keys), settings.pop, active.serial if active else 0)
+    trust = Trust(keys)
+    trusted = TrustedSet(trust, settings.pop, active.serial if active else 0)
     control = Control(control_path(state_dir), metrics)
     updater = Updater(trusted, origin, store, refusals, run_check)
     updater.tell = control.activate
+    stock = StockUpdater(trust, origin, state_dir, refusals)
+    stock.tell = control.activate
     shipper = Shipper(spool_root(state_dir), origin, settings.pop, metrics)
-    return Agent(settings.pop, trusted, updater, shipper, control, refusals, metrics, origin.reach)
+    return Agent(settings.pop, trusted, updater, stock, shipper, control, refusals, metrics, origin.reach)
 
 
 async def _until_stopped(stop: asyncio.Event, *parts: Coroutine[None, None, object]) -> None:

@@ -22,13 +22,25 @@ STEADY_S: Final = 8.0
 
 class _News(msgspec.Struct):
     rollout: str = ""
+    stock: int = 0
 
 
 class News:
-    """Passes each signed rollout that the origin tells of to `offer`, unverified."""
+    """Passes each signed rollout that the origin tells of to `offer`, unverified.
 
-    def __init__(self, origin: Origin, pop: str, refusals: Refusals, offer: Callable[[bytes], None]) -> None:
-        self._origin, self._pop, self._refusals, self._offer = origin, pop, refusals, offer
+    `stock` is told the serial of each new stock list, and 0 where there may be one.
+    """
+
+    def __init__(
+        self,
+        origin: Origin,
+        pop: str,
+        refusals: Refusals,
+        offer: Callable[[bytes], None],
+        stock: Callable[[int], None] = lambda serial: None,
+    ) -> None:
+        self._origin, self._pop, self._refusals = origin, pop, refusals
+        self._offer, self._stock = offer, stock
         self._backoff = Backoff(RECONNECT_FIRST_S, RECONNECT_MOST_S)
 
     async def run(self) -> None:
@@ -49,6 +61,7 @@ class News:
         self._origin.reach.answered("news")
         if rollout is not None:
             self._offer(rollout)
+        self._stock(0)
 
     async def _listen(self) -> None:
         began = time.monotonic()
@@ -57,14 +70,17 @@ class News:
                 self._backoff.reset()
             if not line.strip():
                 continue
-            rollout = _rollout(line)
+            rollout, stock = _opened(line)
             if rollout:
                 self._offer(rollout)
+            if stock > 0:
+                self._stock(stock)
 
 
-def _rollout(line: bytes) -> bytes:
-    """The signed rollout in a line of news; empty when it tells of something else."""
+def _opened(line: bytes) -> tuple[bytes, int]:
+    """The signed rollout in a line of news, and the serial of stock; empty and 0 where it tells of none."""
     try:
-        return base64.b64decode(msgspec.json.decode(line, type=_News).rollout, validate=True)
+        news = msgspec.json.decode(line, type=_News)
+        return base64.b64decode(news.rollout, validate=True), news.stock
     except (msgspec.DecodeError, UnicodeDecodeError, binascii.Error) as error:
         raise BundleError("news", f"a line of news can't be read: {error}") from error

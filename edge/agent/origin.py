@@ -10,6 +10,7 @@ import httpx
 import msgspec
 
 from edge.agent.trusted import MAX_REVISION_BYTES, MAX_ROLLOUT_BYTES, MAX_SIGNED_MANIFEST_BYTES
+from edge.bundle.stock import MAX_STOCK_BYTES
 from edge.errors import BundleError, ConfigError, OriginError
 
 log = logging.getLogger(__name__)
@@ -52,8 +53,8 @@ class Reachability:
     Attributes
     ----------
     failing : dict[str, str]
-        Why there is no answer, for each of ``news``, ``bundles``, ``events``
-        where there is none.
+        Why there is no answer, for each of ``news``, ``bundles``, ``stock``,
+        ``events`` where there is none.
     """
 
     def __init__(self) -> None:
@@ -104,6 +105,13 @@ class Origin:
             if answer.status_code == httpx.codes.NOT_FOUND:
                 return None
             return await _bounded(_expect(answer), MAX_ROLLOUT_BYTES)
+
+    async def stock(self, after: int) -> bytes | None:
+        """The signed stock list in force; None when there is none newer than the one of serial `after`."""
+        async with self._get(f"stock?after={after}") as answer:
+            if answer.status_code == httpx.codes.NOT_FOUND:
+                return None
+            return await _bounded(_expect(answer), MAX_STOCK_BYTES)
 
     async def revision(self, number: int) -> bytes:
         """A signed revision."""

@@ -1,10 +1,13 @@
-"""What is sold out, as a document on the wire: it changes between bundles, and items are named by id."""
+"""What is sold out, as a document and a file: it changes between bundles, and names items by id."""
 
+import hashlib
+from pathlib import Path
 from typing import Final
 
 import msgspec
 
 from edge.bundle import format as fmt
+from edge.bundle.active import replace_file
 from edge.errors import BundleError
 
 INPUT: Final = "stock"
@@ -13,6 +16,7 @@ INPUT: Final = "stock"
 MAX_OUT: Final = 1_000_000
 MAX_STOCK_BYTES: Final = 32 << 20
 _ID_CHARS: Final = 32
+_SEAL_BYTES: Final = 32
 
 
 class StockList(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -50,3 +54,34 @@ def decode_stock(payload: bytes, site: str) -> StockList:
 def stock_id(payload: bytes) -> str:
     """The name of a stock list in records: 32 hex digits of its hash."""
     return fmt.digest(payload)[:_ID_CHARS]
+
+
+def stock_path(state_dir: Path) -> Path:
+    """Where a state folder keeps the stock list in force."""
+    return state_dir / "stock"
+
+
+def write_stock(state_dir: Path, signed: bytes) -> None:
+    """Replace the file in one step, with a hash in front: a reader sees the old or the new one, undamaged."""
+    replace_file(stock_path(state_dir), hashlib.sha256(signed).digest() + signed)
+
+
+def read_stock(state_dir: Path) -> bytes | None:
+    """The signed stock list of a state folder; None where there never was one.
+
+    Raises
+    ------
+    BundleError
+        ``stock``: the file is damaged; what is in force already stays.
+    """
+    path = stock_path(state_dir)
+    try:
+        data = path.read_bytes()
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise BundleError("stock", f"{path}: {error.strerror}") from error
+    signed = data[_SEAL_BYTES:]
+    if hashlib.sha256(signed).digest() != data[:_SEAL_BYTES]:
+        raise BundleError("stock", f"{path} is damaged")
+    return signed

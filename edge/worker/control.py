@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 from edge.bundle.active import bundle_folder, control_path, read_active
 from edge.bundle.reader import open_bundle
+from edge.decide.bandit import OWN
 from edge.decide.engine import Engine
 from edge.errors import BundleError
 from edge.worker.active import Active, Holder
@@ -20,6 +21,7 @@ from edge.worker.attributes.locator import Locator
 from edge.worker.attributes.shelf import EMPTY, Shelf
 from edge.worker.counters import Counters
 from edge.worker.site.cache import SharedCache
+from edge.worker.stock_file import StockFile
 
 log = logging.getLogger(__name__)
 
@@ -29,7 +31,7 @@ MAX_LINE_BYTES: Final = 64 << 10
 
 
 class Activator:
-    """Brings the worker to what `active.json` says."""
+    """Brings the worker to what `active.json` and the stock list say."""
 
     def __init__(
         self, state_dir: Path, site: str, holder: Holder, locator: Locator, shelf: Shelf = EMPTY
@@ -38,6 +40,7 @@ class Activator:
         self._locator, self._shelf = locator, shelf
         self._site = site
         self._holder = holder
+        self._stock = StockFile(state_dir, site)
 
     async def activate(self) -> dict[str, Any] | None:
         """Load what is active beside what serves, and swap; what to tell the agent, if anything.
@@ -51,12 +54,14 @@ class Activator:
                 return None
             bundle = wanted.bundle
             started = time.perf_counter()
-            engine = self._holder.active.engine
+            before = self._holder.active
+            engine = before.engine
             if engine.id != wanted.bundle:
                 previous = engine if isinstance(engine, Engine) else None
                 # In a thread: mapping and opening a session must not stall the pages.
                 engine = await asyncio.to_thread(self._load, wanted.bundle, previous)
-            active = Active(engine, wanted.revision, wanted.kill, locator=self._locator, shelf=self._shelf)
+            stock = await asyncio.to_thread(self._stock.of, engine)
+            active = Active(engine, wanted.revision, wanted.kill, OWN, self._locator, self._shelf, stock)
         except BundleError as error:
             log.error("bundle %s is refused: %s", bundle, error)
             return {"refused": {"bundle": bundle, "code": error.code}}
@@ -66,8 +71,10 @@ class Activator:
         self._holder.active = active
         spent_ms = (time.perf_counter() - started) * 1000
         log.info("serving revision %d, bundle %s, after %.1f ms", wanted.revision, engine.id, spent_ms)
+        if stock is not before.stock:
+            log.info("leaving out %d items of stock list %d", len(stock.out), stock.serial)
         told = {"bundle": engine.id, "revision": wanted.revision, "ms": round(spent_ms, 2)}
-        return {"activated": told}
+        return {"activated": told, **self._stock.told()}
 
     def _load(self, bundle: str, previous: Engine | None) -> Engine:
         folder = bundle_folder(self._state_dir, bundle)

@@ -14,9 +14,10 @@ if TYPE_CHECKING:  # each command loads only what it needs
     from edge.keys import EdgeKeys
     from origin.diff.bundles import BundleDiff
     from origin.lake.replay import Findings
-    from origin.wire import PopEntry, RevisionDetail, RevisionEntry, RolloutEntry
+    from origin.wire import PopEntry, RevisionDetail, RevisionEntry, RolloutEntry, StockEntry
 
 MANY: int = 3
+MANY_ITEMS: int = 50
 """Lines of a subject in a short diff."""
 
 
@@ -81,6 +82,23 @@ def rollouts(entries: "Sequence[RolloutEntry]", *, as_json: bool) -> None:
     for entry, before in zip(entries, [*entries[1:], None], strict=True):
         when = _when(entry.created_ms)
         shown.add_row(str(entry.serial), _change(entry, before), when, entry.author, entry.reason)
+    out.print(shown)
+
+
+def stock(gone: "Sequence[str]", entries: "Sequence[StockEntry]", *, as_json: bool) -> None:
+    """Print what is out of stock, and the last changes."""
+    if as_json:
+        json_document({"out": list(gone), "changes": msgspec.to_builtins(entries)})
+        return
+    if not entries:
+        out.print("nothing was ever out of stock; say it with `nearside stock set`")
+        return
+    more = f", and {len(gone) - MANY_ITEMS:,} more" if len(gone) > MANY_ITEMS else ""
+    out.print(f"{len(gone):,} out of stock: {', '.join(gone[:MANY_ITEMS])}{more}" if gone else "all in stock")
+    shown = new_table("stock", "out", "back", "when (UTC)", "author", "reason")
+    for entry in entries[:MANY_ITEMS]:
+        changed = f"{entry.out:,}", f"{entry.back:,}"
+        shown.add_row(str(entry.serial), *changed, _when(entry.created_ms), entry.author, entry.reason)
     out.print(shown)
 
 

@@ -13,6 +13,7 @@ import typer
 from origin.commands.models import compress, features, objectives, train
 from origin.commands.options import Author, Json, Keys, Reason, Url, who
 from origin.commands.origin import diff, keys_app, pops_app, revisions, rollout_app
+from origin.commands.stock import stock_app
 from origin.explain.counted import counted
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ app = typer.Typer(
 app.add_typer(keys_app, name="keys")
 app.add_typer(rollout_app, name="rollout")
 app.add_typer(pops_app, name="pops")
+app.add_typer(stock_app, name="stock")
 import_app = typer.Typer(help="Rules of other systems.", no_args_is_help=True)
 app.add_typer(import_app, name="import")
 
@@ -219,12 +221,15 @@ def decide(
     bundle: Bundle,
     context: Annotated[Path, typer.Option(help="JSON file: attributes, history, tier, placements.")],
     kill: Annotated[list[str] | None, typer.Option(help="A campaign that is switched off.")] = None,
+    sold_out: Annotated[
+        list[str] | None, typer.Option("--sold-out", help="An item that is out of stock.")
+    ] = None,
     explain: Annotated[bool, typer.Option("--explain", help="Say in words why.")] = False,
 ) -> None:
     """Make one decision, and show it as JSON."""
     from origin.explain.inspection import decide_file
 
-    typer.echo(decide_file(bundle, context, tuple(kill or ()), explained=explain))
+    typer.echo(decide_file(bundle, context, tuple(kill or ()), tuple(sold_out or ()), explained=explain))
 
 
 @app.command()
@@ -233,6 +238,9 @@ def replay(
     log: Annotated[Path, typer.Argument(metavar="LOG", help="An origin's data folder, or spool segments.")],
     against: Annotated[Path | None, typer.Option(help="Another bundle: whose page would change?")] = None,
     examples: Annotated[int, typer.Option(help="How many differences to show.", min=0)] = 5,
+    data: Annotated[
+        Path | None, typer.Option(help="An origin's data folder, which knows stock, where LOG is none.")
+    ] = None,
 ) -> None:
     """Decide again what a log says was decided; exit code 1 when a decision differs.
 
@@ -241,7 +249,7 @@ def replay(
     from origin.commands import shown
     from origin.lake.replay import replay_files
 
-    result = replay_files(bundle, log, against, examples)
+    result = replay_files(bundle, log, against, examples, data)
     shown.replayed(result)
     if result.failed:
         raise typer.Exit(1)

@@ -173,6 +173,10 @@ def replayed(findings: "Findings") -> None:
     if own.others:
         count = sum(own.others.values())
         out.print(f"left out: {counted(count, 'decision')} of {counted(len(own.others), 'bundle')} not given")
+    if own.unstocked:
+        count = sum(own.unstocked.values())
+        why = "not known: name the origin's data folder with --data"
+        out.print(f"left out: {counted(count, 'decision')}, as what was out of stock is {why}")
     if own.different:
         out.print(f"{own.different:,} are DIFFERENT:")
         _differences(own)

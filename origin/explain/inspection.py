@@ -16,6 +16,7 @@ from edge.decide.campaigns import Campaigns
 from edge.decide.choice import load_choices
 from edge.decide.engine import Engine
 from edge.decide.page import blocks_of, word_for
+from edge.decide.stock import ALL, Stock
 from edge.decide.types import Slot
 from edge.errors import ConfigError
 from origin.explain.contexts import read_context
@@ -61,28 +62,45 @@ def _models(bundle: Bundle) -> list[dict[str, Any]]:
     return found
 
 
-def decide_file(folder: Path, context: Path, killed: tuple[str, ...] = (), *, explained: bool = False) -> str:
+def decide_file(
+    folder: Path,
+    context: Path,
+    killed: tuple[str, ...] = (),
+    sold_out: tuple[str, ...] = (),
+    *,
+    explained: bool = False,
+) -> str:
     """The decision of a bundle in the context of a JSON file, as JSON, or explained in words.
 
     Raises
     ------
     ConfigError
         ``context``: the file can't be read, or is no context of this bundle.
-        ``campaign``: one that is killed is not in the bundle.
+        ``campaign``, ``item``: one that is killed, or sold out, is not in the bundle.
     """
     bundle = open_bundle(folder, read_site(folder))
     engine, view = Engine.load(bundle), View(bundle)
     asked = read_context(context, view)
     _check_killed(killed, engine)
-    decision = engine.decide(asked, killed)
+    stock = _stock(sold_out, engine)
+    decision = engine.decide(asked, killed, stock=stock)
     if explained:
-        lists = explain_lists(engine, asked, decision)
+        lists = explain_lists(engine, asked, decision, stock)
         return "\n".join([*explain(view, asked, decision, killed), *lists])
     document: dict[str, Any] = {"bundle": engine.id}
     document["slots"] = [slot_document(slot) for slot in decision.slots]
     if decision.excluded:
         document["excluded"] = decision.excluded
     return msgspec.json.format(msgspec.json.encode(document), indent=2).decode()
+
+
+def _stock(sold_out: Iterable[str], engine: Engine) -> Stock:
+    """What is sold out; a misspelt item would be listed in silence."""
+    ids = [engine.items.text(position) for position in range(len(engine.items))] if sold_out else []
+    for name in sold_out:
+        if name not in ids:
+            raise ConfigError("item", f"this bundle has no item {name!r}; {nearest(name, ids)}")
+    return Stock("stated", 1, frozenset(engine.items.positions(tuple(sold_out)))) if sold_out else ALL
 
 
 def _check_killed(killed: Iterable[str], engine: Engine) -> None:

@@ -11,6 +11,7 @@ from edge.bundle.recommender_format import Finish
 from edge.decide.around import Asking, load_arrays
 from edge.decide.engine import Engine
 from edge.decide.row import NAN, Row
+from edge.decide.stock import ALL, Stock
 from edge.decide.types import Context, Decision, Slot
 from origin.explain.counted import counted
 from origin.explain.model_scores import ModelScores, Scores
@@ -24,14 +25,14 @@ MISSED: Final = 5
 _NONE: Final = Finish("", 0, ())
 
 
-def explain_lists(engine: Engine, context: Context, decision: Decision) -> Iterator[str]:
+def explain_lists(engine: Engine, context: Context, decision: Decision, stock: Stock = ALL) -> Iterator[str]:
     """Lines about each list of the decision."""
     slots = [slot for slot in decision.slots if slot.items]
     if slots:
         scores = ModelScores(engine.bundle, engine.listing.recommender)
         arrays, context = load_arrays(engine.bundle), engine.told(context)
         for slot in slots:
-            yield from _List(engine, context, slot, scores, arrays).lines()
+            yield from _List(engine, (context, slot, stock), scores, arrays).lines()
 
 
 @dataclass(frozen=True)
@@ -50,12 +51,17 @@ class _List:
     """One slot's list under explanation."""
 
     def __init__(
-        self, engine: Engine, context: Context, slot: Slot, scores: ModelScores, arrays: Mapping[str, Array]
+        self,
+        engine: Engine,
+        asked: tuple[Context, Slot, Stock],
+        scores: ModelScores,
+        arrays: Mapping[str, Array],
     ) -> None:
+        context, slot, stock = asked
         self._slot, self._items, self._arrays = slot, engine.items, arrays
         around = engine.around
         self._finish = around.finishes.get(slot.candidates, _NONE) if around else _NONE
-        self._viewed, self._asking = engine.listing.asking(slot.candidates, context)
+        self._viewed, self._asking = engine.listing.asking(slot.candidates, context, stock)
         self._name = slot.candidates
         self.model = slot.candidates
         self._usual: list[str] = []
@@ -170,6 +176,8 @@ class _List:
         for number, (words, gate) in enumerate(self._finish.only):
             if self._failed(number, gate)[item]:
                 return f"only {number + 1}, {words}"
+        if item in asking.out:
+            return "out of stock"
         if item in asking.banned:
             return "muted by the visitor"
         if item in self._viewed:

@@ -15,10 +15,12 @@ from edge.decide.types import DecisionRecord, Slot
 from edge.errors import ConfigError
 from edge.events import spool
 from origin.lake import reader as lake
+from origin.lake.stock import StockLog, read_stocks
 
 BATCH: Final = 256
 MANIFEST: Final = "rules.manifest"
 Slots = tuple[Slot, ...]
+NO_STOCKS: Final = StockLog()
 
 
 @dataclass(frozen=True)
@@ -49,6 +51,8 @@ class Replay:
         Those with another page. `examples` are the first of them.
     by_placement : Counter of (placement, campaign before, campaign after)
         Where and what.
+    unstocked : Counter of str
+        Decisions under stock lists that are not known, by the lists' ids.
     """
 
     decided: int = 0
@@ -56,6 +60,7 @@ class Replay:
     examples: list[Difference] = field(default_factory=list)
     by_placement: Counter[tuple[str, str, str]] = field(default_factory=Counter)
     others: Counter[str] = field(default_factory=Counter)
+    unstocked: Counter[str] = field(default_factory=Counter)
 
     def add(self, record: DecisionRecord, slots: Slots, keep: int) -> None:
         """Count a decision that was made again."""
@@ -69,26 +74,38 @@ class Replay:
             self.examples.append(difference)
 
 
-def replay(engines: Mapping[str, Engine], records: Iterable[DecisionRecord], keep: int = 5) -> Replay:
+def replay(
+    engines: Mapping[str, Engine],
+    records: Iterable[DecisionRecord],
+    keep: int = 5,
+    stocks: StockLog = NO_STOCKS,
+) -> Replay:
     """Decide each record again with the engine of its own bundle; all should be the same."""
     result = Replay()
     for chunk in _chunks(records):
-        for record, slots in _again(chunk, {bundle: engines.get(bundle) for bundle in _bundles(chunk)}):
-            if slots is None:
+        known = {bundle: engines.get(bundle) for bundle in _bundles(chunk)}
+        for record, slots in _again(chunk, known, stocks):
+            if known[record.bundle] is None:
                 result.others[record.bundle] += 1
+            elif slots is None:
+                result.unstocked[record.stock] += 1
             else:
                 result.add(record, slots, keep)
     return result
 
 
-def compare(engine: Engine, records: Iterable[DecisionRecord], keep: int = 5) -> Replay:
+def compare(
+    engine: Engine, records: Iterable[DecisionRecord], keep: int = 5, stocks: StockLog = NO_STOCKS
+) -> Replay:
     """Decide each record with one engine, whatever bundle it is of: whose page would be another."""
     result = Replay()
     divided = map(_with_unit, records) if engine.divides else records
     for chunk in _chunks(divided):
-        for record, slots in _again(chunk, dict.fromkeys(_bundles(chunk), engine)):
-            assert slots is not None
-            result.add(record, _as_seen(record.slots, slots), keep)
+        for record, slots in _again(chunk, dict.fromkeys(_bundles(chunk), engine), stocks):
+            if slots is None:
+                result.unstocked[record.stock] += 1
+            else:
+                result.add(record, _as_seen(record.slots, slots), keep)
     return result
 
 
@@ -127,21 +144,29 @@ class Findings:
         return self.own.different > 0 or (self.against is None and not self.own.decided)
 
 
-def replay_files(bundles: Path, log: Path, against: Path | None = None, keep: int = 5) -> Findings:
-    """Replay a log from disk; see `load_engines` and `read_log` for what may lie there."""
+def replay_files(
+    bundles: Path, log: Path, against: Path | None = None, keep: int = 5, data: Path | None = None
+) -> Findings:
+    """Replay a log from disk; see `load_engines` and `read_log` for what may lie there.
+
+    `data` is the origin's data folder, which knows stock, where the log is none.
+    """
     engines = load_engines(bundles)
     sites = {engine.site for engine in engines.values()}
     if len(sites) != 1:
         raise ConfigError("bundle", f"{bundles} holds bundles of several sites: {', '.join(sorted(sites))}")
     (site,) = sites
-    own = replay(engines, read_log(log, site), keep)
+    stocks = read_stocks(data or log, site) if data or lake.is_lake(log) else NO_STOCKS
+    own = replay(engines, read_log(log, site), keep, stocks)
     if against is None:
         return Findings(own, None)
     other = load_engine(against)
     if other.site != site:
         raise ConfigError("bundle", f"{against} is of site {other.site!r}, not {site!r}")
     read = {name for engine in engines.values() for name in engine.reads}
-    return Findings(own, compare(other, read_log(log, site), keep), tuple(sorted(set(other.reads) - read)))
+    return Findings(
+        own, compare(other, read_log(log, site), keep, stocks), tuple(sorted(set(other.reads) - read))
+    )
 
 
 def load_engines(path: Path) -> dict[str, Engine]:
@@ -190,18 +215,19 @@ def _from_segments(segments: list[Path], site: str) -> Iterator[DecisionRecord]:
 
 
 def _again(
-    records: list[DecisionRecord], engines: Mapping[str, Engine | None]
+    records: list[DecisionRecord], engines: Mapping[str, Engine | None], stocks: StockLog
 ) -> Iterator[tuple[DecisionRecord, Slots | None]]:
-    """Decide again, in batches of the same engine and kill list; None where there is no engine."""
-    groups: defaultdict[tuple[str, tuple[str, ...]], list[DecisionRecord]] = defaultdict(list)
+    """Decide again, in batches of one engine, kill list and stock; None where one of these is not known."""
+    groups: defaultdict[tuple[str, tuple[str, ...], str], list[DecisionRecord]] = defaultdict(list)
     for record in records:
-        groups[record.bundle, record.killed].append(record)
-    for (bundle, killed), group in groups.items():
+        groups[record.bundle, record.killed, record.stock].append(record)
+    for (bundle, killed, id_), group in groups.items():
         engine = engines[bundle]
-        if engine is None:
+        stock = stocks.over(engine, id_) if engine is not None else None
+        if engine is None or stock is None:
             yield from ((record, None) for record in group)
             continue
-        decisions = engine.decide_batch([record.context for record in group], killed)
+        decisions = engine.decide_batch([record.context for record in group], killed, stock=stock)
         for record, decision in zip(group, decisions, strict=True):
             yield record, _in_time(record, decision.slots)
 

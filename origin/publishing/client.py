@@ -11,6 +11,7 @@ import msgspec
 
 from edge.bundle import format as fmt
 from edge.bundle.format import Rollout, Signed
+from edge.bundle.stock import MAX_STOCK_BYTES, decode_stock
 from edge.errors import OriginError
 from origin.keys import PublisherKeys
 from origin.wire import (
@@ -23,6 +24,8 @@ from origin.wire import (
     Revoked,
     RolledOut,
     RolloutEntry,
+    Stocked,
+    StockEntry,
 )
 
 CONNECT_TIMEOUT_S: Final = 5.0
@@ -104,6 +107,22 @@ class OriginClient:
     def post_rollout(self, body: dict[str, Any]) -> RolledOut:
         """Change the rollout."""
         return self._json(self._request("POST", "rollout", json=body), RolledOut)
+
+    def post_stock(self, body: dict[str, Any]) -> Stocked:
+        """Say what is out of stock, and what is back."""
+        return self._json(self._request("POST", "stock", json=body), Stocked)
+
+    def stock(self) -> tuple[str, ...]:
+        """The items that are out of stock."""
+        answer = self._request("GET", "stock", absent=True)
+        if answer is None:
+            return ()
+        payload = fmt.decode(answer.content, Signed, MAX_STOCK_BYTES).payload
+        return decode_stock(payload, self.site).out
+
+    def stock_changes(self) -> list[StockEntry]:
+        """The newest changes of stock, the last one first."""
+        return self._json(self._request("GET", "stock/changes"), list[StockEntry])
 
     def revision(self, number: int) -> RevisionDetail:
         """A revision with its manifests."""

@@ -95,7 +95,7 @@ def _entry(
 
 
 async def get_news(request: Request) -> Response:
-    """A stream of JSON lines: the rollout at once and on each change, a sign of life in between."""
+    """A stream of JSON lines: rollout and stock at once and on each change, a sign of life in between."""
     origin, site = origin_of(request), site_of(request).keys.site
     pop = request.query_params.get("pop", "")
     if pop:
@@ -107,19 +107,22 @@ async def get_news(request: Request) -> Response:
 
 async def _news(origin: Origin, site: str, pop: str) -> AsyncIterator[bytes]:
     """The lines for a PoP, or for somebody who did not prove to be one."""
-    told, written = 0, -SEEN_EVERY_S
+    told, told_stock, written = 0, 0, -SEEN_EVERY_S
     with origin.presence.listening(site, pop) if pop else nullcontext():
         while not origin.news.closed:
             upcoming = origin.news.upcoming(site)
-            rollout = await origin.store.rollout(site)
+            rollout, stock = await origin.store.rollout(site), await origin.store.stock.serial(site)
             if pop and time.monotonic() - written >= SEEN_EVERY_S:
                 await origin.store.pops.saw(site, pop)
                 written = time.monotonic()
+            if rollout.serial == told and stock == told_stock:
+                yield wire.encode(News(alive=True)) + b"\n"
             if rollout.serial > told:
                 told = rollout.serial
                 yield wire.encode(News(rollout=base64.b64encode(rollout.signed).decode())) + b"\n"
-            else:
-                yield wire.encode(News(alive=True)) + b"\n"
+            if stock > told_stock:
+                told_stock = stock
+                yield wire.encode(News(stock=stock)) + b"\n"
             try:
                 await asyncio.wait_for(upcoming.wait(), origin.settings.heartbeat_s)
             except TimeoutError:

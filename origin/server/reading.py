@@ -106,10 +106,10 @@ def check_name(what: str, name: str) -> None:
         raise RefusedError(422, what, f"{name[:80]!r} is no {what}", "use up to 64 letters, digits and . _ -")
 
 
-async def json_of(request: Request, type_: type[T]) -> T:
+async def json_of(request: Request, type_: type[T], limit: int = MAX_JSON_BYTES) -> T:
     """The body, as JSON of a type."""
     try:
-        return msgspec.json.decode(await body_of(request, MAX_JSON_BYTES), type=type_)
+        return msgspec.json.decode(await body_of(request, limit), type=type_)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise RefusedError(422, "json", str(error), "send JSON as GET /openapi.json describes") from error
 

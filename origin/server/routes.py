@@ -9,7 +9,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from origin import wire
-from origin.server import api_pops, api_published, openapi
+from origin.server import api_pops, api_published, api_stock, openapi
 from origin.server.answers import answer
 from origin.server.endpoint import (
     BYTES,
@@ -27,6 +27,7 @@ from origin.server.endpoint import (
 ARTIFACT: Final = f"{SITE}/artifacts/{{sha256}}"
 MANIFEST: Final = f"{SITE}/manifests/{{sha256}}"
 SEGMENT: Final = f"{SITE}/events/{{pop}}/{{spool}}/{{segment:int}}"
+DIGITS: Final = "^[0-9]{1,15}$"
 HASHES: Final = dict.fromkeys(("rules", "models", "catalog"), "ab" * 32)
 WHO: Final = {"author": "ann", "reason": "spring campaign"}
 SIGNED: Final = "msgpack: `{payload: bytes, signatures: [{key, value: bytes}]}`, signed by Ed25519"
@@ -205,6 +206,50 @@ _PUBLISHING: Final = (
     ),
 )
 
+_STOCK: Final = (
+    Endpoint(
+        "POST",
+        f"{SITE}/stock",
+        api_stock.post_stock,
+        Body(wire.Stocked, example={"serial": 31, "out": 12, "changed": 1}),
+        200,
+        Body(wire.StockRequest, example={"out": ["dune"], "back": ["heat"], **WHO}),
+        PUBLISH,
+        errors={422: ("author", "stock")},
+    ),
+    Endpoint(
+        "GET",
+        f"{SITE}/stock",
+        api_stock.get_stock,
+        Body(media=MSGPACK, text=f"the stock list in force: {SIGNED}"),
+        query=(
+            Query(
+                "after", "a serial: 404 unless there is a newer one", {"type": "string", "pattern": DIGITS}
+            ),
+        ),
+        errors={404: ("no-stock",), 422: ("after",)},
+    ),
+    Endpoint(
+        "GET",
+        f"{SITE}/stock/changes",
+        api_stock.list_changes,
+        Body(
+            list[wire.StockEntry],
+            example=[
+                {
+                    "serial": 31,
+                    "id": "0f" * 16,
+                    "out": 1,
+                    "back": 1,
+                    "held": 12,
+                    **WHO,
+                    "created_ms": 1_800_000_000_000,
+                }
+            ],
+        ),
+    ),
+)
+
 _POPS: Final = (
     Endpoint(
         "GET",
@@ -226,7 +271,7 @@ _POPS: Final = (
             Query(
                 "offset",
                 "where in the segment the body begins",
-                {"type": "string", "pattern": "^[0-9]{1,15}$"},
+                {"type": "string", "pattern": DIGITS},
                 required=True,
             ),
         ),
@@ -267,5 +312,6 @@ ENDPOINTS: Final = (
     Endpoint("GET", "/live", live, Body(wire.Live, example={"live": True})),
     Endpoint("GET", "/openapi.json", get_openapi, Body(media="application/json", text="OpenAPI 3.1")),
     *_PUBLISHING,
+    *_STOCK,
     *_POPS,
 )

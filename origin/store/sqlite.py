@@ -14,6 +14,7 @@ from edge.bundle.format import Revision, Rollout
 from origin.refusal import RefusedError
 from origin.store import tables
 from origin.store.pops import PopStore
+from origin.store.stock import StockStore
 from origin.store.values import (
     LakeFile,
     NewRevision,
@@ -41,6 +42,7 @@ class SqliteStore:
         # A writer takes its lock at once: a number that was read is still the last when it is used.
         self._writing = engine.execution_options(nearside_writes=True)
         self.pops = PopStore(engine, self._writing)
+        self.stock = StockStore(engine, self._writing)
 
     async def put_manifest(self, site: str, sha256: str, manifest: StoredManifest) -> None:
         """Keep a verified manifest; a newer signature of the same bytes takes the older one's place."""

@@ -47,6 +47,31 @@ rollouts = Table(
 )
 """Every rollout that ever was, with who ordered it and why: the audit of what edges served."""
 
+stock_changes = Table(
+    "stock_changes",
+    metadata,
+    Column("site", String, primary_key=True),
+    Column("serial", Integer, primary_key=True),
+    Column("id", String(32), nullable=False),
+    Column("out", JSON, nullable=False),
+    Column("back", JSON, nullable=False),
+    Column("held", Integer, nullable=False),
+    Column("author", String, nullable=False),
+    Column("reason", String, nullable=False),
+    Column("created_ms", Integer, nullable=False),
+)
+"""Every change of stock: which items went out, which came back, and how many are out since.
+
+All of them, in order, make every stock list that ever was in force; `id` names it in records."""
+
+stock_in_force = Table(
+    "stock_in_force",
+    metadata,
+    Column("site", String, primary_key=True),
+    Column("serial", Integer, nullable=False),
+    Column("signed", LargeBinary, nullable=False),
+)
+
 watermarks = Table(
     "watermarks",
     metadata,

@@ -54,6 +54,25 @@ class StoredRollout:
 
 
 @dataclass(frozen=True)
+class StockChange:
+    """Items that go out of stock, and items that are back; with `replace`, all others are back, too."""
+
+    out: frozenset[str]
+    back: frozenset[str]
+    replace: bool
+    order: Order
+
+
+@dataclass(frozen=True)
+class StoredStock:
+    """The stock list in force: its serial, how many items are out, how many the last change changed."""
+
+    serial: int
+    held: int
+    changed: int
+
+
+@dataclass(frozen=True)
 class StoredManifest:
     """A manifest that a trusted key signed for `role`."""
 

@@ -13,6 +13,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from edge.agent.trust import signed_bytes
 from edge.bundle import format as fmt
 from edge.bundle.format import Artifact, Manifest, ManifestRef, Revision, Rollout, Signature, Signed
+from edge.bundle.stock import StockList
 from edge.keys import SIGNING_ROLES, EdgeKeys, Key, PublicKey
 
 SITE = "films"
@@ -30,18 +31,21 @@ def public(private: Ed25519PrivateKey) -> str:
 
 
 class _Lines(httpx.AsyncByteStream):
-    """A stream that tells of each rollout, until the origin goes down."""
+    """A stream that tells of each rollout and stock list, until the origin goes down."""
 
     def __init__(self, sim: "OriginSim") -> None:
         self._sim = sim
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
-        told = b""
+        told, told_stock = b"", 0
         while not self._sim.down:
             data = self._sim.files.get("rollout", b"")
             if data != told:
                 told = data
                 yield msgspec.json.encode({"rollout": base64.b64encode(data).decode()}) + b"\n"
+            if self._sim.stock_serial != told_stock:
+                told_stock = self._sim.stock_serial
+                yield msgspec.json.encode({"stock": told_stock}) + b"\n"
             await asyncio.sleep(0.005)
         raise httpx.ReadError("the stream broke")
 
@@ -73,7 +77,7 @@ class OriginSim(httpx.AsyncBaseTransport):
         self.down = False
         self.lost_answers = 0
         self.lake: dict[str, bytearray] = defaultdict(bytearray)
-        self.serial = 0
+        self.serial = self.stock_serial = 0
         self.number = 0
 
     def keys(self) -> EdgeKeys:
@@ -125,6 +129,13 @@ class OriginSim(httpx.AsyncBaseTransport):
     def put_rollout(self, rollout: Rollout) -> None:
         """Offer this rollout, signed."""
         self.files["rollout"] = self.sign(fmt.encode(rollout), "online")
+
+    def put_stock(self, *out: str, serial: int = 0, site: str = SITE) -> StockList:
+        """Make a stock list, by default the next one."""
+        self.stock_serial = serial or self.stock_serial + 1
+        listed = StockList(fmt.FORMAT, site, self.stock_serial, out)
+        self.files["stock"] = self.sign(fmt.encode(listed), "online")
+        return listed
 
     def path_of(self, role: str, kind: str) -> str:
         """The path of the sample bundle's artifact."""

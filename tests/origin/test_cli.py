@@ -168,6 +168,16 @@ def test_decide_shows_the_slots(run: Run, bundle: Path, tmp_path: Path) -> None:
     assert [slot.get("recommender", "") for slot in slots] == ["", "taste", "popular"]
 
 
+def test_decide_leaves_out_what_is_sold_out(run: Run, bundle: Path, tmp_path: Path) -> None:
+    context = tmp_path / "context.json"
+    context.write_text('{"placements": ["trending"]}')
+    first, *_ = json.loads(run("decide", bundle, "--context", context)[1])["slots"][0]["items"]
+    asked = ("decide", bundle, "--context", context, "--sold-out", first)
+    assert first not in json.loads(run(*asked)[1])["slots"][0]["items"]
+    code, _, err = run(*asked, "--sold-out", "alian")
+    assert (code, err) == (1, "error: item: this bundle has no item 'alian'; did you mean 'alien'?\n")
+
+
 def test_decisions_are_told_in_the_words_of_the_edge(tmp_path: Path) -> None:
     rules = "campaigns: [{id: moved, audience: {geo.country: FR}, show: {redirect: /fr}}]\n"
     engine = load_engine(make_bundle(tmp_path, {**EXPERIMENTS, "rules/moved.yaml": rules}))

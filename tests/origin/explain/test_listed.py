@@ -8,6 +8,7 @@ import pytest
 from typer.testing import CliRunner
 
 from edge.decide.engine import Engine
+from edge.decide.stock import Stock
 from edge.decide.types import Context, Muted
 from origin.commands.root import app
 from origin.explain.listed import explain_lists
@@ -48,6 +49,15 @@ def test_each_item_has_its_score_and_who_moved_it(engine: Engine) -> None:
             score, *parts = map(float, found.groups())
             assert sum(parts) == pytest.approx(score, abs=2e-3)
     assert "  2 i08: pinned" in lines
+
+
+def test_what_is_sold_out_is_told(engine: Engine) -> None:
+    context = asks(3, 17, geo_country="DE")
+    best, *_ = engine.decide(context).slots[0].items
+    stock = Stock("some", 1, frozenset(engine.items.positions((best, item(8)))))
+    lines = list(explain_lists(engine, context, engine.decide(context, stock=stock), stock))
+    assert any(line.startswith(f"  not {best}, ") and line.endswith("out of stock") for line in lines)
+    assert not any("pinned" in line for line in lines)
 
 
 def test_boosts_are_told_with_what_they_made_of_the_score(engine: Engine) -> None:
