@@ -12,6 +12,7 @@ from typing import NamedTuple
 from compiler.catalog.manifest import draft_catalog
 from compiler.draft import Draft
 from compiler.models.manifest import Trained, draft_models, listed_contexts, max_history
+from compiler.models.recall import sure_shortlists
 from compiler.predictions.manifest import UNTRAINED, Predicted, put_predictions
 from compiler.problems import Problem, Problems, WorkspaceError
 from compiler.recommenders.parts import compile_recommenders, golden_pools
@@ -56,6 +57,7 @@ def compile_workspace(
     with _timed(timings, "catalog"):
         catalog = draft_catalog(workspace, problems)
     with _timed(timings, "models"):
+        trained = sure_shortlists(workspace, trained, problems)
         parts = compile_recommenders(workspace, trained, problems)
         models = draft_models(workspace, trained, catalog.provides["items"], problems, parts)
         put_predictions(models, workspace, predictions, problems)

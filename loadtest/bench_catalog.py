@@ -1,9 +1,6 @@
 """`make bench-catalog`: catalogs of 100,000 and 1,000,000 items, without a scan of them all.
 
-Factors are those of MovieLens 100K, of which as many items as asked for are made: each a film, drawn by
-how often it was rated, moved at random by half of its own size. Users are the films that real people
-rated, 20 each. Neighbours are 50 for each item, mostly of its own part of the catalog. So the numbers
-are real and their crowd is not: a catalog of a million real items was not to be had.
+Catalogs are those of `loadtest.made_catalog`; visitors viewed 20 items each.
 
 Each way is measured in a process of its own, over arrays that are mapped from a file: recall of
 the best 50 against a scan, microseconds of processor time of one visitor, and resident memory, of
@@ -20,31 +17,26 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Mapping
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import onnx
-import scipy.sparse
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
-from scipy.sparse.linalg import svds
 
 from edge.bundle.arrays import Array, pack, unpack
 from edge.decide.recommender import open_session
 from loadtest.bench_models import ROOT
-from models.blocks import block_arrays, block_nodes
-from models.metrics import histories
-from models.movielens import read_interactions
-from models.neighbours import positive_nodes, sum_nodes
-from models.onnx_build import TYPES, score_graph
-from models.shortlist import neighbour_shortlist
+from loadtest.made_catalog import FACTORS, Made, factor_model, make, neighbour_model
+from models.blocked import with_blocks
+from models.metrics import padded
+from models.trained import Trained
 
 SIZES = {"100k": 100_000, "1m": 1_000_000}
 WAYS = ("neighbours", "neighbours-scan", "blocks", "factors-scan", "voyager")
-FACTORS, TOP, USERS, VIEWED, WIDTH = 48, 50, 300, 20, 50
-PROBES = {"100k": 32, "1m": 64}
-MOVED = 0.5
+TOP, USERS, VIEWED = 50, 300, 20
 EF = 400
 """Of voyager: candidates that its search keeps."""
 
@@ -101,74 +93,54 @@ def _compare(size: str, ways: list[str], folder: Path, data: Path) -> dict[str, 
 
 
 def _lay_down(size: str, folder: Path, data: Path, ways: list[str]) -> dict[str, float]:
-    """Arrays in files, and what a scan finds."""
-    draw, count, seconds = np.random.default_rng(0), SIZES[size], {}
-    items, users = _factors(data, draw, count)
-    wanted = {"factors": [np.argpartition(-(items @ user), TOP)[:TOP].tolist() for user in users]}
-    files: dict[str, Mapping[str, Array]] = {"users": {"users": users}, "items": {"items": items}}
-    if "blocks" in ways:
-        began = time.monotonic()
-        files["blocks"] = block_arrays(items)
-        seconds["blocks"] = time.monotonic() - began
+    """Arrays and graphs in files, and what a scan finds."""
+    made, seconds, wanted = make(SIZES[size], data), dict[str, float](), {}
+    asked = _histories(made)
+    plain = {"neighbours": neighbour_model(made), "factors": factor_model(made)}
+    for name, model in plain.items():
+        wanted[name] = [_best(model, row) for row in asked]
+    began = time.monotonic()
+    blocks = with_blocks(plain["factors"])
+    seconds["blocks"] = time.monotonic() - began
+    neighbours = plain["neighbours"]
+    graphs = {
+        "neighbours": (_listed(neighbours.shortlist), neighbours),
+        "neighbours-scan": (_scanned(neighbours.scores_graph), neighbours),
+        "blocks": (_listed(blocks.shortlist), blocks),
+        "factors-scan": (_scanned(plain["factors"].scores_graph), plain["factors"]),
+    }
+    for way in sorted(graphs.keys() & set(ways)):
+        graph, model = graphs[way]
+        (folder / f"{way}.onnx").write_bytes(graph)
+        (folder / way).write_bytes(pack(model.arrays))
     if "voyager" in ways:
         began = time.monotonic()
-        _voyager_index(items).save(str(folder / "voyager"))
+        _voyager_index(np.ascontiguousarray(made.out.T, np.float32)).save(str(folder / "voyager"))
         seconds["voyager"] = time.monotonic() - began
-    files["neighbours"] = _neighbours(draw, count)
-    asked = draw.integers(0, count, (USERS, VIEWED)).astype(np.int32)
-    files["histories"] = {"histories": asked}
-    wanted["neighbours"] = [_best_neighbours(files["neighbours"], row) for row in asked]
-    for name, arrays in files.items():
-        (folder / name).write_bytes(pack(arrays))
+    users = np.stack([made.into[row].sum(axis=0) for row in asked]).astype(np.float32)
+    (folder / "asked").write_bytes(pack({"histories": np.array(asked, np.int32), "users": users}))
     (folder / "wanted.json").write_text(json.dumps(wanted), encoding="utf-8")
     (folder / "size").write_text(size, encoding="utf-8")
     return seconds
 
 
-def _factors(
-    data: Path, draw: np.random.Generator, count: int
-) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    rated = read_interactions(data / "ml-100k")
-    films = rated.item_ids
-    known = histories(rated)
-    popular = np.bincount(rated.items, minlength=len(films))
-    weights = 1 / np.sqrt(np.maximum(popular, 1))
-    shape = (len(known), len(films))
-    used = scipy.sparse.csr_array((weights[rated.items], (rated.users, rated.items)), shape=shape)
-    _, _, found = svds(used.astype(np.float64), FACTORS, v0=np.ones(min(used.shape)))
-    base = found.T.astype(np.float32)
-    of = draw.choice(len(films), count, p=popular / popular.sum())
-    moved = np.linalg.norm(base, axis=1)[of, np.newaxis] * MOVED / np.sqrt(FACTORS)
-    items = base[of] + moved * draw.normal(size=(count, FACTORS)).astype(np.float32)
-    chosen = draw.choice([user for user, row in enumerate(known) if len(row) >= VIEWED], USERS, replace=False)
-    users = np.stack([(base[rows] * weights[rows, np.newaxis]).sum(axis=0) for rows in
-                      (np.array(known[user][:VIEWED]) for user in chosen)])  # fmt: skip
-    return items.astype(np.float32), users.astype(np.float32)
+def _histories(made: Made) -> list[list[int]]:
+    items, starts = made.sample["items"], made.sample["starts"]
+    long = [items[at : at + VIEWED] for at, end in pairwise(starts) if end - at >= VIEWED]
+    return [row.tolist() for row in long[:USERS]]
 
 
-def _neighbours(draw: np.random.Generator, count: int) -> dict[str, Array]:
-    """Neighbours that stand near an item, with weights in whole steps."""
-    near = np.abs(draw.normal(scale=200, size=(count, WIDTH))).astype(np.int64) + 1
-    rows = np.zeros((count + 1, WIDTH), np.int32)
-    rows[:-1] = np.sort((np.arange(count)[:, np.newaxis] + near) % count, axis=1)
-    value = np.zeros((count + 1, WIDTH), np.float32)
-    value[:-1] = draw.integers(1, 4096, (count, WIDTH)) / 4096
-    return {"neighbour": rows, "value": value}
-
-
-def _best_neighbours(arrays: Mapping[str, Array], history: NDArray[np.int32]) -> list[int]:
-    named, sums = arrays["neighbour"][history].ravel(), arrays["value"][history].ravel()
-    items, places = np.unique(named, return_inverse=True)
-    scores = np.bincount(places, sums)
-    scores[np.isin(items, history)] = 0
-    best = np.lexsort((items, -scores))[:TOP]
-    return [int(items[place]) for place in best if scores[place] > 0]
+def _best(model: Trained, row: list[int]) -> list[int]:
+    scores = model.score(*padded([row], len(model.items)))[0].copy()
+    scores[row] = -np.inf
+    some = np.flatnonzero((scores >= np.partition(scores, -TOP)[-TOP]) & (scores > -np.inf))
+    best = some[np.argsort(-scores[some], kind="stable")[:TOP]]
+    return [int(item) for item in best]
 
 
 def _measured(way: str, folder: Path) -> dict[str, Any]:
     """Lists, times of one visitor, and memory of this process."""
-    count = SIZES[(folder / "size").read_text(encoding="utf-8")]
-    ask, queries = _ways(way, folder, count)
+    ask, queries = _ways(way, folder)
     for query in queries[:20]:
         ask(query)
     took, lists = [], []
@@ -188,26 +160,15 @@ def _measured(way: str, folder: Path) -> dict[str, Any]:
 Ask = Callable[[Any], Any]
 
 
-def _ways(way: str, folder: Path, count: int) -> tuple[Ask, NDArray[Any]]:
+def _ways(way: str, folder: Path) -> tuple[Ask, NDArray[Any]]:
+    asked = _mapped(folder / "asked")
     if way == "voyager":
         import voyager  # noqa: PLC0415 - one of the ways needs it
 
         index = voyager.Index.load(str(folder / "voyager"))
-        return lambda user: index.query(user, TOP, query_ef=EF)[0], _mapped(folder / "users")["users"]
-    if way.startswith("neighbours"):
-        arrays = _mapped(folder / "neighbours")
-        graph = _listed(neighbour_shortlist(arrays)) if way == "neighbours" else _scanned(arrays, count)
-        queries = _mapped(folder / "histories")["histories"]
-        return _asked(
-            graph, arrays, lambda row: {"history": row, "weight": np.ones_like(row, np.float32)}
-        ), queries
-    users = _mapped(folder / "users")["users"]
-    if way == "blocks":
-        arrays = _mapped(folder / "blocks")
-        size = (folder / "size").read_text(encoding="utf-8")
-        return _asked(_probing(arrays, PROBES[size]), arrays, lambda row: {"user": row}), users
-    items = _mapped(folder / "items")["items"]
-    return lambda user: np.argpartition(-(items @ user), TOP)[:TOP], users
+        return lambda user: index.query(user, TOP, query_ef=EF)[0], asked["users"]
+    graph = (folder / f"{way}.onnx").read_bytes()
+    return _asked(graph, _mapped(folder / way)), asked["histories"]
 
 
 def _mapped(path: Path) -> dict[str, Array]:
@@ -215,13 +176,16 @@ def _mapped(path: Path) -> dict[str, Array]:
         return unpack(memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)))
 
 
-def _asked(graph: bytes, arrays: Mapping[str, Array], feed: Callable[[Any], dict[str, Any]]) -> Ask:
+def _asked(graph: bytes, arrays: Mapping[str, Array]) -> Ask:
     session = open_session(graph)
+    wanted = {value.name for value in session.get_inputs()}
+    bound = {name: array for name, array in arrays.items() if name in wanted}
 
     def ask(row: Any) -> Any:
         binding = session.io_binding()
-        for name, array in {**arrays, **feed(row[np.newaxis])}.items():
-            binding.bind_cpu_input(name, np.ascontiguousarray(array))
+        history = np.ascontiguousarray(row[np.newaxis])
+        for name, array in {**bound, "history": history, "weight": np.ones_like(history, np.float32)}.items():
+            binding.bind_cpu_input(name, array)
         binding.bind_output("best")
         binding.bind_output("top")
         session.run_with_iobinding(binding)
@@ -238,11 +202,9 @@ def _listed(shortlist: bytes) -> bytes:
     return bytes(model.SerializeToString())
 
 
-def _scanned(arrays: Mapping[str, Array], count: int) -> bytes:
+def _scanned(scores_graph: bytes) -> bytes:
     """All scores, what is seen masked, and the best of them taken: as small catalogs have it."""
-    nodes, constants = sum_nodes(count, "sum")
-    more, added = positive_nodes("sum", "scores")
-    model = onnx.load_model_from_string(score_graph("scan", count, nodes + more, arrays, constants | added))
+    model = onnx.load_model_from_string(scores_graph)
     graph = model.graph
     never = numpy_helper.from_array(np.array([-np.inf], np.float32), "")
     graph.node.append(helper.make_node("Shape", ["history"], ["seen_shape"]))
@@ -250,17 +212,6 @@ def _scanned(arrays: Mapping[str, Array], count: int) -> bytes:
     graph.node.append(helper.make_node("ScatterElements", ["scores", "history", "masks"], ["open"], axis=1))
     _take_best(graph, "", "open")
     return bytes(model.SerializeToString())
-
-
-def _probing(arrays: Mapping[str, Array], probes: int) -> bytes:
-    nodes, constants = block_nodes("user", probes, arrays)
-    inputs = [helper.make_tensor_value_info("user", TensorProto.FLOAT, ["batch", FACTORS])]
-    inputs += [helper.make_tensor_value_info(n, TYPES[a.dtype], a.shape) for n, a in sorted(arrays.items())]
-    held = [numpy_helper.from_array(np.asarray(value), name) for name, value in constants.items()]
-    graph = helper.make_graph(nodes, "blocks", inputs, [], held)
-    _take_best(graph, "items", "scores")
-    opsets = [helper.make_opsetid("", 18)]
-    return bytes(helper.make_model(graph, opset_imports=opsets, ir_version=8).SerializeToString())
 
 
 def _take_best(graph: onnx.GraphProto, items: str, scores: str) -> None:

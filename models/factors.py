@@ -144,11 +144,15 @@ def user_factors(
 
 
 def score_user(arrays: Mapping[str, Array], user: Scores) -> Scores:
-    """The reference of `product_nodes`, and of the bias where there is one."""
+    """The reference of `product_nodes`, and of the bias where there is one; also over `models.blocks`."""
     greatest = np.maximum(np.abs(user).max(axis=1, keepdims=True), LEAST)
     steps = np.round(user / greatest * np.float32(USER_STEPS))
-    scores: Scores = (steps @ arrays["out"]) * (greatest * np.float32(1 / USER_STEPS))
-    return scores + arrays["bias"] if "bias" in arrays else scores
+    blocks = "block_place" in arrays
+    out = arrays["out"].reshape(-1, user.shape[1]).T if blocks else arrays["out"]
+    scores: Scores = (steps @ out) * (greatest * np.float32(1 / USER_STEPS))
+    if "bias" in arrays:
+        scores = scores + arrays["bias"].ravel()
+    return scores[:, arrays["block_place"][:-1]] if blocks else scores
 
 
 def user_nodes(

@@ -5,7 +5,7 @@ from typing import Final
 
 import numpy as np
 import onnx
-from onnx import NodeProto, TensorProto, helper, numpy_helper
+from onnx import NodeProto, TensorProto, ValueInfoProto, helper, numpy_helper
 
 from edge.bundle.arrays import Array
 from edge.bundle.features import CONTEXT
@@ -33,10 +33,7 @@ def score_graph(  # noqa: PLR0913 - what a graph is made of
     history = helper.make_tensor_value_info("history", TensorProto.INT32, ["batch", "length"])
     weight = helper.make_tensor_value_info("weight", TensorProto.FLOAT, ["batch", "length"])
     context = helper.make_tensor_value_info(CONTEXT, TensorProto.FLOAT, ["batch", features])
-    bound = [
-        helper.make_tensor_value_info(key, TYPES[array.dtype], array.shape)
-        for key, array in sorted(arrays.items())
-    ]
+    bound = array_inputs(arrays)
     scores = helper.make_tensor_value_info("scores", TensorProto.FLOAT, ["batch", n_items])
     initializers = [numpy_helper.from_array(array, key) for key, array in sorted(constants.items())]
     inputs = [history, weight, *([context] if features else []), *bound]
@@ -45,3 +42,11 @@ def score_graph(  # noqa: PLR0913 - what a graph is made of
     model.ir_version = IR_VERSION
     onnx.checker.check_model(model, full_check=True)
     return bytes(model.SerializeToString(deterministic=True))
+
+
+def array_inputs(arrays: Mapping[str, Array]) -> list[ValueInfoProto]:
+    """Arrays as inputs of a graph, by name."""
+    return [
+        helper.make_tensor_value_info(key, TYPES[array.dtype], array.shape)
+        for key, array in sorted(arrays.items())
+    ]

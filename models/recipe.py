@@ -7,6 +7,7 @@ from typing import Final
 
 from edge.errors import GivenError
 from models import trained as _trained
+from models.blocked import finder_of
 from models.interactions import Interactions
 from models.provenance import code_hash
 from models.recipes.als import Als
@@ -115,7 +116,7 @@ def load(folder: Path) -> Trained:
         ``trained-model`` where the folder is not what `save` writes, or ``unknown-recipe``.
     """
     model = _trained.load(folder, _recipe)
-    return replace(model, reference=decoding(model.reference))
+    return replace(model, reference=decoding(model.reference), finder=finder_of(model.card))
 
 
 def _recipe(name: str) -> Recipe:

@@ -39,6 +39,20 @@ def sample_histories(interactions: Interactions) -> dict[str, Array]:
     return {"items": items, "starts": starts}
 
 
+def real_histories(sample: Mapping[str, Array], longest: int, most: int) -> list[NDArray[np.int32]]:
+    """Up to `most` histories of a sample, most recent first: each was some user's at some time.
+
+    A user who did n things had n histories, each with one more in front; they are taken at equal distances.
+    """
+    if not sample:
+        return []
+    items, starts = sample["items"], sample["starts"]
+    count = min(len(items), most)
+    begins = np.arange(count) * len(items) // max(1, count)
+    ends = starts[np.searchsorted(starts, begins, side="right")]
+    return [items[at : min(end, at + longest)] for at, end in zip(begins, ends, strict=True)]
+
+
 def sample_rows(rows: NDArray[np.float32]) -> dict[str, Array]:
     """Rows of a table from all over it, up to `MAX_CELLS` numbers; none where it has no columns."""
     return {"rows": rows[_even(len(rows), rows.shape[1])]} if rows.size else {}

@@ -95,6 +95,11 @@ COMMON: Final[Mapping[str, Setting]] = {
         MAX_HISTORY,
         whole=True,
     ),
+    "recall": Number(
+        0.95,
+        "In a large catalog, the share of the best 50 items that factors must find; 1 scores all items.",
+        1,
+    ),
     "storage": Choice(
         FLOAT32,
         "How its arrays are kept: float16 takes half of the bytes, int8 a quarter.",

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from onnx import NodeProto, TensorProto, helper, numpy_helper
 
 from edge.bundle.arrays import Array
-from models.onnx_build import IR_VERSION, OPSET, TYPES
+from models.onnx_build import IR_VERSION, OPSET, array_inputs
 
 TIMES: Final = 40
 """A shortlist is faster than all scores where these are so many times more than what is named.
@@ -25,6 +25,9 @@ Measured, on one core: 0.08 µs for each item that is named, and 1.4 µs for 1,0
 
 PLACES: Final = 2_048
 """The best of everybody: more than the longest list and the longest history hold."""
+
+FEWEST: Final = 8 * PLACES
+"""Items of which it is faster to take the best of everybody than to score all."""
 
 NEVER: Final = -np.inf
 
@@ -83,7 +86,7 @@ def neighbour_shortlist(arrays: Mapping[str, Array], *, newest_only: bool = Fals
         "nothing": np.array(0, np.float32),
         "never": np.array(NEVER, np.float32),
     }
-    return _graph(nodes, arrays, constants)
+    return shortlist_graph(nodes, arrays, constants)
 
 
 def _sum_by_item() -> list[NodeProto]:
@@ -113,47 +116,61 @@ def _sum_by_item() -> list[NodeProto]:
     ]
 
 
-def fixed_shortlist(score: NDArray[np.float32]) -> bytes:
-    """The shortlist of a model that has the same scores for everybody: the best `PLACES`."""
-    best = np.sort(np.argsort(-score, kind="stable")[:PLACES])
+def fixed_arrays(score: NDArray[np.float32]) -> dict[str, Array]:
+    """The array `rank` of `fixed_shortlist`: where an item stands in it, ascending; the others are behind it.
+
+    Padding's is the last.
+    """
+    best = _best(score)
+    rank = np.full(len(score) + 1, len(best), np.int32)
+    rank[best] = np.arange(len(best))
+    return {"rank": rank}
+
+
+def fixed_shortlist(score: NDArray[np.float32], arrays: Mapping[str, Array]) -> bytes:
+    """The shortlist of a model that has the same scores for everybody: the best `PLACES`.
+
+    Parameters
+    ----------
+    arrays
+        Those of `fixed_arrays`.
+    """
+    best = _best(score)
     node = helper.make_node
     nodes = [
         node("Shape", ["history"], ["rows"], start=0, end=1),
         node("Concat", ["rows", "places"], ["shape"], axis=0),
         node("Expand", ["best", "shape"], ["items"]),
         node("Expand", ["best_score", "shape"], ["all_scores"]),
-        node("Unsqueeze", ["history", "middle"], ["history_rows"]),
-        node("Unsqueeze", ["items", "last"], ["item_columns"]),
-        node("Equal", ["item_columns", "history_rows"], ["is_in"]),
-        node("Cast", ["is_in"], ["counts"], to=TensorProto.FLOAT),
-        node("ReduceMax", ["counts", "last"], ["seen"], keepdims=0),
-        node("Greater", ["seen", "nothing"], ["is_seen"]),
-        node("Where", ["is_seen", "never", "all_scores"], ["scores"]),
+        node("Gather", ["rank", "history"], ["seen_at"], axis=0),
+        node("Shape", ["history"], ["history_shape"]),
+        node("ConstantOfShape", ["history_shape"], ["never_seen"], value=_single(NEVER, np.float32)),
+        node("ScatterElements", ["all_scores", "seen_at", "never_seen"], ["scores"], axis=1),
     ]
     constants: dict[str, Array] = {
-        "best": best.astype(np.int32),
-        "best_score": score[best],
-        "places": np.array([len(best)], np.int64),
-        "middle": np.array([1], np.int64),
-        "last": np.array([-1], np.int64),
-        "nothing": np.array(0, np.float32),
-        "never": np.array(NEVER, np.float32),
+        "best": np.append(best, -1).astype(np.int32),
+        "best_score": np.append(score[best], np.float32(NEVER)),
+        "places": np.array([len(best) + 1], np.int64),
     }
-    return _graph(nodes, {}, constants)
+    return shortlist_graph(nodes, arrays, constants)
+
+
+def _best(score: NDArray[np.float32]) -> NDArray[np.int64]:
+    return np.sort(np.argsort(-score, kind="stable")[:PLACES])
 
 
 def _single(value: float, dtype: type) -> onnx.TensorProto:
     return numpy_helper.from_array(np.array([value], dtype), "")
 
 
-def _graph(nodes: Sequence[NodeProto], arrays: Mapping[str, Array], constants: Mapping[str, Array]) -> bytes:
+def shortlist_graph(
+    nodes: Sequence[NodeProto], arrays: Mapping[str, Array], constants: Mapping[str, Array]
+) -> bytes:
+    """A shortlist: `history`, `weight` and `arrays` in, `items` and their `scores` out."""
     inputs = [
         helper.make_tensor_value_info("history", TensorProto.INT32, ["batch", "length"]),
         helper.make_tensor_value_info("weight", TensorProto.FLOAT, ["batch", "length"]),
-        *(
-            helper.make_tensor_value_info(key, TYPES[array.dtype], array.shape)
-            for key, array in sorted(arrays.items())
-        ),
+        *array_inputs(arrays),
     ]
     outputs = [
         helper.make_tensor_value_info("items", TensorProto.INT32, ["batch", "places"]),

@@ -34,6 +34,11 @@ Predictor = Callable[[Mapping[str, Array], NDArray[np.int32], NDArray[np.float32
 Of a model with features, its context is among the arrays, as it is among the graph's inputs.
 """
 
+Finder = Callable[
+    [Predictor, Mapping[str, Array], NDArray[np.int32], NDArray[np.float32]], tuple[NDArray[np.int32], Scores]
+]
+"""``(reference, arrays, history, weight) -> (items, scores)``: of each row, what a shortlist looks at."""
+
 Progress = Callable[[str, float], None]
 """Hears a step's name and the done share in [0, 1]."""
 
@@ -57,8 +62,10 @@ class Trained:
         Whether a list leaves out what the history holds.
     shortlist : bytes
         ONNX, for large catalogs: the same inputs as far as it needs them; outputs ``items`` (int32,
-        (batch, any)), each once, and their ``scores``, without what the history holds. What it leaves
-        out would not be listed. Empty where all items are scored.
+        (batch, any)), each once, or -1, and their ``scores``, without what the history holds. What it
+        leaves out would not be listed, or hardly. Empty where all items are scored.
+    finder : Finder or None
+        The reference of a shortlist that leaves out what might be listed.
     features : tuple[str, ...]
         The names of the numbers that it takes in of a context, in order; most models take in none.
     sample : dict[str, Array]
@@ -75,6 +82,7 @@ class Trained:
     sample: Mapping[str, Array] = field(default_factory=dict)
     shortlist: bytes = b""
     features: tuple[str, ...] = ()
+    finder: Finder | None = None
 
     def score(
         self,
@@ -91,6 +99,18 @@ class Trained:
         if context is None:
             context = np.full((len(history), len(self.features)), np.nan, np.float32)
         return self.reference({**self.arrays, CONTEXT: context}, history, weight)
+
+    def find(
+        self, history: NDArray[np.int32], weight: NDArray[np.float32]
+    ) -> tuple[NDArray[np.int32], Scores] | None:
+        """Of each row, the items that the shortlist looks at, in its order, and their scores.
+
+        -1 is no item. What the history holds has a score here. None where nothing is left out that
+        might be listed.
+        """
+        if self.finder is None or not self.shortlist:
+            return None
+        return self.finder(self.reference, self.arrays, history, weight)
 
 
 class Recipe(Protocol):

@@ -6,6 +6,8 @@ from typing import Any, Final, Protocol
 from compiler.models.cost import model_cost
 from compiler.models.graph import MergedGraph, RecommenderSpec
 from compiler.models.parity import Measured, Sampled, measure
+from compiler.models.shortlist_parity import finds_same
+from compiler.models.shortlists import shortlist_of
 from compiler.models.types import ModelConfig
 from compiler.problems import Problems
 from edge.bundle.certificate import Certificate, ModelCertificate
@@ -38,6 +40,9 @@ def certify(
     for config in configs:
         if config.name in found:
             _check(config, found[config.name], models[config.name].items, problems)
+        if config.name in found and not finds_same(merged, config.name, models[config.name]):
+            message = f"model {config.name!r} has a shortlist that finds other items than its reference"
+            problems.error(config.path, config.line, "parity", message, "train the model again")
     return Certificate(
         tuple(
             _certificate(name, models[name], found[name], merged.plan.max_history) for name in sorted(found)
@@ -58,6 +63,7 @@ def _certificate(name: str, model: Carded, found: Measured, max_history: int) ->
         {key: value for key, value in card.get("metrics", {}).items() if isinstance(value, int | float)},
         found.parity,
         model_cost(model, max_history),
+        card.get("found") if shortlist_of(model) else None,
     )
 
 

@@ -10,7 +10,7 @@ def certificate_lines(certificate: Certificate | None) -> list[str]:
 
 def certificate_line(model: ModelCertificate) -> str:
     """What it is, how far its graph is from it, and what it costs."""
-    return f"model {model.name} ({model.recipe}): {_parity(model.parity)}; {_cost(model)}"
+    return f"model {model.name} ({model.recipe}): {_parity(model.parity)}{_found(model)}; {_cost(model)}"
 
 
 def origin_lines(model: ModelCertificate) -> list[str]:
@@ -41,6 +41,13 @@ def _cost(model: ModelCertificate) -> str:
     cost = model.cost
     items = f" for {cost.candidates:,} items" if model.parity.top else ""
     return f"{cost.bytes / 1000:,.0f} kB, {cost.operations:,} operations a visitor{items}"
+
+
+def _found(model: ModelCertificate) -> str:
+    found = model.shortlist
+    if found is None:
+        return ""
+    return f", {found.recall:.1%} of the best {found.top} among {found.looked_at:,} that it looks at"
 
 
 def _flips(parity: Parity) -> str:

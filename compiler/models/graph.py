@@ -12,7 +12,7 @@ from onnx import NodeProto, TensorProto, ValueInfoProto, helper, numpy_helper
 
 from compiler.models.context import NO_CONTEXTS, Contexts, own_context
 from compiler.models.hygiene import check_constants, tidy
-from compiler.models.shortlists import list_nodes, short_nodes, shortlists
+from compiler.models.shortlists import found_by, list_nodes, short_nodes, shortlists
 from compiler.recommenders.graph import NEVER, Pool, Stage
 from edge.bundle.arrays import Array
 from edge.bundle.features import CONTEXT
@@ -166,14 +166,21 @@ def reference_list(
 ) -> list[tuple[int, float]]:
     """The same, each item with its score, for a row of the columns of `contexts`."""
     known = np.array([history], np.int32).reshape(1, -1)
+    weight = np.ones(known.shape, np.float32)
     goes = len(history) or spec.fallback is None or contexts.knows(spec.name, row)
     name = spec.name if goes else str(spec.fallback)
     taken = contexts.of(name, [row])
-    scores = models[name].score(known, np.ones(known.shape, np.float32), taken)[0].copy()
+    is_short = bool(shortlists(models, spec.name, spec.fallback))
+    found = found_by(models[name], known, weight) if is_short else None
+    if found is None:
+        scores = models[name].score(known, weight, taken)[0].copy()
+        items = np.arange(len(scores))
+    else:
+        items, scores = found[0][0], found[1][0].copy()
     if models[spec.name].excludes_seen:
-        scores[known[0]] = NEVER
+        scores[np.isin(items, known[0])] = NEVER
     best = np.argsort(-scores, kind="stable")[: spec.limit]
-    return [(int(position), float(scores[position])) for position in best if scores[position] != NEVER]
+    return [(int(items[place]), float(scores[place])) for place in best if scores[place] != NEVER]
 
 
 class _Part:

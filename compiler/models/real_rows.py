@@ -24,8 +24,8 @@ class Rows(NamedTuple):
     contexts: NDArray[np.float32] | None
 
 
-def real_rows(sample: Mapping[str, Array], n_items: int, max_history: int) -> Rows:
-    """Up to `ROWS` histories, the shortest first: each was some user's at some time.
+def real_rows(sample: Mapping[str, Array], n_items: int, max_history: int, most: int = ROWS) -> Rows:
+    """Up to `most` histories, the shortest first: each was some user's at some time.
 
     A user who did n things had n histories, each with one more in front; of all of
     those of all users, as many as are wanted are taken at equal distances.
@@ -35,7 +35,7 @@ def real_rows(sample: Mapping[str, Array], n_items: int, max_history: int) -> Ro
     items, starts = sample["items"], sample["starts"]
     if items.size and (items.min() < 0 or items.max() >= n_items):
         return Rows([], None)
-    count = min(len(items), ROWS, MAX_SCORES // n_items)
+    count = min(len(items), most, MAX_SCORES // n_items)
     # A history ends where its user's oldest item stands, and begins anywhere before that.
     begins = np.arange(count) * len(items) // max(1, count)
     ends = starts[np.searchsorted(starts, begins, side="right")]

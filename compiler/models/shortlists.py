@@ -3,7 +3,9 @@
 from collections.abc import Mapping
 from typing import Final, Protocol
 
+import numpy as np
 import onnx
+from numpy.typing import NDArray
 from onnx import NodeProto, TensorProto, helper, numpy_helper
 
 from edge.bundle.arrays import Array
@@ -26,11 +28,28 @@ def shortlist_of(model: object) -> bytes:
     """A model's shortlist graph; empty where it has none.
 
     It takes ``history``, ``weight`` and arrays of the model, and gives ``items`` (int32,
-    (batch, any)), each once, ascending or nearly, and their ``scores``: those of the score
-    graph, but that what is in the history has none. What it leaves out would not be listed.
+    (batch, any)), each once, or -1 for none, and their ``scores``: those of the score graph, but
+    that what is in the history has none. What it leaves out would not be listed, unless the model
+    says in `found_by` what it looks at.
     """
     found = getattr(model, "shortlist", b"")
     return found if isinstance(found, bytes) else b""
+
+
+def leaves_out(model: object) -> bool:
+    """Whether a model's shortlist leaves out what might be listed."""
+    return getattr(model, "finder", None) is not None and bool(shortlist_of(model))
+
+
+def found_by(
+    model: object, history: NDArray[np.int32], weight: NDArray[np.float32]
+) -> tuple[NDArray[np.int32], NDArray[np.float32]] | None:
+    """The reference of a shortlist: for each row, the items that it looks at, in its order, with scores.
+
+    What is in the history has a score here. None where it leaves out nothing that might be listed.
+    """
+    find = getattr(model, "find", None)
+    return find(history, weight) if find is not None else None
 
 
 def short_nodes(name: str, shortlist: bytes) -> Nodes:

@@ -52,10 +52,28 @@ class Cost(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     candidates: int
 
 
+class Shortlisted(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What a shortlist finds that leaves out what might be listed.
+
+    Attributes
+    ----------
+    rows, top, recall
+        Over so many histories, the share of the best `top` items of a scan; rounded down.
+    looked_at : int
+        Items that are scored for each visitor.
+    """
+
+    rows: int
+    top: int
+    recall: float
+    looked_at: int
+
+
 class ModelCertificate(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """One model: how it came about, how it was measured, what it costs, and that its graph is it.
 
     `data` and `code` are SHA-256: of what it was trained on, and of the sources that trained it.
+    `shortlist` is of models that leave items out in large catalogs.
     """
 
     name: str
@@ -68,6 +86,7 @@ class ModelCertificate(msgspec.Struct, frozen=True, forbid_unknown_fields=True, 
     metrics: dict[str, float]
     parity: Parity
     cost: Cost
+    shortlist: Shortlisted | None = None
 
 
 class Certificate(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

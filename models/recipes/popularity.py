@@ -8,11 +8,11 @@ from numpy.typing import NDArray
 from onnx import helper
 
 from edge.bundle.arrays import Array
+from models import shortlist
 from models.interactions import Interactions
 from models.lately import decayed_views
 from models.onnx_build import score_graph
 from models.settings import Number, Setting, Settings
-from models.shortlist import PLACES, fixed_shortlist, if_large
 from models.trained import Progress, Scores, Trained
 
 STEP: Final = 2.0**-20
@@ -36,7 +36,10 @@ class Popularity:
         score = np.round(counts / counts.max() / STEP) * STEP
         progress("count", 1.0)
         arrays = {"score": score.astype(np.float32)}
-        short = if_large(len(items), PLACES, lambda: fixed_shortlist(arrays["score"]))
+        short = b""
+        if len(items) >= shortlist.FEWEST:
+            arrays |= shortlist.fixed_arrays(arrays["score"])
+            short = shortlist.fixed_shortlist(arrays["score"], {"rank": arrays["rank"]})
         return Trained(self.name, items, _graph(arrays), arrays, {}, self.score, shortlist=short)
 
     def score(

@@ -12,6 +12,7 @@ from compiler.problems import Problem, WorkspaceError, nearest
 from compiler.workspace import ModelConfig, Workspace
 from edge.errors import GivenError
 from models import kept, metrics, recipe
+from models.blocked import with_blocks
 from models.exposure import list_quality
 from models.interactions import Interactions, read
 from models.metrics import Lists
@@ -178,7 +179,7 @@ def _train(workspace: Workspace, config: ModelConfig, progress: Progress, split:
         config = _smallest(config, interactions, progress, split)
     train = _trainer(config, progress)
     measured = _measure(train, interactions, split)
-    model = train(interactions)
+    model = with_blocks(train(interactions))
     card = {**model.card, "split": split, "metrics": measured.metrics, "lists": measured.lists}
     card |= {"asked": asked, "smallest": config.smallest}
     model = replace(model, card=card)

@@ -1,87 +1,89 @@
-"""Blocks of items find nearly all of the best, and the graph finds what the reference does."""
+"""Blocks of items hold each item once, and nearly all of the best are found in few of them."""
 
 import numpy as np
-import onnx
 import pytest
 from numpy.typing import NDArray
-from onnx import TensorProto, helper, numpy_helper
 
 from edge.bundle.arrays import Array
-from edge.decide.recommender import open_session
-from models.blocks import best_of_blocks, block_arrays, block_nodes
-from models.onnx_build import TYPES
+from models.blocks import BLOCK, block_arrays, order_blocks
+from models.factors import USER_STEPS, whole_numbers
+from models.trained import EXACT_STEPS
 
 FACTORS, PROBES, TOP = 16, 24, 50
 
 
 def _items(count: int) -> NDArray[np.float32]:
-    """Items in groups, some of which are larger than others."""
+    """Items in groups, some of which are larger than others, in whole numbers."""
     draw = np.random.default_rng(2)
-    groups = draw.normal(size=(count // 100, FACTORS)) * draw.exponential(size=(count // 100, 1))
-    return (groups[draw.integers(0, len(groups), count)] + 0.2 * draw.normal(size=(count, FACTORS))).astype(
-        np.float32
+    groups = draw.normal(size=(max(1, count // 100), FACTORS)) * draw.exponential(
+        size=(max(1, count // 100), 1)
     )
+    items = groups[draw.integers(0, len(groups), count)] + 0.2 * draw.normal(size=(count, FACTORS))
+    return whole_numbers(items.T)[0]
 
 
 @pytest.fixture(scope="module")
-def items() -> NDArray[np.float32]:
+def out() -> NDArray[np.float32]:
     return _items(20_000)
 
 
 @pytest.fixture(scope="module")
-def arrays(items: NDArray[np.float32]) -> dict[str, Array]:
-    return block_arrays(items)
+def arrays(out: NDArray[np.float32]) -> dict[str, Array]:
+    return block_arrays(out)
 
 
 @pytest.fixture(scope="module")
-def users(items: NDArray[np.float32]) -> NDArray[np.float32]:
+def steps(out: NDArray[np.float32]) -> NDArray[np.float32]:
     draw = np.random.default_rng(3)
-    return items[draw.integers(0, len(items), (40, 10))].sum(axis=1)
+    users = out.T[draw.integers(0, out.shape[1], (40, 10))].sum(axis=1)
+    return np.round(users / np.abs(users).max(axis=1, keepdims=True) * USER_STEPS)
 
 
-def test_each_item_is_in_one_block(items: NDArray[np.float32], arrays: dict[str, Array]) -> None:
-    members = arrays["member"]
-    assert np.array_equal(np.sort(members[members >= 0]), np.arange(len(items)))
-    assert np.array_equal(arrays["factors"][members >= 0], items[members[members >= 0]])
-    assert members.size < 1.6 * len(items)
+def test_each_item_is_in_one_block(out: NDArray[np.float32], arrays: dict[str, Array]) -> None:
+    member, rows = arrays["block_items"], arrays["out"].reshape(-1, FACTORS)
+    assert np.array_equal(np.sort(member[member >= 0]), np.arange(out.shape[1]))
+    assert np.array_equal(rows[arrays["block_place"][:-1]].T, out)
+    assert np.array_equal(member.ravel()[arrays["block_place"][:-1]], np.arange(out.shape[1]))
+    assert arrays["block_place"][-1] == member.size
+    assert member.size < 1.6 * out.shape[1]
+
+
+def _found(arrays: dict[str, Array], scores: NDArray[np.float32], order: NDArray[np.int64]) -> float:
+    hits = 0
+    for row, blocks in zip(scores, order[:, :PROBES], strict=True):
+        best = np.argsort(-row)[:TOP]
+        hits += int(np.isin(arrays["block_place"][best] // BLOCK, blocks).sum())
+    return hits / (TOP * len(scores))
 
 
 def test_most_of_the_best_are_found(
-    items: NDArray[np.float32], arrays: dict[str, Array], users: NDArray[np.float32]
+    out: NDArray[np.float32], arrays: dict[str, Array], steps: NDArray[np.float32]
 ) -> None:
-    found, scores = best_of_blocks(arrays, users, PROBES)
-    hits = 0
-    for user, row, of_row in zip(users, found, scores, strict=True):
-        exact = np.argsort(-(items @ user))[:TOP]
-        hits += len({*exact.tolist()} & {*row[np.argsort(-of_row)[:TOP]].tolist()})
-    assert hits / (TOP * len(users)) >= 0.95
-    assert found.shape[1] < 0.2 * len(items)
+    order = order_blocks(arrays, steps, np.ones((len(steps), 1), np.float32))
+    assert _found(arrays, steps @ out, order) >= 0.95
+    assert 0.2 * out.shape[1] > PROBES * BLOCK
 
 
-def test_the_graph_finds_what_the_reference_does(
-    arrays: dict[str, Array], users: NDArray[np.float32]
+def test_a_bias_decides_which_blocks_are_looked_at(
+    out: NDArray[np.float32], arrays: dict[str, Array], steps: NDArray[np.float32]
 ) -> None:
-    nodes, constants = block_nodes("user", PROBES, arrays)
-    inputs = [helper.make_tensor_value_info("user", TensorProto.FLOAT, ["batch", FACTORS])]
-    inputs += [helper.make_tensor_value_info(n, TYPES[a.dtype], a.shape) for n, a in arrays.items()]
-    outputs = [
-        helper.make_tensor_value_info("items", TensorProto.INT32, ["batch", None]),
-        helper.make_tensor_value_info("scores", TensorProto.FLOAT, ["batch", None]),
-    ]
-    held = [numpy_helper.from_array(np.asarray(value), name) for name, value in constants.items()]
-    graph = helper.make_graph(nodes, "blocks", inputs, outputs, held)
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=8)
-    onnx.checker.check_model(model)
-    session = open_session(model.SerializeToString())
-    items, scores = session.run(None, {"user": users, **arrays})
-    wanted, of_wanted = best_of_blocks(arrays, users, PROBES)
-    assert np.mean(items == wanted) > 0.99  # products in float32: blocks of nearly one product may swap
-    same = items == wanted
-    assert np.allclose(scores[same], of_wanted[same], rtol=1e-4, atol=1e-3)
+    draw = np.random.default_rng(4)
+    bias = (draw.exponential(size=out.shape[1]) * (steps @ out).std()).astype(np.float32)
+    biased = block_arrays(out, bias)
+    scores, one = steps @ out + bias, np.ones((len(steps), 1), np.float32)
+    assert np.array_equal(biased["bias"].ravel()[biased["block_place"][:-1]], bias)
+    found = _found(biased, scores, order_blocks(biased, steps, one))
+    assert found >= 0.9
+    assert found > _found(arrays, scores, order_blocks(arrays, steps, one)) + 0.1
+
+
+def test_products_with_centres_are_exact_in_any_order(arrays: dict[str, Array]) -> None:
+    centre = arrays["block_centre"]
+    assert np.array_equal(centre, np.round(centre))
+    assert np.abs(centre).sum(axis=0).max() * USER_STEPS < EXACT_STEPS
 
 
 def test_a_handful_of_items_is_one_block_or_two() -> None:
-    few = block_arrays(_items(100)[:5])
-    items, scores = best_of_blocks(few, np.ones((1, FACTORS), np.float32), 48)
-    assert sorted(items[items >= 0].tolist()) == [0, 1, 2, 3, 4]
-    assert np.isfinite(scores).sum() == 5
+    few = block_arrays(_items(100)[:, :5])
+    assert sorted(few["block_items"][few["block_items"] >= 0].tolist()) == [0, 1, 2, 3, 4]
+    assert np.isfinite(few["block_reach"]).all()
