@@ -8,6 +8,7 @@ from typing import Final
 from edge.errors import GivenError
 from models import trained as _trained
 from models.blocked import finder_of
+from models.bring.recommender import BroughtRecommender, evaluator
 from models.interactions import Interactions
 from models.provenance import code_hash
 from models.recipes.als import Als
@@ -33,9 +34,12 @@ from models.recipes.user_user import UserUser
 from models.sample import sample_histories
 from models.settings import COMMON, Setting, complete, nearest
 from models.storage import decoding, store
-from models.trained import Progress, Recipe, Trained, save
+from models.trained import SCORER, Progress, Recipe, Trained, save
 
-__all__ = ["NETWORKS", "RECIPES", "Progress", "Recipe", "Trained", "load", "save", "train"]
+BROUGHT: Final = BroughtRecommender()
+"""What no recipe trains: a model that was trained elsewhere."""
+
+__all__ = ["BROUGHT", "NETWORKS", "RECIPES", "Progress", "Recipe", "Trained", "load", "save", "train"]
 
 PLAIN: Final[tuple[Recipe, ...]] = (
     Als(),
@@ -116,10 +120,14 @@ def load(folder: Path) -> Trained:
         ``trained-model`` where the folder is not what `save` writes, or ``unknown-recipe``.
     """
     model = _trained.load(folder, _recipe)
+    if model.card.get(SCORER):
+        return replace(model, reference=evaluator(model.scores_graph))
     return replace(model, reference=decoding(model.reference), finder=finder_of(model.card))
 
 
 def _recipe(name: str) -> Recipe:
+    if name == BROUGHT.name:
+        return BROUGHT
     if name not in RECIPES:
         raise GivenError("unknown-recipe", f"no recipe {name!r}{nearest(name, RECIPES)}")
     return RECIPES[name]

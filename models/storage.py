@@ -13,10 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.bundle.arrays import Array
+from edge.errors import GivenError
 from models.gaps import from_gaps, to_gaps
 from models.settings import FLOAT16, FLOAT32, INT8
 from models.storage_graph import rewrite
-from models.trained import EXACT_STEPS, Predictor, Scores, Trained
+from models.trained import EXACT_STEPS, SCORER, Predictor, Scores, Trained
 
 CODES: Final = 127
 """int8 codes are from -127 to 127."""
@@ -40,6 +41,8 @@ def store(model: Trained, storage: str) -> Trained:
     """The model with its arrays in another storage, its graph and its reference fitting."""
     if storage == FLOAT32:
         return model
+    if model.card.get(SCORER):
+        raise GivenError("storage", "a brought scorer keeps its numbers as they are; bring a smaller one")
     arrays = encode(model.arrays, storage)
     graph = rewrite(model.scores_graph, arrays)
     # A shortlist reads arrays as they were.

@@ -27,6 +27,9 @@ ARRAYS_FILE: Final = "arrays.nsa"
 SHORTLIST_FILE: Final = "shortlist.onnx"
 CARD_FILE: Final = "card.json"
 
+SCORER: Final = "scorer"
+"""In the card of a model of which the graph says all: its arrays have no form that a recipe knows."""
+
 Scores = NDArray[np.float32]
 Predictor = Callable[[Mapping[str, Array], NDArray[np.int32], NDArray[np.float32]], Scores]
 """``(arrays, history, weight) -> scores``: the same exact numbers as the graph's.

@@ -1,6 +1,6 @@
 """Makes of any library's ONNX graph one with the names, versions and end that predictions have."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -81,6 +81,51 @@ def levels(proto: ModelProto) -> tuple[dict[int, NDArray[np.float64]], set[int]]
     return {column: np.unique(values) for column, values in found.items()}, codes
 
 
+@dataclass(frozen=True, eq=False)
+class Lifted:
+    """What leads to a graph's answer, in the versions of operators that models are merged in.
+
+    Attributes
+    ----------
+    nodes : list[NodeProto]
+        With values named anew, so that any others may be put around them.
+    inputs : Mapping[str, str]
+        Those of the graph, by name: what they are named now; empty of what nothing reads.
+    answer : str
+        The answer's new name.
+    constants : dict[str, Array]
+        By their new names.
+    """
+
+    nodes: list[NodeProto]
+    inputs: Mapping[str, str]
+    answer: str
+    constants: dict[str, Array]
+
+
+def lift(proto: ModelProto, answer: str) -> Lifted:
+    """The part of a graph that leads to its answer.
+
+    Raises
+    ------
+    GivenError
+        ``bring``: a constant is not what it says, or nothing leads to the answer.
+    """
+    proto = _modern(proto)
+    made = [name for node in proto.graph.node for name in node.output if name]
+    if len(set(made)) < len(made):
+        twice = next(name for place, name in enumerate(made) if name in made[:place])
+        raise cannot("the graph", f"is not one: two values are named {twice!r}")
+    nodes = _needed(proto.graph.node, answer)
+    constants = {tensor.name: _constant(tensor) for tensor in proto.graph.initializer}
+    names = {name: f"b{number}" for number, name in enumerate(_names(nodes))}
+    if answer not in names:
+        raise cannot("the graph", f"never makes its output {answer!r}")
+    inputs = {value.name: names.get(value.name, "") for value in proto.graph.input}
+    named = {names[name]: array for name, array in constants.items() if name in names}
+    return Lifted([_renamed(node, names) for node in nodes], inputs, names[answer], named)
+
+
 def tidy(proto: ModelProto, places: Sequence[int], end: End) -> tuple[bytes, dict[str, Array]]:
     """The graph and its arrays, as `models.predict.contract.Prediction` has them.
 
@@ -89,19 +134,12 @@ def tidy(proto: ModelProto, places: Sequence[int], end: End) -> tuple[bytes, dic
     places
         Of each of the model's columns, the place in a row of features.
     """
-    proto = _modern(proto)
-    answer = answer_of(proto)
-    nodes = _needed(proto.graph.node, answer)
-    constants = {tensor.name: _constant(tensor) for tensor in proto.graph.initializer}
-    names = {name: f"b{number}" for number, name in enumerate(_names(nodes))}
-    named = {names[name]: array for name, array in constants.items() if name in names}
-    if answer not in names:
-        raise cannot("the graph", f"never makes its output {answer!r}")
-    front, more = _front([names.get(value.name, "") for value in proto.graph.input], places)
-    back, last = _back(names[answer], end)
-    body = [*front, *(_renamed(node, names) for node in nodes), *back]
-    arrays = {n: a for n, a in named.items() if a.nbytes > ARRAY_BYTES and a.dtype in TYPES}
-    inside = {name: array for name, array in named.items() if name not in arrays} | more | last
+    found = lift(proto, answer_of(proto))
+    front, more = _front(list(found.inputs.values()), places)
+    back, last = _back(found.answer, end)
+    body = [*front, *found.nodes, *back]
+    arrays = {n: a for n, a in found.constants.items() if a.nbytes > ARRAY_BYTES and a.dtype in TYPES}
+    inside = {name: array for name, array in found.constants.items() if name not in arrays} | more | last
     return _serialize(body, (len(places), len(end.columns)), inside, arrays), arrays
 
 

@@ -15,6 +15,7 @@ from rich.table import Table
 from compiler.models.certificate_words import certificate_line, origin_lines
 from compiler.problems import ERROR, Problem, WorkspaceError
 from edge.bundle.certificate import ModelCertificate
+from origin.commands.brought_words import brought_lines
 from origin.explain.counted import counted
 
 if TYPE_CHECKING:  # each command loads only what it needs
@@ -92,6 +93,8 @@ def trained(models: "list[TrainedModel]", baseline: Mapping[str, float] | None =
             err.print(
                 f"{done.model.name}: {counted(done.unknown, 'interaction')} of items that the catalog lacks"
             )
+        for line in brought_lines(done.model.name, done.model.card):
+            out.print(line)
 
 
 def predicted(models: "list[TrainedPrediction]") -> None:

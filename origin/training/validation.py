@@ -11,7 +11,7 @@ from compiler.rules.lint_campaigns import past_campaigns
 from compiler.schema.documents import schemas
 from compiler.workspace import Workspace, WorkspaceError, read_workspace
 from models.predict import recipe as predict
-from models.recipe import RECIPES, check_settings, settings_of
+from models.recipe import BROUGHT, RECIPES, check_settings, settings_of
 from models.settings import Setting
 
 
@@ -55,7 +55,7 @@ def validation_document(folder: Path, today_ms: int | None = None) -> dict[str, 
 def workspace_schemas() -> dict[str, dict[str, Any]]:
     """The JSON Schemas of a workspace's files, by name, with the recipes that there are."""
     return schemas(
-        {name: _settings(settings_of(name)) for name in RECIPES},
+        {name: _settings(settings_of(name)) for name in (*RECIPES, BROUGHT.name)},
         {name: _settings(predict.settings_of(name)) for name in (*predict.PREDICTIONS, predict.BROUGHT)},
     )
 

@@ -17,7 +17,7 @@ from compiler.init import TEMPLATES, schema_text, template_names
 from compiler.problems import Problem, Problems
 from compiler.workspace import WorkspaceError, read_workspace
 from models.predict import recipe as predict
-from models.recipe import RECIPES, check_settings, settings_of
+from models.recipe import BROUGHT, RECIPES, check_settings, settings_of
 from origin.training.validation import workspace_schemas
 from tests.compiler.json_schema import accepts
 from tests.compiler.recommenders.test_reading import FULL
@@ -170,7 +170,7 @@ def test_the_keys_are_those_that_the_readers_ask_for(tmp_path: Path, monkeypatch
     asked["recommender"].remove("brand")  # a column of the catalog
     # A campaign reads `show` by its keys before it asks for them.
     described = {name: set(_keys(schema)) for name, schema in SCHEMAS.items()}
-    described["model"] -= {setting for recipe in RECIPES for setting in settings_of(recipe)}
+    described["model"] -= {setting for name in (*RECIPES, BROUGHT.name) for setting in settings_of(name)}
     described["model"] -= {
         setting for name in (*predict.PREDICTIONS, predict.BROUGHT) for setting in predict.settings_of(name)
     }
