@@ -57,6 +57,7 @@ BUILT_IN: Final[dict[str, str]] = {
     "utm.medium": "string",
     "utm.source": "string",
     "utm.term": "string",
+    "visitor.bought": "strings",
     "visitor.days_since_last": "number",
     "visitor.items": "number",
     "visitor.last_item": "string",

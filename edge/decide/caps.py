@@ -15,6 +15,10 @@ SHOWN_KINDS: Final = ("impression", "click")
 """What happens to a thing that the page showed; each counts once for a thing and a page."""
 
 BUSINESS_KINDS: Final = ("cart", "purchase")
+PURCHASE: Final = "purchase"
+BOUGHT: Final = "visitor.bought"
+"""The attribute that holds which items a visitor bought lately."""
+
 """What every site may report, beside the kinds of its own."""
 
 PAGE_KINDS: Final = {"dwell": 1800, "scroll": 100}

@@ -17,7 +17,7 @@ from edge.decide.bandit import OWN, Arm, Weights
 from edge.decide.behaviours import NONE, Behaviours
 from edge.decide.behaviours import load as load_behaviours
 from edge.decide.campaigns import CONTENT, EXPERIMENT, RECOMMENDER, Campaigns
-from edge.decide.caps import BUSINESS_KINDS, NO_CAPS, Caps, load_reports
+from edge.decide.caps import BOUGHT, BUSINESS_KINDS, NO_CAPS, Caps, load_reports
 from edge.decide.challengers import Challengers, load_challengers
 from edge.decide.choice import Chooser, Settled, load_choices
 from edge.decide.fuse import Fuse, load_lists
@@ -135,8 +135,9 @@ class Engine:
         reports = load_reports(bundle)
         self.kinds = frozenset((*BUSINESS_KINDS, *(reports.kinds if reports else ())))
         self.caps = Caps(reports.caps) if reports else NO_CAPS
-        self.marks_all = reports is not None and reports.everywhere
-        self.hears = self.behaviours.hears or bool(self.caps)
+        bought = BOUGHT in self.reads
+        self.marks_all = bought or (reports is not None and reports.everywhere)
+        self.hears = bought or self.behaviours.hears or bool(self.caps)
 
     def _take_predictions(self, bundle: Bundle, previous: "Engine | None") -> None:
         """What models tell before rules are matched, where any rule reads it."""

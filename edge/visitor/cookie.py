@@ -87,8 +87,12 @@ class CookieBox:
         return self._sealed(plain, nonce or os.urandom(NONCE_BYTES), self._bound_to)
 
     def seal_events(self, state: EventState) -> bytes:
-        """The event cookie's value; its parts are bounded so that it fits."""
-        return self._sealed(_encoder.encode(state), os.urandom(NONCE_BYTES), self._events_bound_to)
+        """The event cookie's value; to fit, what was bought longest ago is dropped, all else is bounded."""
+        plain = _encoder.encode(state)
+        while len(plain) > MAX_PLAIN_BYTES and state.bought:
+            state = msgspec.structs.replace(state, bought=state.bought[:-1])
+            plain = _encoder.encode(state)
+        return self._sealed(plain, os.urandom(NONCE_BYTES), self._events_bound_to)
 
     def seal_wishes(self, held: Wishes) -> bytes:
         """The value of the cookie of wishes; they are bounded so that it fits."""

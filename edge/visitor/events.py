@@ -1,6 +1,7 @@
 """Event state: what the visitor's second cookie carries, which only the answers to reported events write."""
 
 import struct
+from collections.abc import Iterable
 from typing import Final
 
 import msgspec
@@ -20,6 +21,10 @@ MAX_REPORTED: Final = 32
 MAX_CAPS_BYTES: Final = 300
 """Of all caps of a visitor: 12 campaigns at least, some 30 mostly; the one longest not shown goes first."""
 
+MAX_BOUGHT: Final = 50
+MAX_BOUGHT_BYTES: Final = 400
+"""Of the ids of what was bought; where the cookie has no room for as much, fewer stay."""
+
 _HEAD: Final = struct.Struct("<IB")
 _VISIT: Final = struct.Struct("<HB")
 _IDENTITY_BYTES: Final = 2
@@ -38,6 +43,8 @@ class EventState(msgspec.Struct, frozen=True, array_like=True):
         What was counted of campaigns, the one longest not shown first.
     reported : bytes
         Two bytes of each of the last events' identities, the newest last.
+    bought : tuple of str
+        Ids of the items bought last, the last one first, each once.
     """
 
     version: int = VERSION
@@ -45,6 +52,7 @@ class EventState(msgspec.Struct, frozen=True, array_like=True):
     behaviours: bytes = b""
     caps: bytes = b""
     reported: bytes = b""
+    bought: tuple[str, ...] = ()
 
 
 NOTHING: Final = EventState()
@@ -53,6 +61,14 @@ NOTHING: Final = EventState()
 def belongs(state: EventState, visitor: bytes) -> bool:
     """Whether the state was counted of this visitor, or before they had an id."""
     return state.of in (b"", visitor[:OF_BYTES])
+
+
+def with_bought(bought: tuple[str, ...], items: Iterable[str]) -> tuple[str, ...]:
+    """What was bought so far with these, the last one last; what was bought longest ago makes room."""
+    kept = tuple(dict.fromkeys((*reversed(tuple(items)), *bought)))[:MAX_BOUGHT]
+    while sum(len(item.encode()) + 1 for item in kept) > MAX_BOUGHT_BYTES:
+        kept = kept[:-1]
+    return kept
 
 
 class Reported:

@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 from edge.consent.policy import Policy
 from edge.decide.behaviours import Behaviour, Fed
-from edge.decide.caps import SHOWN_KINDS
+from edge.decide.caps import PURCHASE, SHOWN_KINDS
 from edge.visitor.buckets import pack, unpack
 from edge.visitor.events import EventState
 from edge.visitor.state import VisitorState
@@ -29,6 +29,8 @@ class Kept:
         Whether views of items are noticed, and a history kept.
     shown : bool
         Whether impressions and clicks are noticed, and counted for the caps of campaigns.
+    bought : bool
+        Whether purchases are noticed, and what was bought is kept.
     behaviours : tuple[Behaviour, ...]
         Those that may be counted.
     withdrawn : frozenset[int]
@@ -37,6 +39,7 @@ class Kept:
 
     items: bool
     shown: bool
+    bought: bool
     behaviours: tuple[Behaviour, ...]
     withdrawn: frozenset[int]
 
@@ -54,6 +57,8 @@ class Kept:
             events = replace(events, behaviours=self._left(events.behaviours))
         if events.caps and not self.shown:
             events = replace(events, caps=b"")
+        if events.bought and not self.bought:
+            events = replace(events, bought=())
         return events
 
     def wishes(self, wishes: Wishes) -> Wishes:
@@ -77,7 +82,7 @@ class Keeping:
     def __init__(self, consent: Policy, behaviours: Mapping[str, Behaviour]) -> None:
         self._consent = consent
         self._behaviours = tuple(behaviours.values())
-        self._all = Kept(True, True, self._behaviours, frozenset())
+        self._all = Kept(True, True, True, self._behaviours, frozenset())
         self._found: dict[int, Kept] = {}
 
     def under(self, granted: int) -> Kept:
@@ -96,7 +101,8 @@ class Keeping:
         held = tuple([one for one in self._behaviours if self._may_count(one, granted)])
         withdrawn = frozenset(one.tag for one in self._behaviours if one not in held)
         shown = all(consent.hears(kind, granted) for kind in SHOWN_KINDS)
-        return Kept(consent.hears("view", granted), shown, held, withdrawn)
+        bought = consent.hears(PURCHASE, granted)
+        return Kept(consent.hears("view", granted), shown, bought, held, withdrawn)
 
     def _may_count(self, behaviour: Behaviour, granted: int) -> bool:
         needs = self._consent.needs.get(BEHAVIOUR + behaviour.name, 0)

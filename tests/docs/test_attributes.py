@@ -19,6 +19,7 @@ from compiler.workspace import read_workspace
 from edge.bundle.format import Attribute, RulesSchema
 from edge.decide.holes import fill
 from edge.visitor.buckets import BODY_BYTES, HEAD_BYTES
+from edge.visitor.events import EventState
 from edge.visitor.state import VisitorState
 from edge.worker.attributes.body import attributes_of_body
 from edge.worker.attributes.facts import AttributeReader, Request
@@ -45,6 +46,7 @@ class Given:
     path: str = "/"
     query: bytes = b""
     items: tuple[str, ...] = ()
+    bought: tuple[str, ...] = ()
     headers: dict[bytes, bytes] = field(default_factory=dict)
 
     def take(self, said: str) -> None:
@@ -59,6 +61,8 @@ class Given:
             )
         elif word == "items":
             self.items = tuple(rest.split())
+        elif word == "bought":
+            self.bought = tuple(rest.split())
         elif word == "visits":
             self.visits = int(rest)
         elif word == "front":
@@ -71,6 +75,7 @@ class Given:
         request = Request(self.path, self.query, self.headers, "127.0.0.1")
         request.now_ms, request.tier = self.now_ms, "full"
         request.state = VisitorState(visits=self.visits, last_s=self.now_ms // 1000, items=self.items)
+        request.events = EventState(bought=self.bought)
         request.before = VisitorState(visits=self.visits, last_s=self.last_s, items=self.items)
         return request
 

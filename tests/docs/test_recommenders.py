@@ -30,12 +30,21 @@ def _brands(engine: Engine) -> int:
     return max(max(counts.values()) for counts in found)
 
 
+def _without(engine: Engine, bought: list[str | float], owned: str) -> list[int]:
+    context = asks(3, visitor_owned=owned)
+    context.attributes["visitor.bought"] = bought
+    return listed(engine, context)
+
+
 CLAIMS: dict[str, Callable[[Engine], bool]] = {
     "confident": lambda e: [n for n in listed(e, asks()) if n != 3][:5] == listed(e, asks(3))[:5],
     "only": lambda e: (
         _all(e, lambda n: n % 7 != 0 and n < 50 and n % 4 in (0, 1, 2), geo_country="DE")
         and _all(e, lambda n: n % 5 != 3 and n * n % 5 != 3, geo_country="DE", device_type="mobile")
         and _all(e, lambda n: n % 3 == 0 or 6 * (n % 3 + 1) <= 12, geo_country="DE", visitor_age=12)
+    ),
+    "leave_out": lambda e: (
+        not {7, 8, 9} & {*_without(e, ["i07", "i08"], "i09")} and len(_without(e, ["i07"], "i09")) == 6
     ),
     "boost": lambda e: _all(e, lambda n: n >= 0),
     "pin": lambda e: all((listed(e, asks(*h))[0], listed(e, asks(*h))[2]) == (10, 22) for h in HISTORIES),

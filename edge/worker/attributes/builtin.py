@@ -4,6 +4,7 @@ from collections.abc import Callable
 from functools import lru_cache
 from typing import Final
 
+from edge.decide.caps import BOUGHT
 from edge.decide.types import Value
 from edge.worker.attributes import device, referrer
 from edge.worker.attributes.clock import local_time
@@ -108,6 +109,11 @@ def _last_items(request: Request) -> list[str | float] | None:
     return list(items) if items and request.knows_visitor else None
 
 
+def _bought(request: Request) -> list[str | float] | None:
+    items = request.events.bought
+    return list(items) if items and request.knows_visitor else None
+
+
 def _save_data(request: Request) -> bool:
     return request.headers.get(b"save-data", b"").strip().lower() == b"on"
 
@@ -138,6 +144,7 @@ BUILTIN: Final[dict[str, Reader]] = {
     "utm.medium": _query("utm_medium"),
     "utm.source": _query("utm_source"),
     "utm.term": _query("utm_term"),
+    BOUGHT: _bought,
     "visitor.days_since_last": _days_since_last,
     "visitor.items": lambda request: len(request.state.items) if request.knows_visitor else None,
     "visitor.last_item": _last_item,

@@ -7,14 +7,14 @@ import msgspec
 
 from edge.consent.policy import Grant
 from edge.decide.behaviours import Fed
-from edge.decide.caps import PAGE_KINDS, SHOWN_KINDS, Cap
+from edge.decide.caps import BOUGHT, PAGE_KINDS, PURCHASE, SHOWN_KINDS, Cap
 from edge.decide.engine import EmptyEngine, Engine
 from edge.decide.types import CONSENT_TIERS, Event
 from edge.errors import GivenError, TokenError
 from edge.events.token import Shown
 from edge.visitor import cookie
 from edge.visitor.buckets import feed
-from edge.visitor.events import OF_BYTES, VERSION, EventState, Reported, feed_caps
+from edge.visitor.events import OF_BYTES, VERSION, EventState, Reported, feed_caps, with_bought
 from edge.visitor.state import VisitorState
 from edge.worker.active import Active
 from edge.worker.attributes.request import Headers, is_secure
@@ -188,13 +188,14 @@ def count(report: Report, reporter: Reporter, active: Active, desk: Desk, now_s:
         return b""
     before = kept.events(open_events(headers, state, desk))
     reported = Reported(before.reported)
-    fed, capped = _fed(report, engine, reported, desk)
+    fed, capped, bought = _fed(report, engine, reported, desk)
     after = EventState(
         VERSION,
         state.visitor[:OF_BYTES],
         feed(before.behaviours, kept.fed(tuple(fed)), kept.behaviours, now_s),
         feed_caps(before.caps, capped, now_s, state.visits) if capped else before.caps,
         reported.pack(),
+        with_bought(before.bought, bought) if BOUGHT in engine.reads else (),
     )
     if after == before:
         return b""
@@ -209,10 +210,13 @@ def _state(headers: Headers, desk: Desk) -> VisitorState | None:
     return opened(sealed, desk.cookies.open, None, desk)
 
 
-def _fed(report: Report, engine: Engine, reported: Reported, desk: Desk) -> tuple[list[Fed], list[Cap]]:
-    """What the events feed: each once, a thing once for a placement, and a campaign once for a page."""
+def _fed(
+    report: Report, engine: Engine, reported: Reported, desk: Desk
+) -> tuple[list[Fed], list[Cap], list[str]]:
+    """What events feed, and what was bought: each once; things once a placement, campaigns once a page."""
     fed: list[Fed] = []
     capped: list[Cap] = []
+    bought: list[str] = []
     decision = report.shown.decision
     fresh = 0
     for event in report.events:
@@ -222,6 +226,8 @@ def _fed(report: Report, engine: Engine, reported: Reported, desk: Desk) -> tupl
             continue
         fresh += 1
         position = engine.items.find(event.item.encode()) if event.item else -1
+        if event.kind == PURCHASE and event.item:
+            bought.append(event.item)
         fed += engine.behaviours.fed_by_event(event.kind, position, event.item, event.value)
         campaign = report.shown.campaign(event.placement) if of_page else ""
         caps = [cap for cap in engine.caps.of.get(campaign, ()) if cap.event == event.kind]
@@ -229,7 +235,7 @@ def _fed(report: Report, engine: Engine, reported: Reported, desk: Desk) -> tupl
             capped += caps
     _note(desk, "counted", fresh)
     _note(desk, "repeated", len(report.events) - fresh)
-    return fed, capped
+    return fed, capped, bought
 
 
 def _note(desk: Desk, outcome: str, events: int) -> None:
