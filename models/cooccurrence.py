@@ -11,6 +11,7 @@ from edge.bundle.arrays import Array
 from edge.errors import GivenError
 from models.interactions import Interactions
 from models.neighbours import Dense, Places, quantize, strongest
+from models.strongest import strongest_pairs
 from models.trained import Progress
 
 MAX_ITEMS: Final = 20_000
@@ -31,10 +32,15 @@ SIMILARITIES: Final[Mapping[str, Similarity]] = {
 }
 
 
+LARGE: Final = "item-item, also-viewed, user-user, markov, svd, als and bpr"
+"""Recipes for catalogs of any size."""
+
+
 def check_size(recipe: str, n_items: int) -> None:
     """Refuse a catalog whose items can't all be set against each other, as ``too-many-items``."""
     if n_items > MAX_ITEMS:
-        raise GivenError("too-many-items", f"{recipe} takes at most {MAX_ITEMS} items, not {n_items}")
+        message = f"{recipe} takes at most {MAX_ITEMS} items, not {n_items}, for it sets each against each"
+        raise GivenError("too-many-items", f"{message}; {LARGE} take more")
 
 
 def use_matrix(interactions: Interactions, n_items: int) -> scipy.sparse.csr_array:
@@ -61,6 +67,8 @@ def similar_items(
     `shrinkage` is a number of users: a similarity that rests on as many counts half.
     """
     n_items = used.shape[1]
+    if n_items > MAX_ITEMS:
+        return _similar_of_many(used, similarity, shrinkage, neighbours, progress)
     blocks: list[tuple[Places, Dense]] = []
     for start, both, counts in _blocks(used):
         own = counts[start : start + len(both), np.newaxis]
@@ -71,6 +79,19 @@ def similar_items(
         progress("count", min(1.0, (start + len(both)) / n_items))
     columns, kept = (np.concatenate(part) for part in zip(*blocks, strict=True))
     return quantize(columns, kept, n_items)
+
+
+def _similar_of_many(
+    used: scipy.sparse.csr_array, similarity: str, shrinkage: float, neighbours: int, progress: Progress
+) -> dict[str, Array]:
+    counts = np.maximum(np.asarray(used.sum(axis=0), np.float64).ravel(), 1)
+
+    def weigh(both: Dense, one: Places, other: Places) -> Dense:
+        found = SIMILARITIES[similarity](both, counts[one], counts[other], used.shape[0])
+        return found * both / (both + shrinkage) if shrinkage else found
+
+    pairs = strongest_pairs(used.T.tocsr(), used, weigh, neighbours, progress)
+    return quantize(*pairs, used.shape[1])
 
 
 def _blocks(used: scipy.sparse.csr_array) -> Iterator[tuple[int, Counts, Counts]]:

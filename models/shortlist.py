@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from onnx import NodeProto, TensorProto, helper, numpy_helper
 
 from edge.bundle.arrays import Array
+from models.factors import recency_nodes
 from models.onnx_build import IR_VERSION, OPSET, array_inputs
 
 TIMES: Final = 40
@@ -43,24 +44,30 @@ def if_large(n_items: int, named: float, make: Callable[[], bytes]) -> bytes:
     return make() if n_items >= TIMES * named else b""
 
 
-def neighbour_shortlist(arrays: Mapping[str, Array], *, newest_only: bool = False) -> bytes:
+def neighbour_shortlist(
+    arrays: Mapping[str, Array], *, newest_only: bool = False, recent: bool = False
+) -> bytes:
     """The shortlist of `models.neighbours.sum_nodes` with `positive_nodes` behind it.
 
     Parameters
     ----------
     arrays
-        ``neighbour`` and ``value``.
+        ``neighbour`` and ``value``; where views are weighed by their place, ``recency``.
     newest_only
         Whether the newest item of a history speaks alone.
+    recent
+        Whether views are weighed by their place.
     """
     node = helper.make_node
-    speaks = ("newest", "newest_weight") if newest_only else ("history", "weight")
+    weigh, weighing = recency_nodes() if recent else ([], {})
+    speaks = ("newest", "newest_weight") if newest_only else ("history", "recent" if recent else "weight")
     cuts = [
         node("Slice", ["history", "zero", "one", "one"], ["newest"]),
         node("Slice", ["weight", "zero", "one", "one"], ["newest_weight"]),
     ]
     nodes = [
         *(cuts if newest_only else []),
+        *weigh,
         node("Gather", ["neighbour", speaks[0]], ["named"], axis=0),
         node("Gather", ["value", speaks[0]], ["values"], axis=0),
         node("Unsqueeze", [speaks[1], "last"], ["weights"]),
@@ -85,6 +92,7 @@ def neighbour_shortlist(arrays: Mapping[str, Array], *, newest_only: bool = Fals
         "columns": np.array(1, np.int64),
         "nothing": np.array(0, np.float32),
         "never": np.array(NEVER, np.float32),
+        **weighing,
     }
     return shortlist_graph(nodes, arrays, constants)
 

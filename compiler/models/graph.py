@@ -80,12 +80,17 @@ class RecommenderSpec:
 
 @dataclass(frozen=True, eq=False)
 class MergedGraph:
-    """The graph, how the edge calls it, the arrays to pack by artifact name, what its models take in."""
+    """The graph, how the edge calls it, the arrays to pack by artifact name, what its models take in.
+
+    `whole` is the graph with all scores of models that are listed from shortlists, too: onnxruntime would
+    compute them, whether an output asks for them or not.
+    """
 
     graph: bytes
     plan: ModelsPlan
     arrays: dict[str, dict[str, Array]]
     contexts: Contexts = NO_CONTEXTS
+    whole: bytes = b""
 
 
 def merge(
@@ -137,7 +142,11 @@ def merge(
         outputs += _outputs(pool.name, pool.size)
     keep = [f"model/{name}/scores" for name in used]
     keep += [own_context(name) for name in used if contexts.width(name)]
-    graph = _serialize(nodes, inputs, outputs, constants, keep)
+    whole = _serialize(nodes, inputs, outputs, constants, keep)
+    asked = _asked_for(nodes, outputs)
+    is_lean = asked.issuperset(keep)
+    lean = [name for name in keep if name in asked]
+    graph = whole if is_lean else _serialize(nodes, inputs, outputs, constants, lean)
     plan = structs.replace(_plan(models, used, ordered, max_history, contexts), columns=contexts.columns)
     if stage.pools:
         plan = structs.replace(
@@ -147,7 +156,7 @@ def merge(
             gates=stage.gates,
         )
     arrays = {f"arrays/{name}": dict(models[name].arrays) for name in used}
-    return MergedGraph(graph, plan, arrays, contexts)
+    return MergedGraph(graph, plan, arrays, contexts, whole)
 
 
 def reference_items(
@@ -370,6 +379,15 @@ def _outputs(name: str, limit: int) -> list[ValueInfoProto]:
         _value(f"items/{name}", TensorProto.INT32, limit),
         _value(f"scores/{name}", TensorProto.FLOAT, limit),
     ]
+
+
+def _asked_for(nodes: Sequence[NodeProto], outputs: Sequence[ValueInfoProto]) -> set[str]:
+    """All values that the outputs depend on."""
+    wanted = {value.name for value in outputs}
+    for node in reversed(nodes):
+        if wanted.intersection(node.output):
+            wanted.update(node.input)
+    return wanted
 
 
 def _serialize(

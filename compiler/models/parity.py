@@ -20,8 +20,8 @@ from edge.decide.recommender import open_session
 ALLOWED: Final = 1e-5
 """As `Parity.error` counts it: what float32 sums in another order may do."""
 
-BATCH_SCORES: Final = 1 << 20
-"""Rows of a call times items; a few megabytes for each model."""
+BATCH_SCORES: Final = 1 << 22
+"""Rows of a call times items; some tens of megabytes for each model."""
 MAX_BATCH: Final = 256
 """Rows of a call: 50 items with 1,000 neighbours each are half a megabyte for each row."""
 
@@ -106,7 +106,7 @@ class _Graph:
     def __init__(self, merged: MergedGraph, names: Sequence[str]) -> None:
         self._outputs = [f"model/{name}/scores" for name in names]
         self._taken = {own_context(name): merged.contexts.width(name) for name in names}
-        cut = _cut(merged.graph, self._outputs, merged.plan.n_items, self._taken)
+        cut = _cut(merged.whole or merged.graph, self._outputs, merged.plan.n_items, self._taken)
         self._session = open_session(cut)
         self._wanted = {node.name for node in self._session.get_inputs()}
         self._arrays = {

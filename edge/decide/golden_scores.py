@@ -7,7 +7,7 @@ import numpy as np
 
 from edge.bundle.features import CONTEXT
 from edge.bundle.format import ModelsGolden, RecommenderPlan
-from edge.decide.recommender import Recommender
+from edge.decide.recommender import MAX_SCORES, Recommender
 from edge.decide.row import Row
 from edge.errors import BundleError
 
@@ -29,17 +29,29 @@ def check_scores(
     if not cases:
         return
     plans = [plan for plan in recommender.plan.recommenders if plan.name in golden[cases[0]].scores]
-    rows = [list(histories[number][: recommender.plan.max_history]) for number in cases]
+    most = max(1, MAX_SCORES // recommender.plan.n_items)
+    for at in range(0, len(cases), most):
+        part = cases[at : at + most]
+        rows = [list(histories[number][: recommender.plan.max_history]) for number in part]
+        found = _run(recommender, plans, rows, [golden[number].row for number in part])
+        for plan, scores in zip(plans, found, strict=True):
+            for number, row in zip(part, scores, strict=True):
+                _compare(plan, golden[number], row.tolist())
+
+
+def _run(
+    recommender: Recommender,
+    plans: Sequence[RecommenderPlan],
+    rows: Sequence[Sequence[int]],
+    contexts: Sequence[Row],
+) -> list[np.ndarray]:
     outputs = [plan.scores_output for plan in plans]
     try:
-        feeds = _feeds(recommender, rows, [golden[number].row for number in cases])
-        found = recommender.session.run(outputs, feeds)
+        found: list[np.ndarray] = recommender.session.run(outputs, _feeds(recommender, rows, contexts))
     # onnxruntime's errors share no base but this one.
     except Exception as error:
         raise BundleError("golden", f"the models can't be run: {error}") from error
-    for plan, scores in zip(plans, found, strict=True):
-        for number, row in zip(cases, scores, strict=True):
-            _compare(plan, golden[number], row.tolist())
+    return found
 
 
 def _feeds(

@@ -8,7 +8,7 @@ import scipy.sparse
 from numpy.typing import NDArray
 
 from edge.bundle.arrays import Array
-from models.cooccurrence import check_size, use_matrix
+from models.cooccurrence import use_matrix
 from models.factors import factor_arrays, factor_graph, score_factors
 from models.fold_in import CAUTION, fold_in, hear_rounds, one_thread
 from models.interactions import Interactions
@@ -40,7 +40,6 @@ class Als:
         """See `models.trained.Recipe`."""
         from implicit.cpu.als import AlternatingLeastSquares  # noqa: PLC0415 - slow to import
 
-        check_size(self.name, len(items))
         used = use_matrix(interactions, len(items))
         rounds = int(settings["rounds"])
         with one_thread():

@@ -4,15 +4,15 @@ from collections.abc import Mapping
 from typing import Final
 
 import numpy as np
+import scipy.sparse
 from numpy.typing import NDArray
 
 from edge.bundle.arrays import Array
-from models.cooccurrence import check_size
+from models.cooccurrence import MAX_ITEMS
 from models.factors import halving, recency_array, recency_nodes
 from models.interactions import Interactions
 from models.neighbours import (
     NEIGHBOURS,
-    Dense,
     only_positive,
     positive_nodes,
     quantize,
@@ -22,6 +22,8 @@ from models.neighbours import (
 )
 from models.onnx_build import score_graph
 from models.settings import Number, Setting, Settings
+from models.shortlist import if_large, neighbour_shortlist
+from models.strongest import strongest_pairs
 from models.trained import Progress, Scores, Trained
 from models.visits import visits
 
@@ -48,19 +50,30 @@ class Markov:
         self, interactions: Interactions, items: tuple[str, ...], settings: Settings, progress: Progress
     ) -> Trained:
         """See `models.trained.Recipe`."""
-        check_size(self.name, len(items))
         progress("count", 0.0)
         counts = follow_counts(interactions, len(items), int(settings["reach"]), settings["pause_minutes"])
         said = np.maximum(counts.sum(axis=1), 1.0)
         met = np.maximum(counts.sum(axis=0), 1.0)
-        weights = counts / np.sqrt(said)[:, np.newaxis] / met ** float(settings["popularity"])
-        np.fill_diagonal(weights, 0.0)
-        progress("prune", 0.8)
+        power, width = float(settings["popularity"]), int(settings["neighbours"])
         arrays: dict[str, Array] = {"recency": recency_array(halving(settings["half_life_places"]))}
-        columns, kept = strongest(weights, int(settings["neighbours"]))
+        if len(items) > MAX_ITEMS:
+            columns, kept = strongest_pairs(
+                counts,
+                scipy.sparse.eye_array(len(items), format="csr"),
+                lambda both, one, other: both / np.sqrt(said)[one] / met[other] ** power,
+                width,
+                progress,
+            )
+        else:
+            weights = counts.toarray() / np.sqrt(said)[:, np.newaxis] / met**power
+            np.fill_diagonal(weights, 0.0)
+            columns, kept = strongest(weights, width)
         arrays |= quantize(columns, kept, len(items), arrays["recency"])
         progress("prune", 1.0)
-        return Trained(self.name, items, _graph(len(items), arrays), arrays, {}, self.score)
+        short = if_large(
+            len(items), width * settings["max_history"], lambda: neighbour_shortlist(arrays, recent=True)
+        )
+        return Trained(self.name, items, _graph(len(items), arrays), arrays, {}, self.score, shortlist=short)
 
     def score(
         self, arrays: Mapping[str, Array], history: NDArray[np.int32], weight: NDArray[np.float32]
@@ -70,16 +83,20 @@ class Markov:
         return only_positive(sum_rows(arrays, history, recent))
 
 
-def follow_counts(interactions: Interactions, n_items: int, reach: int, pause_minutes: float) -> Dense:
+def follow_counts(
+    interactions: Interactions, n_items: int, reach: int, pause_minutes: float
+) -> scipy.sparse.csr_array:
     """How often items were viewed up to `reach` places after each other: each time 1 over the places."""
     numbers = visits(interactions, pause_minutes)
     order = np.lexsort((interactions.items, interactions.timestamps, numbers))
     items, visit = interactions.items[order], numbers[order]
-    counts: Dense = np.zeros((n_items, n_items))
+    counts = scipy.sparse.csr_array((n_items, n_items))
     for places in range(1, min(reach, len(items) - 1) + 1):
         same = visit[:-places] == visit[places:]
         pairs = (items[:-places][same], items[places:][same])
-        np.add.at(counts, pairs, 1 / places)
+        counts = counts + scipy.sparse.csr_array(
+            (np.full(len(pairs[0]), 1 / places), pairs), shape=counts.shape
+        )
     return counts
 
 

@@ -7,10 +7,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.bundle.arrays import Array
-from models.cooccurrence import check_size, use_matrix
+from models.cooccurrence import MAX_ITEMS, use_matrix
 from models.interactions import Interactions
-from models.neighbours import NEIGHBOURS, only_positive, prune, sum_graph, sum_rows
+from models.neighbours import NEIGHBOURS, only_positive, prune, quantize, sum_graph, sum_rows
 from models.settings import Number, Setting, Settings
+from models.shortlist import if_large, neighbour_shortlist
+from models.strongest import strongest_pairs
 from models.trained import Progress, Scores, Trained
 
 
@@ -35,17 +37,25 @@ class UserUser:
         self, interactions: Interactions, items: tuple[str, ...], settings: Settings, progress: Progress
     ) -> Trained:
         """See `models.trained.Recipe`."""
-        check_size(self.name, len(items))
         progress("count", 0.0)
         used = use_matrix(interactions, len(items))
         say = np.maximum(used.sum(axis=1), 1) ** -float(settings["user_power"])
         of_items = np.maximum(used.sum(axis=0), 1) ** -float(settings["item_power"])
-        weights = (used.multiply(say[:, np.newaxis]).tocsr().T @ used).toarray()
-        weights *= of_items[:, np.newaxis] * of_items
-        np.fill_diagonal(weights, 0.0)
-        arrays = prune(weights, int(settings["neighbours"]), progress)
+        said = used.multiply(say[:, np.newaxis]).tocsr().T.tocsr()
+        width = int(settings["neighbours"])
+        if len(items) > MAX_ITEMS:
+            pairs = strongest_pairs(
+                said, used, lambda both, one, other: both * of_items[one] * of_items[other], width, progress
+            )
+            arrays = quantize(*pairs, len(items))
+        else:
+            weights = (said @ used).toarray()
+            weights *= of_items[:, np.newaxis] * of_items
+            np.fill_diagonal(weights, 0.0)
+            arrays = prune(weights, width, progress)
         graph = sum_graph(self.name, arrays, positive=True)
-        return Trained(self.name, items, graph, arrays, {}, self.score)
+        short = if_large(len(items), width * settings["max_history"], lambda: neighbour_shortlist(arrays))
+        return Trained(self.name, items, graph, arrays, {}, self.score, shortlist=short)
 
     def score(
         self, arrays: Mapping[str, Array], history: NDArray[np.int32], weight: NDArray[np.float32]

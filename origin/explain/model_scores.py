@@ -1,4 +1,7 @@
-"""What each model of a bundle scores every item, which its graph computes and keeps to itself."""
+"""What each model of a bundle scores items, which its graph computes and keeps to itself.
+
+Of a model that is listed from a shortlist, the graph has the scores of that alone.
+"""
 
 from collections.abc import Sequence
 
@@ -20,13 +23,17 @@ class ModelScores:
 
     def __init__(self, bundle: Bundle, recommender: Recommender) -> None:
         proto = onnx.load_model_from_string(bytes(bundle.read(bundle.one("models", "graph"))))
-        made = {name for node in proto.graph.node for name in node.output}
-        self.models = tuple(sorted(n.split("/")[1] for n in made if n.startswith("model/") and _is_scores(n)))
+        made = {name for node in proto.graph.node for name in node.output if name.startswith("model/")}
+        self._outputs = {name.split("/")[1]: [name] for name in made if _is_short(name)}
+        for name, (scores,) in self._outputs.items():
+            self._outputs[name] = [scores, scores.removesuffix("scores") + "items"]
+        self._outputs |= {name.split("/")[1]: [name] for name in made if _is_scores(name)}
+        self.models = tuple(sorted(self._outputs))
         del proto.graph.output[:]
-        shape: list[str | int] = ["batch", recommender.plan.n_items]
         proto.graph.output.extend(
-            helper.make_tensor_value_info(f"model/{name}/scores", TensorProto.FLOAT, shape)
-            for name in self.models
+            helper.make_tensor_value_info(name, kind, ["batch", f"{model} places"])
+            for model in self.models
+            for name, kind in zip(self._outputs[model], (TensorProto.FLOAT, TensorProto.INT32), strict=False)
         )
         self._session = open_session(proto.SerializeToString())
         self._arrays, self._plan = recommender.arrays, recommender.plan
@@ -48,10 +55,20 @@ class ModelScores:
         feeds = {"history": held, "weight": weight, "gate": gate, **self._arrays}
         feeds[CONTEXT] = np.array(contexts, np.float32)
         wanted = {node.name for node in self._session.get_inputs()}
-        found: list[Scores] = self._session.run(
-            [f"model/{model}/scores"], {name: array for name, array in feeds.items() if name in wanted}
-        )
-        return found[0]
+        given = {name: array for name, array in feeds.items() if name in wanted}
+        scores, *items = self._session.run(self._outputs[model], given)
+        return _spread(scores, items[0], self._plan.n_items) if items else scores
+
+
+def _spread(scores: Scores, items: NDArray[np.int32], n_items: int) -> Scores:
+    """Scores of a shortlist as those of all items: what it leaves out has none."""
+    found = np.full((len(scores), n_items + 1), -np.inf, np.float32)
+    np.put_along_axis(found, np.where(items < 0, n_items, items), scores, axis=1)
+    return found[:, :n_items]
+
+
+def _is_short(name: str) -> bool:
+    return name.endswith("/short/scores")
 
 
 def _is_scores(name: str) -> bool:

@@ -23,5 +23,14 @@ def test_what_nobody_viewed_says_nothing_and_caution_says_less() -> None:
 
 
 def test_a_catalog_that_is_too_large_is_refused() -> None:
-    with pytest.raises(GivenError, match="als takes at most 20000 items, not 20001"):
-        check_size("als", 20_001)
+    with pytest.raises(GivenError, match=r"ease takes at most 20000 items, not 20001.*; item-item,.* als"):
+        check_size("ease", 20_001)
+
+
+def test_many_items_are_solved_in_steps_to_the_same_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    draw = np.random.default_rng(2)
+    used = scipy.sparse.csr_array((draw.random((200, 60)) < 0.1).astype(float))
+    users = draw.normal(size=(200, 4))
+    whole = fold_in(used, users, 3)
+    monkeypatch.setattr("models.fold_in.MAX_ITEMS", 59)
+    assert np.allclose(fold_in(used, users, 3), whole, atol=1e-3 * np.abs(whole).max())

@@ -4,6 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import onnx
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -17,7 +18,7 @@ from models.recipe import Trained, load, save, train
 
 N_ITEMS = 60
 LIMIT = 12
-RECIPES = ("also-viewed", "item-item", "popularity")
+RECIPES = ("also-viewed", "item-item", "markov", "popularity", "user-user")
 
 
 def _interactions() -> Interactions:
@@ -99,9 +100,20 @@ def test_they_are_those_of_the_reference(both: list[Recommender], models: dict[s
 
 def test_a_fallback_without_a_shortlist_means_a_scan(models: dict[str, Trained]) -> None:
     mixed = models | {"popularity": replace(models["popularity"], shortlist=b"")}
-    graph = merge(mixed, [RecommenderSpec("item-item", LIMIT, "popularity")]).graph
-    assert b"short/" not in graph
-    assert b"short/" in merge(models, [RecommenderSpec("item-item", LIMIT, "popularity")]).graph
+    specs = [RecommenderSpec("item-item", LIMIT, "popularity")]
+    scanned, short = merge(mixed, specs), merge(models, specs)
+    assert b"short/" not in scanned.graph
+    assert b"short/" in short.graph
+    assert b"item-item/scores" in scanned.graph
+
+
+def test_no_graph_computes_what_nobody_asks_for(models: dict[str, Trained]) -> None:
+    merged = merge(models, [RecommenderSpec("item-item", LIMIT, "popularity")])
+    proto = onnx.load_model_from_string(merged.graph).graph
+    read = {name for node in proto.node for name in node.input} | {value.name for value in proto.output}
+    assert not [node for node in proto.node if not read.intersection(node.output)]
+    assert b"item-item/scores" in merged.whole
+    assert b"item-item/scores" not in merged.graph
 
 
 def test_arrays_that_it_was_not_made_for_mean_a_scan(models: dict[str, Trained]) -> None:

@@ -25,10 +25,10 @@ def _scores(walks: Interactions, history: str, **settings: object) -> dict[str, 
 
 
 def test_pairs_count_less_the_farther_apart(walks: Interactions) -> None:
-    counts = follow_counts(walks, 5, 2, 60)
+    counts = follow_counts(walks, 5, 2, 60).toarray()
     assert counts[0].tolist() == [0, 9, 4.5, 0, 0]
     assert counts[3].tolist() == [0, 0, 0, 0, 0]
-    assert follow_counts(walks, 5, 2, 0)[3].tolist() == [0, 0, 0, 0, 1]
+    assert follow_counts(walks, 5, 2, 0).toarray()[3].tolist() == [0, 0, 0, 0, 1]
 
 
 def test_next_is_what_follows_not_what_came_before(walks: Interactions) -> None:
