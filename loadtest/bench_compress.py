@@ -24,6 +24,7 @@ from compiler.models.graph import RecommenderSpec, merge
 from compiler.models.parity import measure
 from edge.bundle.arrays import pack
 from edge.decide.recommender import Recommender, open_session
+from models.contexts import Rows
 from models.interactions import Interactions
 from models.metrics import histories
 from models.movielens import read_interactions
@@ -117,7 +118,7 @@ class _Compiled:
         """Of the lists that the compiled graph gives for whole histories."""
         return float(by_user(self.recommend, Parts(known, test)).mean())
 
-    def recommend(self, known: Sequence[list[int]]) -> list[list[int]]:
+    def recommend(self, known: Sequence[list[int]], _contexts: Rows | None = None) -> list[list[int]]:
         """Lists of positions, each asked for alone."""
         return [self._recommender.recommend([history])[RECIPE][0] for history in known]
 

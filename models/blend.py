@@ -9,13 +9,14 @@ from numpy.typing import NDArray
 from onnx import NodeProto, helper, numpy_helper
 
 from edge.bundle.arrays import Array
+from edge.bundle.features import CONTEXT
 from models.onnx_build import score_graph
 from models.trained import Scores, Trained
 
 WEIGHT: Final = "share"
 """The name of a member's weight among its arrays."""
 
-SHARED: Final = frozenset({"history", "weight"})
+SHARED: Final = frozenset({"history", "weight", CONTEXT})
 LISTED: Final = 10
 TRIED: Final = (0.0, 0.1, 0.2, 0.35, 0.5, 0.75, 1.0, 1.5, 2.0)
 """Weights of a member, in units of the spread of its scores, of which the best is taken."""
@@ -28,7 +29,7 @@ def blend_arrays(members: Mapping[str, Trained], weights: Mapping[str, float]) -
     found: dict[str, Array] = {}
     for name, member in members.items():
         found |= {f"{name}/{key}": array for key, array in member.arrays.items()}
-        found[f"{name}/{WEIGHT}"] = np.array(weights[name], np.float32)
+        found[f"{name}/{WEIGHT}"] = np.array([weights[name]], np.float32)  # files keep no scalars
     return found
 
 
@@ -53,7 +54,8 @@ def blend_graph(name: str, members: Mapping[str, Trained], arrays: Mapping[str, 
         total = f"{member}/sum" if total else f"{member}/part"
     nodes[-1].output[0] = "scores"
     n_items = len(next(iter(members.values())).items)
-    return score_graph(name, n_items, nodes, arrays, constants)
+    features = max(len(model.features) for model in members.values())
+    return score_graph(name, n_items, nodes, arrays, constants, features=features)
 
 
 def blend_scores(scores: Mapping[str, Scores], arrays: Mapping[str, Array]) -> Scores:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from edge.bundle import format as fmt
 from edge.errors import GivenError
+from models.contexts import Contexts
 
 COLUMNS: Final = ("user", "item", "timestamp")
 
@@ -39,6 +40,8 @@ class Interactions:
         What else the catalog says of its items: texts by column, each in the order of `item_ids`.
     folder : Path or None
         Of the workspace: what the columns name files in.
+    contexts : Contexts or None
+        What was known at each row, where models shall learn from it.
     """
 
     users: NDArray[np.int32]
@@ -50,6 +53,7 @@ class Interactions:
     unknown: int = 0
     item_columns: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     folder: Path | None = None
+    contexts: Contexts | None = None
 
     def __len__(self) -> int:
         return len(self.users)
@@ -63,6 +67,7 @@ class Interactions:
             timestamps=self.timestamps[rows],
             values=self.values[rows],
             unknown=0,
+            contexts=self.contexts.where(rows) if self.contexts else None,
         )
 
     def unseen(self) -> list[int]:
@@ -72,11 +77,14 @@ class Interactions:
 
     def digest(self) -> str:
         """SHA-256 over all that training can see."""
-        arrays = (self.users, self.items, self.timestamps, self.values)
+        arrays = [array.tobytes() for array in (self.users, self.items, self.timestamps, self.values)]
         ids = "\0".join(self.user_ids) + "\1" + "\0".join(self.item_ids)
         for name, texts in sorted(self.item_columns.items()):
             ids += "\1" + name + "\0" + "\0".join(texts)
-        return fmt.digest(b"".join(array.tobytes() for array in arrays) + ids.encode())
+        if self.contexts is not None:
+            ids += "\1" + repr((self.contexts.names, self.contexts.codes))
+            arrays.append(self.contexts.rows.tobytes())
+        return fmt.digest(b"".join(arrays) + ids.encode())
 
 
 def sort_items(ids: Iterable[str]) -> tuple[str, ...]:

@@ -73,8 +73,7 @@ def read_labelled(path: Path, made: MadeFrom, columns: Mapping[str, str], by: Se
     GivenError
         ``data``: the file can't be read, lacks a column, or has a value that is none.
     """
-    read = _read_parquet if path.suffix == ".parquet" else _read_csv
-    table = read(path, made.attributes, list(dict.fromkeys((*columns.values(), *by))))
+    table = read_table(path, made.attributes, list(dict.fromkeys((*columns.values(), *by))))
     if not table.num_rows:
         raise GivenError("data", f"{path}: it has no rows")
     texts = {key: table[name].to_pylist() for key, name in columns.items()}
@@ -123,6 +122,17 @@ def _arrow_types(attributes: Mapping[str, str]) -> dict[str, Any]:
 
     types = {"string": pyarrow.string(), "number": pyarrow.float64(), "boolean": pyarrow.bool_()}
     return {name: types[type_] for name, type_ in attributes.items()}
+
+
+def read_table(path: Path, attributes: Mapping[str, str], others: Sequence[str]) -> "pyarrow.Table":
+    """Columns of a CSV, or of a file ``.parquet``: attributes by their types, others as they are written.
+
+    Raises
+    ------
+    GivenError
+        ``data``: the file can't be read, or lacks a column.
+    """
+    return (_read_parquet if path.suffix == ".parquet" else _read_csv)(path, attributes, others)
 
 
 def _read_csv(path: Path, attributes: Mapping[str, str], others: Sequence[str]) -> "pyarrow.Table":

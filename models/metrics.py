@@ -6,6 +6,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from models.contexts import Rows
 from models.interactions import Interactions
 
 Lists = Sequence[Sequence[int]]
@@ -13,6 +14,9 @@ Lists = Sequence[Sequence[int]]
 
 Relevant = Sequence[frozenset[int]]
 """Per user, the catalog positions that count as hits; relevance is binary."""
+
+Recommend = Callable[[list[list[int]], Rows | None], Lists]
+"""``(histories, contexts) -> lists``; the contexts are what models take in of them, where they do."""
 
 BATCH: Final = 64
 
@@ -62,12 +66,30 @@ def novelty(lists: Lists, train: Interactions) -> float:
 
 def histories(interactions: Interactions) -> list[list[int]]:
     """Per user, distinct catalog positions, most recent first; ties by position."""
+    return [list(items) for items in newest_rows(interactions)]
+
+
+def newest_rows(interactions: Interactions) -> list[dict[int, int]]:
+    """The same, each with the newest row of that user and item."""
     order = np.lexsort((interactions.items, -interactions.timestamps, interactions.users))
-    found: list[dict[int, None]] = [{} for _ in interactions.user_ids]
-    pairs = zip(interactions.users[order].tolist(), interactions.items[order].tolist(), strict=True)
-    for user, item in pairs:
-        found[user].setdefault(item)
-    return [list(items) for items in found]
+    found: list[dict[int, int]] = [{} for _ in interactions.user_ids]
+    rows = (interactions.users[order], interactions.items[order], order)
+    for user, item, row in zip(*(part.tolist() for part in rows), strict=True):
+        found[user].setdefault(item, row)
+    return found
+
+
+def asked_in(interactions: Interactions) -> Rows | None:
+    """Per user, the context of their oldest row: a list is made before what it is measured with.
+
+    None where nothing is known of contexts.
+    """
+    if interactions.contexts is None:
+        return None
+    oldest = [-1] * len(interactions.user_ids)
+    for row in np.argsort(-interactions.timestamps, kind="stable").tolist():
+        oldest[interactions.users[row]] = row
+    return interactions.contexts.of_users(oldest)
 
 
 def padded(rows: Lists, n_items: int) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
@@ -78,16 +100,14 @@ def padded(rows: Lists, n_items: int) -> tuple[NDArray[np.int32], NDArray[np.flo
     return history, (history < n_items).astype(np.float32)
 
 
-def evaluate(
-    recommend: Callable[[list[list[int]]], Lists], train: Interactions, test: Interactions, k: int
-) -> dict[str, float]:
+def evaluate(recommend: Recommend, train: Interactions, test: Interactions, k: int) -> dict[str, float]:
     """All metrics at `k` of lists made from each user's whole training history.
 
     Parameters
     ----------
     recommend
         Lists for histories (catalog positions, most recent first) without the
-        history's own items; called with up to `BATCH` histories.
+        history's own items, in contexts; called with up to `BATCH` of them.
 
     Notes
     -----
@@ -97,11 +117,7 @@ def evaluate(
     known = histories(train)
     relevant = [frozenset(items) for items in histories(test)]
     users = [user for user, items in enumerate(relevant) if items]
-    lists = [
-        list_
-        for start in range(0, len(users), BATCH)
-        for list_ in recommend([known[user] for user in users[start : start + BATCH]])
-    ]
+    lists = lists_of(recommend, known, asked_in(test), users)
     wanted = [relevant[user] for user in users]
     return {
         f"ndcg@{k}": ndcg(lists, wanted, k),
@@ -110,6 +126,18 @@ def evaluate(
         "coverage": coverage(lists, len(train.item_ids)),
         "novelty": novelty(lists, train),
     }
+
+
+def lists_of(
+    recommend: Recommend, known: Sequence[list[int]], contexts: Rows | None, users: Sequence[int]
+) -> list[Sequence[int]]:
+    """The list of each of some users."""
+    parts = [users[start : start + BATCH] for start in range(0, len(users), BATCH)]
+    return [
+        list_
+        for part in parts
+        for list_ in recommend([known[user] for user in part], None if contexts is None else contexts[part])
+    ]
 
 
 def _hits(lists: Lists, relevant: Relevant, k: int) -> list[tuple[NDArray[np.float64], int]]:

@@ -7,7 +7,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
+import numpy as np
+
 from edge.errors import GivenError
+from models.contexts import Contexts
 from models.interactions import Interactions, from_rows, sort_items
 
 GENRES_FROM: Final = "unknown"
@@ -67,6 +70,20 @@ def read_interactions(folder: Path) -> Interactions:
         "genres": tuple(" ".join(film.genres) for film in films),
     }
     return replace(from_rows(rows, items, str(path)), item_columns=columns)
+
+
+def with_people(ratings: Interactions, folder: Path) -> Interactions:
+    """The ratings with what ``u.user`` says of who gave them, as contexts: age, occupation, gender."""
+    path = folder / "u.user"
+    people = {row["user"]: row for row in _rows(path, {"user", "age", "gender", "occupation"})}
+    jobs = sorted({row["occupation"] for row in people.values()})
+    known = [people[user] for user in ratings.user_ids]
+    of_user = np.array(
+        [[float(one["age"]), jobs.index(one["occupation"]), float(one["gender"] == "F")] for one in known],
+        np.float32,
+    )
+    names, codes = ("age", "occupation", "woman"), (0, len(jobs) + 1, 0)
+    return replace(ratings, contexts=Contexts(names, codes, of_user[ratings.users]))
 
 
 def _rows(path: Path, columns: set[str]) -> Iterator[dict[str, str]]:

@@ -66,7 +66,7 @@ RECIPES: Final[Mapping[str, Recipe]] = {
     recipe.name: recipe for recipe in (*PLAIN, *NETWORKS, Ensemble((*PLAIN, *NETWORKS)))
 }
 
-TAKES_CONTEXT: Final[frozenset[str]] = frozenset()
+TAKES_CONTEXT: Final = frozenset({Ensemble.name, TwoTower.name})
 """What may be told features of the context that items were viewed in."""
 
 
@@ -85,7 +85,8 @@ def train(
         ``unknown-recipe``, ``unknown-setting`` (both with the nearest name) or ``setting``.
     """
     chosen = _recipe(recipe)
-    checked = check_settings(recipe, settings or {})
+    features = {} if interactions.contexts is None else {FEATURES: interactions.contexts.names}
+    checked = check_settings(recipe, {**(settings or {}), **features})
     model = chosen.train(interactions, interactions.item_ids, checked, progress)
     seed, data = int(checked.get("seed", 0)), interactions.digest()
     card = {"recipe": recipe, "settings": checked, "seed": seed, "data": data, "metrics": {}, **model.card}
@@ -107,7 +108,8 @@ def check_settings(recipe: str, settings: Mapping[str, object]) -> dict[str, flo
     """
     known = settings_of(recipe)
     if FEATURES in settings and recipe not in TAKES_CONTEXT:
-        raise GivenError("setting", f"{recipe} takes in no features of the context")
+        others = " and ".join(sorted(TAKES_CONTEXT))
+        raise GivenError("setting", f"{recipe} takes in no features of the context; {others} do")
     return complete(recipe, known, {key: value for key, value in settings.items() if key != FEATURES})
 
 

@@ -8,9 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.bundle.arrays import Array, pack, unpack
+from edge.bundle.features import CONTEXT
 from edge.decide import words
 from models.interactions import Interactions
-from models.metrics import histories
+from models.metrics import newest_rows
 
 SAMPLE_FILE: Final = "sample.nsa"
 MAX_ROWS: Final = 200_000
@@ -25,18 +26,23 @@ MAX_CELLS: Final = 2_000_000
 def sample_histories(interactions: Interactions) -> dict[str, Array]:
     """Whole histories of users, most recent first: `items` one after the other, `starts` of each and the end.
 
-    Users are taken from all over the file until there are `MAX_ROWS` items.
+    Users are taken from all over the file until there are `MAX_ROWS` items. Where contexts are known,
+    `context` has that of each item, and there are `MAX_CELLS` of their numbers at most.
     """
-    known = histories(interactions)
+    known, contexts = newest_rows(interactions), interactions.contexts
+    most = MAX_ROWS if contexts is None else min(MAX_ROWS, MAX_CELLS // max(1, len(contexts.names)))
     chosen, total = [], 0
     for position in _spread(len(known)):
-        if total >= MAX_ROWS:
+        if total >= most:
             break
         chosen.append(known[position])
         total += len(known[position])
     starts = np.cumsum([0, *map(len, chosen)], dtype=np.int64)
     items = np.array([item for history in chosen for item in history], np.int32)
-    return {"items": items, "starts": starts}
+    found: dict[str, Array] = {"items": items, "starts": starts}
+    if contexts is not None:
+        found[CONTEXT] = contexts.rows[[row for history in chosen for row in history.values()]]
+    return found
 
 
 def real_histories(sample: Mapping[str, Array], longest: int, most: int) -> list[NDArray[np.int32]]:

@@ -7,10 +7,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.bundle.arrays import Array
+from edge.bundle.features import CONTEXT
 from edge.errors import GivenError
 from models.blend import blend_arrays, blend_graph, blend_scores, learn_weights, repeated
 from models.interactions import Interactions
-from models.metrics import histories, padded
+from models.metrics import asked_in, histories, padded
 from models.settings import COMMON, Choice, Number, Setting, Settings, Text, nearest
 from models.split import split_in_time, split_per_user
 from models.trained import Progress, Recipe, Scores, Trained
@@ -59,18 +60,23 @@ class Ensemble:
         )
         arrays = blend_arrays(trained, weights)
         card = {"weights": {name: round(weight, 6) for name, weight in weights.items()}}
-        return Trained(self.name, items, blend_graph(self.name, trained, arrays), arrays, card, self.score)
+        graph = blend_graph(self.name, trained, arrays)
+        features = next((member.features for member in trained.values() if member.features), ())
+        return Trained(self.name, items, graph, arrays, card, self.score, features=features)
 
     def score(
         self, arrays: Mapping[str, Array], history: NDArray[np.int32], weight: NDArray[np.float32]
     ) -> Scores:
         """See `models.trained.Recipe`."""
         parts: dict[str, dict[str, Array]] = {}
+        context = {CONTEXT: arrays[CONTEXT]} if CONTEXT in arrays else {}
         for key, array in arrays.items():
+            if key in context:
+                continue
             member, _, name = key.rpartition("/")
             parts.setdefault(member, {})[name] = array
         scores = {
-            member: self._recipes[member.partition("/")[0]].score(part, history, weight)
+            member: self._recipes[member.partition("/")[0]].score({**part, **context}, history, weight)
             for member, part in parts.items()
         }
         return blend_scores(scores, arrays)
@@ -122,7 +128,9 @@ def _learn(
         users = np.sort(np.random.default_rng(seed).choice(users, room, replace=False))
     by_user = histories(known)
     history, weight = padded([by_user[user] for user in users.tolist()], n_items)
-    scores = {name: member.score(history, weight) for name, member in members.items()}
+    contexts = asked_in(held)
+    asked = None if contexts is None else contexts[users]
+    scores = {name: member.score(history, weight, asked) for name, member in members.items()}
     seen, relevant = (_uses(part, users, n_items) for part in (known, held))
     relevant &= ~seen
     some = relevant.any(axis=1)

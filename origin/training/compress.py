@@ -10,19 +10,19 @@ from numpy.typing import NDArray
 from compiler.workspace import ModelConfig
 from edge.errors import GivenError
 from models import metrics, recipe
+from models.contexts import Rows
 from models.interactions import Interactions
 from models.smallest import Frontier, Point, search
 from models.trained import Trained
 
 METRIC: Final = "ndcg@10"
 TOP: Final = 10
-BATCH: Final = 64
 
 Step = Callable[[str, float], None]
 """Hears a step's name and the done share."""
 
 Divide = Callable[[Interactions], tuple[Interactions, Interactions]]
-Rank = Callable[[Trained, list[list[int]]], metrics.Lists]
+Rank = Callable[[Trained, list[list[int]], Rows | None], metrics.Lists]
 
 
 @dataclass(frozen=True)
@@ -64,21 +64,17 @@ def smallest(config: ModelConfig, divided: Parts, rank: Rank, lose: float, progr
         )
 
     def measure(model: Trained) -> NDArray[np.float64]:
-        return by_user(lambda histories: rank(model, histories), divided)
+        return by_user(lambda histories, contexts: rank(model, histories, contexts), divided)
 
     return search(settings, recipe.settings_of(config.recipe), train, measure, lose)
 
 
-def by_user(recommend: Callable[[list[list[int]]], metrics.Lists], divided: Parts) -> NDArray[np.float64]:
+def by_user(recommend: metrics.Recommend, divided: Parts) -> NDArray[np.float64]:
     """nDCG@10 of each user of the test part."""
     known = metrics.histories(divided.known)
     wanted = [frozenset(items) for items in metrics.histories(divided.test)]
     users = [user for user, items in enumerate(wanted) if items]
-    lists = [
-        list_
-        for start in range(0, len(users), BATCH)
-        for list_ in recommend([known[user] for user in users[start : start + BATCH]])
-    ]
+    lists = metrics.lists_of(recommend, known, metrics.asked_in(divided.test), users)
     return np.array(
         [metrics.ndcg([list_], [wanted[user]], TOP) for user, list_ in zip(users, lists, strict=True)]
     )

@@ -8,17 +8,21 @@ from typing import Final, Literal
 
 import numpy as np
 
+from compiler.features.definitions import DEFINITIONS, definitions
 from compiler.problems import Problem, WorkspaceError, nearest
 from compiler.workspace import ModelConfig, Workspace
 from edge.errors import GivenError
 from models import kept, metrics, recipe
 from models.blocked import with_blocks
+from models.contexts import Rows
 from models.exposure import list_quality
 from models.interactions import Interactions, read
+from models.labelled import MadeFrom
 from models.metrics import Lists
 from models.recipe import Trained
 from models.smallest import Frontier
 from models.split import split_in_time, split_per_user
+from models.viewed import with_contexts
 from origin.training.compress import Divide, chosen_settings, parts, smallest
 
 FOLDER: Final = ".trained"
@@ -159,7 +163,12 @@ def _read(workspace: Workspace, config: ModelConfig) -> Interactions:
     found = read(config.interactions, tuple(item.id for item in catalog.items))
     names = (name for name in catalog.columns if name != "id")
     columns = {name: tuple(item.values.get(name, "") for item in catalog.items) for name in names}
-    return replace(found, item_columns=columns, folder=workspace.folder)
+    found = replace(found, item_columns=columns, folder=workspace.folder)
+    if not config.features:
+        return found
+    types = {attribute.name: attribute.type for attribute in workspace.site.attributes}
+    made = MadeFrom(config.features, workspace.features.by_name, types)
+    return with_contexts(found, config.interactions, config.users, made)
 
 
 def _trainer(config: ModelConfig, progress: Progress) -> Trainer:
@@ -182,6 +191,8 @@ def _train(workspace: Workspace, config: ModelConfig, progress: Progress, split:
     model = with_blocks(train(interactions))
     card = {**model.card, "split": split, "metrics": measured.metrics, "lists": measured.lists}
     card |= {"asked": asked, "smallest": config.smallest}
+    if model.features:
+        card[DEFINITIONS] = definitions(config.features, workspace.features.by_name)
     model = replace(model, card=card)
     folder = model_folder(workspace, config.name)
     recipe.save(model, folder)
@@ -231,8 +242,8 @@ def _measure(train: Trainer, interactions: Interactions, split: Split) -> Measur
     model = train(known)
     shown: list[Sequence[int]] = []
 
-    def recommend(histories: list[list[int]]) -> Lists:
-        lists = rank(model, histories)
+    def recommend(histories: list[list[int]], contexts: Rows | None) -> Lists:
+        lists = rank(model, histories, contexts)
         shown.extend(lists)
         return lists
 
@@ -244,9 +255,9 @@ def _measure(train: Trainer, interactions: Interactions, split: Split) -> Measur
     return Measured(measured, list_quality(shown, wanted, known, LISTED))
 
 
-def rank(model: Trained, histories: list[list[int]]) -> Lists:
+def rank(model: Trained, histories: list[list[int]], contexts: Rows | None = None) -> Lists:
     """The first `LISTED` catalog positions for each history, as the graph lists them; ties by position."""
-    scores = model.score(*metrics.padded(histories, len(model.items))).copy()
+    scores = model.score(*metrics.padded(histories, len(model.items)), contexts).copy()
     if model.excludes_seen:
         for row, history in enumerate(histories):
             scores[row, history] = -np.inf

@@ -1,10 +1,13 @@
 """Metrics by hand-made examples."""
 
 import math
+from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from models import metrics
+from models.contexts import Contexts, Rows
 from models.interactions import Interactions, from_rows
 
 
@@ -58,7 +61,8 @@ def test_evaluate_asks_for_users_with_test_rows_only(tastes: Interactions) -> No
     train, test = tastes, tastes.where(keep)
     asked: list[list[int]] = []
 
-    def recommend(known: list[list[int]]) -> list[list[int]]:
+    def recommend(known: list[list[int]], contexts: Rows | None) -> list[list[int]]:
+        assert contexts is None
         asked.extend(known)
         return [row[:2] for row in known]
 
@@ -66,3 +70,22 @@ def test_evaluate_asks_for_users_with_test_rows_only(tastes: Interactions) -> No
     assert len(asked) == 3
     assert found["ndcg@2"] == found["map@2"] == 1.0
     assert found.keys() == {"ndcg@2", "recall@2", "map@2", "coverage", "novelty"}
+
+
+def test_a_list_is_made_in_the_context_of_what_came_first(tastes: Interactions) -> None:
+    data = from_rows([("u", "a", 9, 1.0), ("u", "b", 5, 1.0), ("v", "a", 1, 1.0)], ("a", "b"))
+    rows = np.array([[9.0], [5.0], [np.nan]], np.float32)
+    told = replace(data, contexts=Contexts(("age",), (0,), rows))
+    found = metrics.asked_in(told)
+    assert found is not None
+    assert np.array_equal(found, [[5.0], [np.nan]], equal_nan=True)
+    asked: list[float] = []
+
+    def recommend(known: list[list[int]], contexts: Rows | None) -> list[list[int]]:
+        assert contexts is not None
+        asked.extend(contexts[:, 0].tolist())
+        return [[0] for _ in known]
+
+    metrics.evaluate(recommend, told, told.where(np.array([0, 1])), 1)
+    assert asked == [5.0]
+    assert metrics.asked_in(data) is None

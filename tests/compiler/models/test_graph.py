@@ -191,7 +191,9 @@ def test_arrays_must_fit_the_graph_and_be_finite(models: dict[str, Trained]) -> 
         merge({"popularity": broken}, spec)
 
 
-def _in_batches(found: Recommender, name: str, known: list[list[int]]) -> list[list[int]]:
+def _in_batches(
+    found: Recommender, name: str, known: list[list[int]], _contexts: object = None
+) -> list[list[int]]:
     """Lists in the order of `known`, computed in batches of like lengths."""
     order = sorted(range(len(known)), key=lambda row: len(known[row]))
     lists: list[list[int]] = [[] for _ in known]

@@ -21,7 +21,7 @@ def test_scores_are_the_weighted_sum(tastes: Interactions) -> None:
         member, _, seed = name.partition("/")
         settings = {"seed": int(seed)} if member == "als" else {"neighbours": 20}
         found = recipe.train("m", member, tastes, settings).score(history, weight)[0]
-        wanted += np.where(np.isfinite(found), found, 0) * float(model.arrays[f"{name}/share"])
+        wanted += np.where(np.isfinite(found), found, 0) * model.arrays[f"{name}/share"].item()
     assert model.score(history, weight)[0] == pytest.approx(wanted, rel=1e-5, abs=1e-7)
 
 
