@@ -38,6 +38,8 @@ KINDS: Final = {
     "caps": "at_most: {genres: 3}\n",
     "diverse50": "diverse: {weight: 0.3, by: genres}\n",
     "diverse200": "diverse: {weight: 0.3, by: genres}\nconsider: 200\n",
+    "near50": "diverse: {weight: 0.3, model: svd}\n",
+    "near200": "diverse: {weight: 0.3, model: svd}\nconsider: 200\n",
     "explore": "explore: {slot: 5, share: 0.1}\n",
 }
 """By the name of the figure, what the recommender says beside its model."""
@@ -63,7 +65,7 @@ def main() -> None:
     if not data.is_dir():
         sys.exit(f"{data} is not there: set NEARSIDE_DATA to the folder that has ml-100k")
     ratings, films = read_interactions(data), read_films(data)
-    models = {name: train(name, name, ratings, {}) for name in ("ease", "popularity")}
+    models = {name: train(name, name, ratings, {}) for name in ("ease", "popularity", "svd")}
     figures: dict[str, float] = {}
     with tempfile.TemporaryDirectory() as folder:
         for name, text in {"model": None, **KINDS}.items():
@@ -87,6 +89,11 @@ def make_engine(folder: Path, text: str | None, films: Sequence[Film], models: d
         "models/ease.yaml": "recipe: ease\ninteractions: interactions.csv\nfallback: popularity\n",
         "models/popularity.yaml": "recipe: popularity\ninteractions: interactions.csv\n",
         "rules/a.yaml": CAMPAIGN.replace("NAME", "ease" if text is None else "mine"),
+        **{
+            f"models/{name}.yaml": f"recipe: {model.card['recipe']}\ninteractions: interactions.csv\n"
+            for name, model in models.items()
+            if name not in ("ease", "popularity")
+        },
         **({} if text is None else {"recommenders/mine.yaml": f"model: ease\n{text}"}),
     }
     for path, content in files.items():

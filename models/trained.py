@@ -103,6 +103,13 @@ class Trained:
             context = np.full((len(history), len(self.features)), np.nan, np.float32)
         return self.reference({**self.arrays, CONTEXT: context}, history, weight)
 
+    @property
+    def vectors(self) -> NDArray[np.float32] | None:
+        """A row for each item, of models that end in a product of factors; None for others."""
+        from models.vectors import item_vectors  # noqa: PLC0415 - it reads stored models, which are made of these
+
+        return item_vectors(self)
+
     def find(
         self, history: NDArray[np.int32], weight: NDArray[np.float32]
     ) -> tuple[NDArray[np.int32], Scores] | None:

@@ -83,6 +83,7 @@ def draft_models(
             problems.error("models", 0, "model", str(error), "train the models again")
             return draft
         draft.requires |= {"items": items, **parts.interface}
+        parts.put_models(draft)
         _put_graphs(draft, merged, shadow, workspace, parts)
         asked = [*specs, *_of_pools(specs, parts.stage)]
         certificate = certify(merged, trained, asked, workspace.models, problems)
@@ -156,7 +157,7 @@ def _specs(workspace: Workspace, parts: Parts) -> list[RecommenderSpec]:
     wanted = {
         model.name: MIN_LIMIT
         for model in workspace.models
-        if model.name in shown or model.name not in parts.models.values()
+        if model.name in shown or model.name not in parts.used
     }
     for show in shows:
         if show.recommender in wanted:

@@ -253,3 +253,17 @@ def shape_text(arrays: Mapping[str, Array]) -> str:
     """What the arrays look like, whatever is in them: what other parts of a bundle rely on."""
     fixed = {name: array for name, array in arrays.items() if not name.endswith((".blob", ".offsets"))}
     return "\n".join(f"{name}:{array.dtype.str}:{array.shape}" for name, array in sorted(fixed.items()))
+
+
+def directions_of(model: object) -> Array | None:
+    """The rows that stand for items in a model, as whole numbers of int8; None where it has none.
+
+    The greatest number of each row becomes 127: what is left is its direction.
+    """
+    rows = getattr(model, "vectors", None)
+    if not isinstance(rows, np.ndarray):
+        return None
+    wide = rows.astype(np.float64)
+    greatest = np.abs(wide).max(axis=1, keepdims=True, initial=0.0)
+    whole: Array = np.round(wide / np.where(greatest > 0, greatest, 1.0) * 127).astype(np.int8)
+    return whole

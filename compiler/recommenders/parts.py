@@ -18,6 +18,7 @@ from compiler.recommenders.arrays import (
     Gates,
     allowed,
     boosts_of,
+    directions_of,
     groups_of,
     places_of_new,
     shape_text,
@@ -28,6 +29,7 @@ from compiler.recommenders.types import Filter, RecommenderConfig
 from compiler.types import Workspace
 from edge.bundle import recommender_format as wire
 from edge.bundle.arrays import Array, pack
+from edge.decide.around_check import MAX_DIRECTIONS
 
 AROUND: Final = "around"
 MIN_LIMIT: Final = 10
@@ -61,6 +63,8 @@ class Parts:
         How lists are made of candidates.
     models : dict of str to str
         The model of each pool.
+    alike : dict of str to array
+        By model, the rows by which items are alike, as whole numbers.
     """
 
     stage: Stage = NO_STAGE
@@ -68,6 +72,7 @@ class Parts:
     arrays: Mapping[str, Array] = field(default_factory=dict)
     rules: wire.Recommenders = NO_RULES
     models: Mapping[str, str] = field(default_factory=dict)
+    alike: Mapping[str, Array] = field(default_factory=dict)
 
     @property
     def interface(self) -> dict[str, str]:
@@ -81,12 +86,29 @@ class Parts:
             draft.put("golden", "golden", msgspec.msgpack.encode(golden, order="deterministic"))
             draft.provides |= self.interface
 
+    @property
+    def used(self) -> frozenset[str]:
+        """The models that recommenders use."""
+        return frozenset((*self.models.values(), *self.alike))
+
+    @property
+    def alike_interfaces(self) -> dict[str, str]:
+        """What models provide with the rows by which items are alike, and the rules require."""
+        shapes = {wire.ALIKE + name: shape_text({name: rows}) for name, rows in self.alike.items()}
+        return {name: interface(shape) for name, shape in shapes.items()}
+
+    def put_models(self, draft: Draft) -> None:
+        """Add the rows by which items are alike."""
+        for name, rows in sorted(self.alike.items()):
+            draft.put(wire.ALIKE + name, "arrays", pack({wire.ALIKE + name: rows}))
+        draft.provides |= self.alike_interfaces
+
     def put_rules(self, draft: Draft, interfaces: Mapping[str, str]) -> None:
         """Add how lists are made."""
         if self.rules.finishes:
             data = msgspec.msgpack.encode(self.rules, order="deterministic")
             draft.put(wire.RULES_KIND, wire.RULES_KIND, data)
-            draft.requires |= self.interface
+            draft.requires |= self.interface | self.alike_interfaces
             links = [link.pool for finish in self.rules.finishes for link in finish.links]
             draft.requires |= {f"recommender/{pool}": interfaces[f"recommender/{pool}"] for pool in links}
 
@@ -115,6 +137,7 @@ def compile_recommenders(workspace: Workspace, trained: Mapping[str, Model], pro
         arrays,
         wire.Recommenders(tuple(builder.gates.gates), tuple(finishes), tuple(trials)),
         {pool.name: pool.model for pool in (*builder.pools, *builder.shadows)},
+        builder.alike,
     )
 
 
@@ -142,6 +165,7 @@ class _Builder:
         self.groups: set[str] = set()
         self.pools: list[Pool] = []
         self.shadows: list[Pool] = []
+        self.alike: dict[str, Array] = {}
         self._trained, self._problems = trained, problems
 
     def finish(self, config: RecommenderConfig, limits: tuple[int, int]) -> wire.Finish:
@@ -150,6 +174,8 @@ class _Builder:
         self.arrays |= {f"{config.name}/{key}": array for key, array in found.items()}
         self.groups.update(column for column, _ in config.caps)
         self.groups.update(config.alike if config.diversity else ())
+        if config.near and config.diversity:
+            self._compare(config)
         chain = self._chain(config, config.models, limits[1])
         self.pools += chain
         return self._document(config, chain, limits)
@@ -162,6 +188,18 @@ class _Builder:
         chain = self._chain(bare, (config.challenger.model, *rest), limits[1])
         self.shadows += chain
         return self._document(bare, chain, limits)
+
+    def _compare(self, config: RecommenderConfig) -> None:
+        """Take the rows of the model that says what is alike."""
+        if config.near in self.alike or config.near not in self._trained:
+            return
+        rows = directions_of(self._trained[config.near])
+        if rows is not None and rows.shape[1] <= MAX_DIRECTIONS:
+            self.alike[config.near] = rows
+        else:
+            message = f"recommender {config.name!r}: model {config.near!r} has no row for each item"
+            hint = "take one of factors, such as svd, als, bpr, two-tower or text-embeddings"
+            self._problems.error(config.path, config.line, "bad-value", message, hint)
 
     def _mask(self, config: RecommenderConfig) -> str:
         key = f"{config.name}/allow"
@@ -205,6 +243,7 @@ class _Builder:
             chain[0].gates, self._explore(config, chain[0], limits), config.without,
             tuple(self._told(config, one) for one in config.filters),
             tuple(boost.words for boost in config.boosts),
+            config.near if config.near in self.alike else "",
         )  # fmt: skip
 
     def _asks(self, config: RecommenderConfig, pool: Pool) -> bool:

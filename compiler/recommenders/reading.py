@@ -86,7 +86,7 @@ class _Reader:
     def read(self, name: str) -> RecommenderConfig:
         fields = self._fields
         least, items, history = self._confident()
-        weight, alike = self._diverse()
+        weight, alike, near = self._diverse()
         seen = self._choice("seen", SEEN)
         fill = fields.node("fill")
         if fill is not None and not isinstance(fill.value, bool):
@@ -97,7 +97,7 @@ class _Reader:
             keeps_seen=SEEN.get(seen),
             filters=tuple(map(self._filter, self._entries("only", MAX_FILTERS))),
             boosts=tuple(map(self._boost, self._entries("boost", MAX_FILTERS))),
-            pins=self._pins(), caps=self._caps(), diversity=weight, alike=alike,
+            pins=self._pins(), caps=self._caps(), diversity=weight, alike=alike, near=near,
             explore=self._explore(), new_items=self._new_items(), without=self._without(),
             consider=fields.integer("consider", 1, MAX_LIST) or 0,
             challenger=self._challenger(),
@@ -147,20 +147,21 @@ class _Reader:
         fields.close()
         return least, items or 1, history
 
-    def _diverse(self) -> tuple[float, tuple[str, ...]]:
+    def _diverse(self) -> tuple[float, tuple[str, ...], str]:
         node = self._fields.mapping("diverse")
         if node is None:
-            return 0.0, ()
+            return 0.0, (), ""
         fields = self._fields.inside(node, "diverse")
         weight = fields.number("weight", 0, 1, required=True) or 0.0
-        alike = self._columns(fields, "by")
+        near = self._model(fields, "model") if fields.node("model") is not None else ""
+        alike = self._columns(fields, "by", required=not near)
         fields.close()
-        return weight, alike
+        return weight, alike, near
 
-    def _columns(self, fields: Fields, key: str) -> tuple[str, ...]:
+    def _columns(self, fields: Fields, key: str, *, required: bool = True) -> tuple[str, ...]:
         """Names of columns under a key, each known."""
         found = []
-        for name, line in fields.texts(key, required=True):
+        for name, line in fields.texts(key, required=required):
             if self._column(fields, name, line):
                 found.append(name)
         return tuple(dict.fromkeys(found))

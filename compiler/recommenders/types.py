@@ -119,6 +119,8 @@ class RecommenderConfig:
         Whether what was viewed may be listed; None: as the model does.
     without : tuple of str
         Attributes that hold ids of items to leave out.
+    near : str
+        A model whose rows say what is alike, beside the columns `alike`; empty for none.
     """
 
     name: str
@@ -136,6 +138,7 @@ class RecommenderConfig:
     caps: tuple[tuple[str, int], ...] = ()
     diversity: float = 0.0
     alike: tuple[str, ...] = ()
+    near: str = ""
     explore: Explore | None = None
     new_items: NewItems | None = None
     without: tuple[str, ...] = ()

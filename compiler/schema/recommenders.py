@@ -51,9 +51,9 @@ def _keys() -> Schema:
             {
                 "weight": _number("How much, from 0 to 1.", 0, 1),
                 "by": _texts("Columns that say what is alike."),
+                "model": _text("A model of factors: items are alike by the angle between their rows."),
             },
             "weight",
-            "by",
         ),
         "explore": _explore(),
         "new_items": _mapping(

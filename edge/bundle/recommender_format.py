@@ -7,6 +7,9 @@ import msgspec
 ARRAYS_ARTIFACT: Final = "around"
 """The catalog's artifact with the masks, boosts, gates and groups of recommenders."""
 
+ALIKE: Final = "alike/"
+"""Before a model's name: the models' artifact, and its array, of rows by which items are alike."""
+
 RULES_KIND: Final = "recommenders"
 """The rules' artifact with a `Recommenders`."""
 
@@ -98,7 +101,8 @@ class Finish(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defau
     caps : tuple of (str, int)
         Of items that share a value of a column (``group/COLUMN`` of the arrays), at most so many.
     diversity : float
-        How much likeness to what is listed already takes off, 0 to 1; over the columns `alike`.
+        How much likeness to what is listed already takes off, 0 to 1; over the columns `alike`, and by the
+        angle between items' rows of the model `near`.
     pins : tuple of (str, int)
         Items, each with its place; the first is 0.
     masks : tuple of str
@@ -124,6 +128,7 @@ class Finish(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defau
     without: tuple[str, ...] = ()
     only: tuple[tuple[str, int], ...] = ()
     boosts: tuple[str, ...] = ()
+    near: str = ""
 
 
 class Trial(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

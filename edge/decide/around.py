@@ -14,9 +14,10 @@ from edge.bundle.reader import Bundle
 from edge.bundle.strings import Strings
 from edge.decide.around_check import check_around
 from edge.decide.bandit import draw
+from edge.decide.likeness import Alike, Directions, Groups
 from edge.decide.recommender import Found, Gates
 from edge.decide.row import Row
-from edge.decide.shortlist import Caps, Groups, Shortlist
+from edge.decide.shortlist import Caps, Shortlist
 from edge.decide.types import Context, Slot, Value
 from edge.rules.evaluate import evaluate
 
@@ -63,9 +64,13 @@ def load_recommenders(bundle: Bundle) -> wire.Recommenders:
 
 
 def load_arrays(bundle: Bundle) -> Mapping[str, Array]:
-    """The catalog's arrays for recommenders."""
+    """The catalog's arrays for recommenders, and the models' rows by which items are alike."""
     found = bundle.artifacts("catalog", wire.ARRAYS_ARTIFACT).get(wire.ARRAYS_ARTIFACT)
-    return unpack(bundle.read(found)) if found is not None else {}
+    arrays = dict(unpack(bundle.read(found))) if found is not None else {}
+    for name, artifact in bundle.artifacts("models", "arrays").items():
+        if name.startswith(wire.ALIKE):
+            arrays |= unpack(bundle.read(artifact))
+    return arrays
 
 
 class Asking(NamedTuple):
@@ -231,7 +236,9 @@ class _Recommender:
         self._sizes = {name: pool.limit for name, pool in pools.items()}
         self._columns = {link.pool: pools[link.pool].columns for link in finish.links if link.context}
         self._caps = [(groups[column], most) for column, most in finish.caps]
-        self._alike = [groups[column] for column in finish.alike]
+        self._alike: list[Alike] = [groups[column] for column in finish.alike]
+        if finish.near:
+            self._alike.append(Directions(arrays[wire.ALIKE + finish.near]))
         self._masks = [arrays[key] for key in finish.masks]
         self._rows = [(gate, arrays[f"gate/{gate}"]) for gate in finish.gates]
         found = [(items.find(item.encode()), at) for item, at in finish.pins]

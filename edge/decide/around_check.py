@@ -12,6 +12,7 @@ from edge.errors import BundleError
 from edge.rules.evaluate import evaluate
 
 MAX_LIMIT = 1_000
+MAX_DIRECTIONS = 1_024
 KINDS = frozenset({"has", "at-most", "when"})
 
 
@@ -54,6 +55,10 @@ def check_finish(
     _need(all(link.history >= 0 and link.items >= 1 for link in finish.links), f"{name!r}: its models")
     for column in (*(column for column, _ in finish.caps), *finish.alike):
         _need(f"group/{column}/starts" in arrays, f"{name!r} tells items apart by {column!r}")
+    if finish.near:
+        rows = arrays.get(wire.ALIKE + finish.near, np.zeros(1))
+        fits = rows.ndim == 2 and rows.dtype == np.int8 and len(rows) == items
+        _need(fits and 1 <= rows.shape[1] <= MAX_DIRECTIONS, f"{name!r} has no rows of {finish.near!r}")
     _need(all(most >= 1 for _, most in finish.caps), f"{name!r} caps at less than one item")
     _need(0 <= finish.diversity <= 1, f"{name!r}: a diversity of {finish.diversity}")
     _need(all(0 <= gate < gates for gate in finish.gates), f"{name!r} has gates that are not there")

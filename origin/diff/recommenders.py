@@ -40,7 +40,7 @@ def _words(finish: Finish) -> dict[str, str]:
         "boosts": _list(finish.boosts),
         "pins": _list([f"{item} at {at + 1}" for item, at in finish.pins]),
         "caps": _list([f"{most} of a {column}" for column, most in finish.caps]),
-        "diversity": f"{finish.diversity:g} by {_list(finish.alike)}" if finish.alike else "",
+        "diversity": _diversity(finish),
         "exploring": _explore(finish.explore) if finish.explore else "",
         "left out": _list([f"what {name} holds" for name in finish.without]),
         "filling": "" if finish.fill else "not filled up",
@@ -74,3 +74,8 @@ def _open(before: View, after: View) -> Iterator[str]:
         name = key.removesuffix("/allow")
         more = f"may list {counted(came, 'item')} that it might not"
         yield f"recommender {name} {more}, and not {went} that it might"
+
+
+def _diversity(finish: Finish) -> str:
+    ways = [*finish.alike, *([f"the rows of {finish.near}"] if finish.near else [])]
+    return f"{finish.diversity:g} by {_list(ways)}" if ways else ""

@@ -182,6 +182,6 @@ class _List:
             return "muted by the visitor"
         if item in self._viewed:
             return "viewed already"
-        if self._finish.caps or self._finish.alike:
+        if self._finish.caps or self._finish.alike or self._finish.near:
             return "too many of its kind, or too much like those before it"
         return "left out by the context" if self._finish.without else "the model is not sure enough of it"

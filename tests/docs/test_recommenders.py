@@ -17,6 +17,7 @@ from tests.workspaces.shop import BRANDS, asks, listed, shop_engine
 
 PAGE = (Path(__file__).resolve().parents[2] / "docs" / "recommenders.md").read_text(encoding="utf-8")
 EXAMPLES = [text for text in re.findall(r"```yaml\n(.*?)```", PAGE, re.DOTALL) if text.startswith("model:")]
+FACTORS = {"models/factors.yaml": "recipe: svd\ninteractions: interactions.csv\nfactors: 8\n"}
 HISTORIES: list[tuple[int, ...]] = [(), (3,), (10, 11), (20, 4, 31, 7)]
 
 
@@ -43,6 +44,9 @@ CLAIMS: dict[str, Callable[[Engine], bool]] = {
         and _all(e, lambda n: n % 5 != 3 and n * n % 5 != 3, geo_country="DE", device_type="mobile")
         and _all(e, lambda n: n % 3 == 0 or 6 * (n % 3 + 1) <= 12, geo_country="DE", visitor_age=12)
     ),
+    "diverse: .weight: 0.3, model": lambda e: (
+        _all(e, lambda n: n >= 0) and e.around is not None and e.around.finishes["mine"].near == "factors"
+    ),
     "leave_out": lambda e: (
         not {7, 8, 9} & {*_without(e, ["i07", "i08"], "i09")} and len(_without(e, ["i07"], "i09")) == 6
     ),
@@ -66,7 +70,7 @@ CLAIMS: dict[str, Callable[[Engine], bool]] = {
 
 @pytest.mark.parametrize("text", EXAMPLES, ids=range(len(EXAMPLES)))
 def test_each_example_does_what_the_page_says(text: str, tmp_path: Path) -> None:
-    engine = shop_engine(tmp_path, text)
+    engine = shop_engine(tmp_path, text, FACTORS if "factors" in text else None)
     (claim,) = [claim for name, claim in CLAIMS.items() if re.search(rf"^{name}:", text, re.MULTILINE)]
     assert claim(engine)
     warnings = read_workspace(tmp_path / "workspace").warnings

@@ -6,7 +6,8 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge.decide.shortlist import Caps, Groups, Likeness, Shortlist
+from edge.decide.likeness import Groups, Likeness
+from edge.decide.shortlist import Caps, Shortlist
 
 N = 12
 values = st.lists(st.lists(st.integers(0, 4), unique=True, max_size=3), min_size=N, max_size=N)
