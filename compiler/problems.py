@@ -50,7 +50,7 @@ CODES: Final[dict[str, str]] = {
     "model": "A trained model can't become part of the bundle.",
     "budget": "A model, or all models of a placement, cost more than they may.",
     "parity": "A compiled model gives other scores than the one that was trained.",
-    "recall": "The blocks of a model find too few of the best items, so all are scored (warning).",
+    "recall": "All items of a large catalog are scored: a shortlist finds too few of the best (warning).",
     "not-supported": "Something that this version does not do yet.",
 }
 """Each code and what it means; stable names, for scripts and documentation."""

@@ -16,7 +16,7 @@ from models.onnx_build import array_inputs
 from models.sample import real_histories
 from models.settings import FLOAT32
 from models.shortlist import shortlist_graph
-from models.trained import Finder, Predictor, Scores, Trained
+from models.trained import Predictor, Scores, Trained
 
 TIMES: Final = 4
 """Blocks are faster than a scan where items are so many times more than what is looked at."""
@@ -77,32 +77,44 @@ def with_blocks(model: Trained) -> Trained:
     graph = bytes(proto.SerializeToString(deterministic=True))
     short = _shortlist(proto.graph, arrays, probes)
     return replace(
-        model, scores_graph=graph, arrays=arrays, card=card, shortlist=short, finder=block_finder(probes)
+        model, scores_graph=graph, arrays=arrays, card=card, shortlist=short, finder=BlockFinder(probes)
     )
 
 
-def finder_of(card: Mapping[str, Any]) -> Finder | None:
-    """The reference of a kept model's shortlist, by its card; None where scores are that."""
-    probes = int(card.get(KEY, {}).get("probes", 0))
-    return block_finder(probes) if probes else None
+@dataclass(frozen=True)
+class BlockFinder:
+    """The reference of a shortlist that looks at so many blocks; see `models.trained.Finder`."""
 
-
-def block_finder(probes: int) -> Finder:
-    """The reference of the shortlist that looks at so many blocks."""
+    probes: int
+    is_certain: bool = False
 
     def find(
+        self,
         reference: Predictor,
         arrays: Mapping[str, Array],
         history: NDArray[np.int32],
         weight: NDArray[np.float32],
     ) -> tuple[NDArray[np.int32], Scores]:
+        """See `models.trained.Finder`."""
         users = _users(reference, arrays, history, weight)
-        probed = order_blocks(arrays, users.steps, users.step_size)[:, :probes]
+        probed = order_blocks(arrays, users.steps, users.step_size)[:, : self.probes]
         items = arrays["block_items"][probed].reshape(len(history), -1)
         scores = np.take_along_axis(reference(arrays, history, weight), np.maximum(items, 0), axis=1)
         return items, np.where(items < 0, np.float32(-np.inf), scores)
 
-    return find
+    def wider(
+        self, scores_graph: bytes, arrays: Mapping[str, Array], times: int
+    ) -> tuple[bytes, "BlockFinder"]:
+        """See `models.trained.Finder`."""
+        probes = min(len(arrays["block_items"]), self.probes * times)
+        graph = onnx.load_model_from_string(scores_graph).graph
+        return _shortlist(graph, arrays, probes), BlockFinder(probes)
+
+
+def finder_of(card: Mapping[str, Any]) -> BlockFinder | None:
+    """The reference of a kept model's shortlist, by its card; None of other shortlists."""
+    probes = int(card.get(KEY, {}).get("probes", 0))
+    return BlockFinder(probes) if probes else None
 
 
 def _users(

@@ -33,8 +33,9 @@ from models.recipes.two_tower import TwoTower
 from models.recipes.user_user import UserUser
 from models.sample import sample_histories
 from models.settings import COMMON, Setting, complete, nearest
+from models.shortlist import FixedFinder
 from models.storage import decoding, store
-from models.trained import SCORER, Progress, Recipe, Trained, save
+from models.trained import SCORER, Finder, Progress, Recipe, Trained, save
 
 BROUGHT: Final = BroughtRecommender()
 """What no recipe trains: a model that was trained elsewhere."""
@@ -124,7 +125,11 @@ def load(folder: Path) -> Trained:
     model = _trained.load(folder, _recipe)
     if model.card.get(SCORER):
         return replace(model, reference=evaluator(model.scores_graph))
-    return replace(model, reference=decoding(model.reference), finder=finder_of(model.card))
+    return replace(model, reference=decoding(model.reference), finder=_finder(model))
+
+
+def _finder(model: Trained) -> Finder | None:
+    return FixedFinder() if "order" in model.arrays and model.shortlist else finder_of(model.card)
 
 
 def _recipe(name: str) -> Recipe:

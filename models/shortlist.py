@@ -7,6 +7,7 @@ out would not be listed (ADR 40). Its cost goes by histories and neighbours alon
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
@@ -17,6 +18,7 @@ from onnx import NodeProto, TensorProto, helper, numpy_helper
 from edge.bundle.arrays import Array
 from models.factors import recency_nodes
 from models.onnx_build import IR_VERSION, OPSET, array_inputs
+from models.trained import Predictor, Scores
 
 TIMES: Final = 40
 """A shortlist is faster than all scores where these are so many times more than what is named.
@@ -125,46 +127,78 @@ def _sum_by_item() -> list[NodeProto]:
 
 
 def fixed_arrays(score: NDArray[np.float32]) -> dict[str, Array]:
-    """The array `rank` of `fixed_shortlist`: where an item stands in it, ascending; the others are behind it.
+    """The arrays `order` and `rank` of `fixed_shortlist`: the items, best first, and where each stands.
 
-    Padding's is the last.
+    What pads histories stands behind all.
     """
-    best = _best(score)
-    rank = np.full(len(score) + 1, len(best), np.int32)
-    rank[best] = np.arange(len(best))
-    return {"rank": rank}
+    order = np.argsort(-score, kind="stable")
+    rank = np.full(len(score) + 1, len(score), np.int32)
+    rank[order] = np.arange(len(score))
+    return {"order": order.astype(np.int32), "rank": rank}
 
 
-def fixed_shortlist(score: NDArray[np.float32], arrays: Mapping[str, Array]) -> bytes:
-    """The shortlist of a model that has the same scores for everybody: the best `PLACES`.
+def fixed_shortlist(arrays: Mapping[str, Array], places: int = PLACES) -> bytes:
+    """The shortlist of a model that has the same scores for everybody: the best of them.
 
     Parameters
     ----------
     arrays
-        Those of `fixed_arrays`.
+        ``score``, and those of `fixed_arrays`.
     """
-    best = _best(score)
     node = helper.make_node
     nodes = [
+        node("Slice", ["order", "first", "places"], ["best"]),
+        node("Gather", ["score", "best"], ["best_score"]),
+        # Behind all is a place that what is not among the best falls on.
+        node("Concat", ["best", "none"], ["best_or_none"], axis=0),
+        node("Concat", ["best_score", "never"], ["score_or_never"], axis=0),
         node("Shape", ["history"], ["rows"], start=0, end=1),
-        node("Concat", ["rows", "places"], ["shape"], axis=0),
-        node("Expand", ["best", "shape"], ["items"]),
-        node("Expand", ["best_score", "shape"], ["all_scores"]),
-        node("Gather", ["rank", "history"], ["seen_at"], axis=0),
+        node("Concat", ["rows", "width"], ["shape"], axis=0),
+        node("Expand", ["best_or_none", "shape"], ["items"]),
+        node("Expand", ["score_or_never", "shape"], ["all_scores"]),
+        node("Gather", ["rank", "history"], ["seen_rank"], axis=0),
+        node("Min", ["seen_rank", "behind"], ["seen_at"]),
         node("Shape", ["history"], ["history_shape"]),
         node("ConstantOfShape", ["history_shape"], ["never_seen"], value=_single(NEVER, np.float32)),
         node("ScatterElements", ["all_scores", "seen_at", "never_seen"], ["scores"], axis=1),
     ]
+    count = min(places, len(arrays["order"]))
     constants: dict[str, Array] = {
-        "best": np.append(best, -1).astype(np.int32),
-        "best_score": np.append(score[best], np.float32(NEVER)),
-        "places": np.array([len(best) + 1], np.int64),
+        "first": np.array([0], np.int64),
+        "places": np.array([count], np.int64),
+        "width": np.array([count + 1], np.int64),
+        "behind": np.array(count, np.int32),
+        "none": np.array([-1], np.int32),
+        "never": np.array([NEVER], np.float32),
     }
     return shortlist_graph(nodes, arrays, constants)
 
 
-def _best(score: NDArray[np.float32]) -> NDArray[np.int64]:
-    return np.sort(np.argsort(-score, kind="stable")[:PLACES])
+@dataclass(frozen=True)
+class FixedFinder:
+    """The reference of `fixed_shortlist`; see `models.trained.Finder`."""
+
+    places: int = PLACES
+    is_certain: bool = True
+
+    def find(
+        self,
+        reference: Predictor,
+        arrays: Mapping[str, Array],
+        history: NDArray[np.int32],
+        weight: NDArray[np.float32],
+    ) -> tuple[NDArray[np.int32], Scores]:
+        """See `models.trained.Finder`."""
+        best = arrays["order"][: self.places]
+        shape = (len(history), len(best))
+        return np.broadcast_to(best, shape), np.broadcast_to(arrays["score"][best], shape)
+
+    def wider(
+        self, scores_graph: bytes, arrays: Mapping[str, Array], times: int
+    ) -> tuple[bytes, "FixedFinder"]:
+        """See `models.trained.Finder`."""
+        del scores_graph
+        return fixed_shortlist(arrays, self.places * times), FixedFinder(self.places * times)
 
 
 def _single(value: float, dtype: type) -> onnx.TensorProto:

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final, Protocol
 
@@ -37,10 +37,26 @@ Predictor = Callable[[Mapping[str, Array], NDArray[np.int32], NDArray[np.float32
 Of a model with features, its context is among the arrays, as it is among the graph's inputs.
 """
 
-Finder = Callable[
-    [Predictor, Mapping[str, Array], NDArray[np.int32], NDArray[np.float32]], tuple[NDArray[np.int32], Scores]
-]
-"""``(reference, arrays, history, weight) -> (items, scores)``: of each row, what a shortlist looks at."""
+
+class Finder(Protocol):
+    """The reference of a shortlist that looks at a part of the items."""
+
+    @property
+    def is_certain(self) -> bool:
+        """Whether nothing that a plain list would hold is left out; behind filters, something may be."""
+
+    def find(
+        self,
+        reference: Predictor,
+        arrays: Mapping[str, Array],
+        history: NDArray[np.int32],
+        weight: NDArray[np.float32],
+    ) -> tuple[NDArray[np.int32], Scores]:
+        """Of each row, the items that are looked at, in order, -1 for none; and their scores."""
+
+    def wider(self, scores_graph: bytes, arrays: Mapping[str, Array], times: int) -> tuple[bytes, "Finder"]:
+        """A shortlist that looks at so many times as much, what it looks at now first, and its reference."""
+
 
 Progress = Callable[[str, float], None]
 """Hears a step's name and the done share in [0, 1]."""
@@ -120,7 +136,14 @@ class Trained:
         """
         if self.finder is None or not self.shortlist:
             return None
-        return self.finder(self.reference, self.arrays, history, weight)
+        return self.finder.find(self.reference, self.arrays, history, weight)
+
+    def wider(self, times: int) -> "Trained | None":
+        """The model with a shortlist that looks at so many times as much; None where `find` is None."""
+        if self.finder is None or not self.shortlist:
+            return None
+        shortlist, finder = self.finder.wider(self.scores_graph, self.arrays, times)
+        return replace(self, shortlist=shortlist, finder=finder)
 
 
 class Recipe(Protocol):

@@ -12,7 +12,17 @@ from onnx import NodeProto, TensorProto, ValueInfoProto, helper, numpy_helper
 
 from compiler.models.context import NO_CONTEXTS, Contexts, own_context
 from compiler.models.hygiene import check_constants, tidy
-from compiler.models.shortlists import found_by, list_nodes, short_nodes, shortlists
+from compiler.models.scans import cut_nodes, scan_nodes, seen_nodes
+from compiler.models.shortlists import (
+    found_by,
+    leaves_out,
+    list_nodes,
+    pool_nodes,
+    short_nodes,
+    shortlist_of,
+    shortlists,
+    widened,
+)
 from compiler.recommenders.graph import NEVER, Pool, Stage
 from edge.bundle.arrays import Array
 from edge.bundle.features import CONTEXT
@@ -117,7 +127,7 @@ def merge(
     used = _used_models(models, specs, stage.pools)
     n_items = _n_items(models, used)
     ordered = sorted(specs, key=lambda spec: spec.name)
-    nodes, constants = _seen_nodes(n_items)
+    nodes, constants = seen_nodes(n_items)
     taken, tables = contexts.nodes()
     nodes, constants = nodes + taken, constants | tables
     inputs = [_value("history", TensorProto.INT32, "length"), _value("weight", TensorProto.FLOAT, "length")]
@@ -129,6 +139,10 @@ def merge(
         nodes += part.nodes
         constants |= part.constants
         inputs += part.inputs
+    for name, times in _short_parts(models, ordered, stage.pools):
+        wide = models[name] if times == 1 else widened(models[name], times)
+        more, added = short_nodes(name, shortlist_of(wide), times)
+        nodes, constants = nodes + more, constants | added
     for more, added, values in _lists(models, ordered, contexts):
         nodes, constants, outputs = nodes + more, constants | added, outputs + values
     if stage.pools:
@@ -136,8 +150,10 @@ def merge(
         nodes += stage.nodes()
         constants |= stage.constants()
         constants[":padding"] = np.array(n_items, np.int32)
+        constants[":last_item"] = np.array(n_items - 1, np.int32)
     for pool in stage.pools:
-        nodes += _cut_nodes(pool.name, f"list/{pool.name}/open")
+        open_ = f"list/{pool.name}/open"
+        nodes += pool_nodes(pool.name, pool.items, open_) if pool.width else cut_nodes(pool.name, open_)
         constants[f"list/{pool.name}/limit"] = np.array([pool.size], np.int64)
         outputs += _outputs(pool.name, pool.size)
     keep = [f"model/{name}/scores" for name in used]
@@ -180,7 +196,7 @@ def reference_list(
     name = spec.name if goes else str(spec.fallback)
     taken = contexts.of(name, [row])
     is_short = bool(shortlists(models, spec.name, spec.fallback))
-    found = found_by(models[name], known, weight) if is_short else None
+    found = found_by(models[name], known, weight) if is_short and leaves_out(models[name]) else None
     if found is None:
         scores = models[name].score(known, weight, taken)[0].copy()
         items = np.arange(len(scores))
@@ -301,77 +317,28 @@ def _value(name: str, type_: int, columns: int | str) -> ValueInfoProto:
     return helper.make_tensor_value_info(name, type_, ["batch", columns])
 
 
-def _seen_nodes(n_items: int) -> tuple[list[NodeProto], dict[str, Array]]:
-    """Nodes for `:seen`: 0, but -inf for what is in the history or sold out; padding falls off the end.
-
-    Where what was viewed may be listed, `:stock` is the same without the history.
-    """
-    never = numpy_helper.from_array(np.array([NEVER], np.float32), "")
-    nodes = [
-        helper.make_node("Shape", ["history"], [":rows"], start=0, end=1),
-        helper.make_node("Concat", [":rows", ":padded"], [":shape"], axis=0),
-        helper.make_node("Expand", [STOCK, ":shape"], [":unseen"]),
-        helper.make_node("Slice", [STOCK, ":begin", ":end", ":only_axis"], [":stock"]),
-        helper.make_node("Shape", ["history"], [":history_shape"]),
-        helper.make_node("ConstantOfShape", [":history_shape"], [":never"], value=never),
-        helper.make_node("ScatterElements", [":unseen", "history", ":never"], [":seen_padded"], axis=1),
-        helper.make_node("Slice", [":seen_padded", ":begin", ":end", ":axis"], [":seen"]),
-        helper.make_node("ReduceSum", ["weight", ":axis"], [":total"], keepdims=1),
-        helper.make_node("Greater", [":total", ":nothing"], [":known"]),
-    ]
-    constants: dict[str, Array] = {
-        ":padded": np.array([n_items + 1], np.int64),
-        ":begin": np.array([0], np.int64),
-        ":end": np.array([n_items], np.int64),
-        ":axis": np.array([1], np.int64),
-        ":only_axis": np.array([0], np.int64),
-        ":nothing": np.array(0, np.float32),
-        ":none_left": np.array(-1, np.int32),
-        ":masked": np.array(NEVER, np.float32),
-    }
-    return nodes, constants
-
-
-def _list_nodes(spec: RecommenderSpec, excludes_seen: bool, known: str) -> list[NodeProto]:
-    """Nodes from a model's scores to a recommender's two outputs; `known` is who the model goes for."""
-    name, scores, nodes = f"list/{spec.name}", f"model/{spec.name}/scores", []
-    if spec.fallback is not None:
-        inputs = [known, scores, f"model/{spec.fallback}/scores"]
-        scores = f"{name}/chosen"
-        nodes.append(helper.make_node("Where", inputs, [scores]))
-    nodes.append(helper.make_node("Add", [scores, ":seen" if excludes_seen else ":stock"], [f"{name}/open"]))
-    return nodes + _cut_nodes(spec.name, f"{name}/open")
+def _short_parts(
+    models: Mapping[str, ScoreModel], specs: Sequence[RecommenderSpec], pools: Sequence[Pool]
+) -> list[tuple[str, int]]:
+    """The models whose shortlists are asked for, and how many times as much as for a list each looks at."""
+    found = {(name, 1) for spec in specs for name in shortlists(models, spec.name, spec.fallback)}
+    return sorted(found | {(pool.model, pool.width) for pool in pools if pool.width})
 
 
 def _lists(
     models: Mapping[str, ScoreModel], specs: Sequence[RecommenderSpec], contexts: Contexts
 ) -> Iterator[tuple[list[NodeProto], dict[str, Array], list[ValueInfoProto]]]:
     """Nodes, constants and outputs of each recommender: of shortlists where there are, else of all scores."""
-    made: set[str] = set()
     for spec in specs:
         limit = min(spec.limit, len(models[spec.name].items))
         short = shortlists(models, spec.name, spec.fallback)
         known, asking, tables = contexts.known_nodes(spec.name)
-        for name in sorted(short.keys() - made):
-            yield *short_nodes(name, short[name]), []
-        made |= short.keys()
         if short:
             nodes = list_nodes(spec.name, spec.fallback)
         else:
-            nodes = _list_nodes(spec, models[spec.name].excludes_seen, known)
+            nodes = scan_nodes(spec.name, spec.fallback, models[spec.name].excludes_seen, known)
         constants = tables | {f"list/{spec.name}/limit": np.array([limit], np.int64)}
         yield asking + nodes, constants, _outputs(spec.name, limit)
-
-
-def _cut_nodes(list_: str, scores: str) -> list[NodeProto]:
-    """Nodes from scores to the two outputs of a list: its best, and what is masked is none."""
-    name, top = f"list/{list_}", f"scores/{list_}"
-    return [
-        helper.make_node("TopK", [scores, f"{name}/limit"], [top, f"{name}/best"], axis=1),
-        helper.make_node("Cast", [f"{name}/best"], [f"{name}/positions"], to=TensorProto.INT32),
-        helper.make_node("Equal", [top, ":masked"], [f"{name}/masked"]),
-        helper.make_node("Where", [f"{name}/masked", ":none_left", f"{name}/positions"], [f"items/{list_}"]),
-    ]
 
 
 def _outputs(name: str, limit: int) -> list[ValueInfoProto]:

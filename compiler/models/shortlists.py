@@ -1,7 +1,7 @@
 """Lists from models' shortlists instead of all scores, where a catalog is large."""
 
 from collections.abc import Mapping
-from typing import Final, Protocol
+from typing import Final, Protocol, TypeVar
 
 import numpy as np
 import onnx
@@ -14,6 +14,7 @@ from edge.bundle.stock import INPUT as STOCK
 SHARED: Final = frozenset({"history", "weight"})
 TYPES: Final = {"<f4": TensorProto.FLOAT, "<i4": TensorProto.INT32}
 Nodes = tuple[list[NodeProto], dict[str, Array]]
+M = TypeVar("M")
 
 
 class Model(Protocol):
@@ -37,8 +38,18 @@ def shortlist_of(model: object) -> bytes:
 
 
 def leaves_out(model: object) -> bool:
-    """Whether a model's shortlist leaves out what might be listed."""
-    return getattr(model, "finder", None) is not None and bool(shortlist_of(model))
+    """Whether a model's shortlist leaves out what a plain list might hold."""
+    finder = getattr(model, "finder", None)
+    return finder is not None and not finder.is_certain and bool(shortlist_of(model))
+
+
+def widened(model: M, times: int) -> M | None:
+    """A model with a shortlist that looks at so many times as much, what it looks at now first.
+
+    None of one whose shortlist leaves out nothing that might be listed, whatever is taken away.
+    """
+    wider = getattr(model, "wider", None)
+    return wider(times) if wider is not None else None
 
 
 def found_by(
@@ -52,14 +63,19 @@ def found_by(
     return find(history, weight) if find is not None else None
 
 
-def short_nodes(name: str, shortlist: bytes) -> Nodes:
+def part_of(name: str, times: int = 1) -> str:
+    """What the values of a model's shortlist begin with that looks at so many times as much as for a list."""
+    return f"model/{name}/short{times if times > 1 else ''}"
+
+
+def short_nodes(name: str, shortlist: bytes, times: int = 1) -> Nodes:
     """A model's shortlist with every name put under its own: ``model/NAME/short/items``, ``.../scores``."""
     proto = onnx.load_model_from_string(shortlist)
     bound = {value.name: f"model/{name}/{value.name}" for value in proto.graph.input}
     names = bound | {shared: shared for shared in SHARED}
 
     def named(value: str) -> str:
-        return names.get(value, f"model/{name}/short/{value}") if value else value
+        return names.get(value, f"{part_of(name, times)}/{value}") if value else value
 
     nodes = []
     for node in proto.graph.node:
@@ -85,20 +101,42 @@ def list_nodes(name: str, fallback: str | None) -> list[NodeProto]:
         ]
         items, scores = [*items, f"{other}/items"], [f"{of}/own", f"{of}/other"]
     nodes += [
-        # As many places as the list has, at least, that hold nothing.
-        node("Concat", [":rows", f"list/{name}/limit"], [f"{of}/shape"], axis=0),
-        node("Expand", [":none_left", f"{of}/shape"], [f"{of}/no_items"]),
-        node("Expand", [":masked", f"{of}/shape"], [f"{of}/no_scores"]),
         node("Concat", [*items, f"{of}/no_items"], [f"{of}/items"], axis=1),
         node("Concat", [*scores, f"{of}/no_scores"], [f"{of}/all_scores"], axis=1),
         node("Gather", [STOCK, f"{of}/items"], [f"{of}/stock"]),
         node("Add", [f"{of}/all_scores", f"{of}/stock"], [f"{of}/scores"]),
+    ]
+    return _places(name) + nodes + _best_nodes(name)
+
+
+def pool_nodes(name: str, items: str, scores: str) -> list[NodeProto]:
+    """Nodes from items and what is left of their scores to a pool's two outputs."""
+    of, node = f"list/{name}/short", helper.make_node
+    nodes = [
+        node("Concat", [items, f"{of}/no_items"], [f"{of}/items"], axis=1),
+        node("Concat", [scores, f"{of}/no_scores"], [f"{of}/scores"], axis=1),
+    ]
+    return _places(name) + nodes + _best_nodes(name)
+
+
+def _places(name: str) -> list[NodeProto]:
+    """As many places as the list has, at least, that hold nothing."""
+    of, node = f"list/{name}/short", helper.make_node
+    return [
+        node("Concat", [":rows", f"list/{name}/limit"], [f"{of}/shape"], axis=0),
+        node("Expand", [":none_left", f"{of}/shape"], [f"{of}/no_items"]),
+        node("Expand", [":masked", f"{of}/shape"], [f"{of}/no_scores"]),
+    ]
+
+
+def _best_nodes(name: str) -> list[NodeProto]:
+    of, node = f"list/{name}/short", helper.make_node
+    return [
         node("TopK", [f"{of}/scores", f"list/{name}/limit"], [f"scores/{name}", f"{of}/best"], axis=1),
         node("GatherElements", [f"{of}/items", f"{of}/best"], [f"{of}/found"], axis=1),
         node("Equal", [f"scores/{name}", ":masked"], [f"{of}/masked"]),
         node("Where", [f"{of}/masked", ":none_left", f"{of}/found"], [f"items/{name}"]),
     ]
-    return nodes
 
 
 def shortlists(models: Mapping[str, Model], name: str, fallback: str | None) -> dict[str, bytes]:

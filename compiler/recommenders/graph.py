@@ -8,8 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 from onnx import NodeProto, TensorProto, ValueInfoProto, helper
 
+from compiler.models.shortlists import part_of
 from edge.bundle.arrays import Array
 from edge.bundle.recommender_format import ARRAYS_ARTIFACT
+from edge.bundle.stock import INPUT as STOCK
 
 NEVER: Final = -np.inf
 NEIGHBOURS: Final = 8
@@ -38,6 +40,8 @@ class Pool:
     allow, boost, new : str
         Keys of arrays, or empty: a mask of what may be listed; before ``/factor``, ``/inverse`` and
         ``/bonus``; before ``/near`` and ``/place``, where items that no one knows yet take their scores from.
+    width : int
+        How many times as much as for a plain list its shortlist looks at; 0 where all items are scored.
     """
 
     name: str
@@ -49,6 +53,12 @@ class Pool:
     allow: str = ""
     boost: str = ""
     new: str = ""
+    width: int = 0
+
+    @property
+    def items(self) -> str:
+        """The value with the items of the model's shortlist."""
+        return f"{part_of(self.model, self.width)}/items"
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,6 +100,8 @@ class Stage:
     def constants(self) -> dict[str, Array]:
         """What the nodes need beside the inputs."""
         found: dict[str, Array] = {f":gate/{n}/column": np.array(n, np.int64) for n in range(self.gates)}
+        found[":first_item"] = np.array(0, np.int32)
+        found[":flat"] = np.array([-1], np.int64)
         found[":two"] = np.array([2], np.int64)
         found[":mean"] = np.array(1 / NEIGHBOURS, np.float32)
         for pool in self.pools:
@@ -132,7 +144,8 @@ class _Chain:
 
     def __init__(self, pool: Pool) -> None:
         self._pool, self._prefix = pool, f"list/{pool.name}/"
-        self._scores = f"model/{pool.model}/scores"
+        whole = f"model/{pool.model}"
+        self._scores = f"{part_of(pool.model, pool.width) if pool.width else whole}/scores"
         self._nodes: list[NodeProto] = []
 
     def nodes(self) -> list[NodeProto]:
@@ -142,15 +155,42 @@ class _Chain:
         if pool.least is not None:
             self._add("Greater", [self._prefix + "least", self._scores], "unsure")
             self._set("Where", [self._prefix + "unsure", ":masked", self._scores], "sure")
+        if pool.width:
+            # No item, and what pads histories, have no score either: any will do for them.
+            self._add("Clip", [pool.items, ":first_item", ":last_item"], "at")
         if pool.boost:
             self._boost(_INPUT + pool.boost)
         if pool.allow:
-            self._add("Cast", [_INPUT + pool.allow], "allow", to=TensorProto.BOOL)
+            self._add("Cast", [self._of(_INPUT + pool.allow, "allow_of")], "allow", to=TensorProto.BOOL)
             self._set("Where", [self._prefix + "allow", self._scores, ":masked"], "allowed")
         for gate in pool.gates:
-            self._set("Where", [f":gate/{gate}", self._scores, ":masked"], f"passed/{gate}")
-        self._set("Add", [self._scores, ":banned" if pool.keeps_seen else ":seen"], "open")
+            opened = self._gate(gate) if pool.width else f":gate/{gate}"
+            self._set("Where", [opened, self._scores, ":masked"], f"passed/{gate}")
+        if pool.width:
+            # What is in the history has no score in a shortlist.
+            self._add("Gather", [STOCK, pool.items], "stock")
+            self._set("Add", [self._scores, self._prefix + "stock"], "open")
+        else:
+            self._set("Add", [self._scores, ":banned" if pool.keeps_seen else ":seen"], "open")
         return self._nodes
+
+    def _of(self, array: str, output: str) -> str:
+        """An array of numbers by item, or of those of the shortlist."""
+        if not self._pool.width:
+            return array
+        self._add("Gather", [array, self._prefix + "at"], output)
+        return self._prefix + output
+
+    def _gate(self, gate: int) -> str:
+        """Which of the shortlist's items a gate leaves open: looked up in all its masks in a row."""
+        name = f"gate/{gate}"
+        self._add("Reshape", [f"{_INPUT}{name}", ":flat"], f"{name}/flat")
+        self._add("Mul", [f":{name}/row", ":padding"], f"{name}/begin")
+        self._add("Unsqueeze", [self._prefix + f"{name}/begin", ":flat"], f"{name}/begins")
+        self._add("Add", [self._prefix + f"{name}/begins", self._prefix + "at"], f"{name}/at")
+        self._add("Gather", [self._prefix + f"{name}/flat", self._prefix + f"{name}/at"], f"{name}/of")
+        self._add("Cast", [self._prefix + f"{name}/of"], f"{name}/open", to=TensorProto.BOOL)
+        return self._prefix + f"{name}/open"
 
     def _place_new(self, near: str) -> None:
         self._add("Gather", [self._scores, f"{near}/near"], "near", axis=1)
@@ -162,11 +202,11 @@ class _Chain:
     def _boost(self, boost: str) -> None:
         """A factor above 1 raises any score, one below 0 too."""
         before = self._scores
-        self._add("Mul", [before, f"{boost}/factor"], "above")
-        self._add("Mul", [before, f"{boost}/inverse"], "below")
+        self._add("Mul", [before, self._of(f"{boost}/factor", "factor")], "above")
+        self._add("Mul", [before, self._of(f"{boost}/inverse", "inverse")], "below")
         self._add("Greater", [":nothing", before], "negative")
         self._set("Where", [self._prefix + name for name in ("negative", "below", "above")], "times")
-        self._set("Add", [self._scores, f"{boost}/bonus"], "boosted")
+        self._set("Add", [self._scores, self._of(f"{boost}/bonus", "bonus")], "boosted")
 
     def _set(self, operator: str, inputs: Sequence[str], output: str, **attributes: Any) -> None:
         self._add(operator, inputs, output, **attributes)
@@ -212,7 +252,11 @@ def reference_steps(
     return Steps(placed, boosted, left)
 
 
-def listed(steps: Steps, size: int) -> list[int]:
-    """The best that is open, best first; ties go to the lower position."""
-    best = np.argsort(-steps.open, kind="stable")[:size]
+def listed(steps: Steps, size: int, looked_at: NDArray[np.int32] | None = None) -> list[int]:
+    """The best that is open, best first; ties go to the lower position.
+
+    Of what a shortlist looked at, where that leaves something out, ties go to what comes first there.
+    """
+    items = np.arange(len(steps.open)) if looked_at is None else looked_at[looked_at >= 0]
+    best = items[np.argsort(-steps.open[items], kind="stable")[:size]]
     return [int(position) for position in best if steps.open[position] != NEVER]

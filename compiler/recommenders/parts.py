@@ -12,6 +12,7 @@ from compiler.draft import Draft, interface
 from compiler.golden import cases_of
 from compiler.models.context import NO_CONTEXTS, Contexts
 from compiler.models.graph import NO_STAGE, ScoreModel
+from compiler.models.shortlists import found_by, widened
 from compiler.problems import Problems
 from compiler.recommenders.arrays import (
     Columns,
@@ -25,6 +26,7 @@ from compiler.recommenders.arrays import (
     told_of,
 )
 from compiler.recommenders.graph import Pool, Stage, listed, reference_steps
+from compiler.recommenders.short import width_of
 from compiler.recommenders.types import Filter, RecommenderConfig
 from compiler.types import Workspace
 from edge.bundle import recommender_format as wire
@@ -38,6 +40,9 @@ MIN_LIMIT: Final = 10
 MIN_CONSIDERED, MAX_CONSIDERED = 50, 200
 FACTOR: Final = 5
 GOLDEN_HISTORIES: Final = 12
+MANY: Final = 100_000
+"""Items that a page waits for, where all of them are scored."""
+
 NO_RULES: Final = wire.Recommenders()
 
 
@@ -47,6 +52,10 @@ class Model(ScoreModel, Protocol):
     @property
     def card(self) -> Mapping[str, Any]:
         """How it came about; ``unseen`` are positions of items that nobody did anything with."""
+
+    @property
+    def sample(self) -> Mapping[str, Array]:
+        """Real rows; see `models.sample`."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -131,9 +140,15 @@ def compile_recommenders(workspace: Workspace, trained: Mapping[str, Model], pro
     ]
     arrays = builder.arrays | builder.gates.arrays | groups_of(builder.columns, builder.groups)
     gates = len(builder.gates.gates)
+    pools, shadows = (
+        [_with_width(pool, trained, arrays, gates) for pool in sorted(found, key=_name)]
+        for found in (builder.pools, builder.shadows)
+    )
+    for config in used:
+        _tell_scans(config, [*pools, *shadows], workspace, problems)
     return Parts(
-        Stage(tuple(sorted(builder.pools, key=_name)), arrays, gates),
-        Stage(tuple(sorted(builder.shadows, key=_name)), arrays, gates),
+        Stage(tuple(pools), arrays, gates),
+        Stage(tuple(shadows), arrays, gates),
         arrays,
         wire.Recommenders(tuple(builder.gates.gates), tuple(finishes), tuple(trials)),
         {pool.name: pool.model for pool in (*builder.pools, *builder.shadows)},
@@ -143,6 +158,26 @@ def compile_recommenders(workspace: Workspace, trained: Mapping[str, Model], pro
 
 def _name(pool: Pool) -> str:
     return pool.name
+
+
+def _tell_scans(
+    config: RecommenderConfig, pools: Sequence[Pool], workspace: Workspace, problems: Problems
+) -> None:
+    """Warn of a large catalog all of which is scored for each visitor."""
+    items = len(workspace.catalog.items)
+    scanned = {pool.model for pool in pools if pool.name.rpartition(":")[0] == config.name and not pool.width}
+    if items >= MANY and scanned:
+        which = ", ".join(sorted(scanned))
+        message = f"recommender {config.name!r} scores all {items:,} items for each visitor, by {which}"
+        hint = "docs/large-catalogs.md says which models and filters need not"
+        problems.warn(config.path, config.line, "recall", message, hint)
+
+
+def _with_width(pool: Pool, trained: Mapping[str, Model], arrays: Mapping[str, Array], gates: int) -> Pool:
+    """The pool over its model's shortlist, where that is large and holds enough."""
+    rows = [len(arrays[f"gate/{gate}"]) for gate in range(gates)]
+    model = trained.get(pool.model)
+    return pool if model is None else replace(pool, width=width_of(model, pool, arrays, rows))
 
 
 def _limits(workspace: Workspace) -> dict[str, tuple[int, int]]:
@@ -344,4 +379,7 @@ def reference_pool(  # noqa: PLR0913, PLR0917 - what a list depends on
     """What a pool must list for a history, computed without ONNX; `context` is what its model takes in."""
     known = np.array([history], np.int32).reshape(1, -1)
     scores = trained[pool.model].score(known, np.ones(known.shape, np.float32), context)[0]
-    return listed(reference_steps(scores, pool, arrays, history, gates), pool.size)
+    steps = reference_steps(scores, pool, arrays, history, gates)
+    wide = widened(trained[pool.model], pool.width) if pool.width else None
+    found = found_by(wide, known, np.ones(known.shape, np.float32)) if wide is not None else None
+    return listed(steps, pool.size, None if found is None else found[0][0])

@@ -36,11 +36,13 @@ class Popularity:
         score = np.round(counts / counts.max() / STEP) * STEP
         progress("count", 1.0)
         arrays = {"score": score.astype(np.float32)}
-        short = b""
-        if len(items) >= shortlist.FEWEST:
-            arrays |= shortlist.fixed_arrays(arrays["score"])
-            short = shortlist.fixed_shortlist(arrays["score"], {"rank": arrays["rank"]})
-        return Trained(self.name, items, _graph(arrays), arrays, {}, self.score, shortlist=short)
+        if len(items) < shortlist.FEWEST:
+            return Trained(self.name, items, _graph(arrays), arrays, {}, self.score)
+        arrays |= shortlist.fixed_arrays(arrays["score"])
+        short, finder = shortlist.fixed_shortlist(arrays), shortlist.FixedFinder()
+        return Trained(
+            self.name, items, _graph(arrays), arrays, {}, self.score, shortlist=short, finder=finder
+        )
 
     def score(
         self, arrays: Mapping[str, Array], history: NDArray[np.int32], weight: NDArray[np.float32]

@@ -3,7 +3,9 @@
 Of a model that is listed from a shortlist, the graph has the scores of that alone.
 """
 
+import re
 from collections.abc import Sequence
+from typing import Final
 
 import numpy as np
 import onnx
@@ -17,6 +19,8 @@ from edge.decide.row import Row
 
 Scores = NDArray[np.float32]
 
+_SHORT: Final = re.compile(r"/short\d*/scores$")
+
 
 class ModelScores:
     """The graph of a bundle with the models' scores for outputs."""
@@ -24,7 +28,7 @@ class ModelScores:
     def __init__(self, bundle: Bundle, recommender: Recommender) -> None:
         proto = onnx.load_model_from_string(bytes(bundle.read(bundle.one("models", "graph"))))
         made = {name for node in proto.graph.node for name in node.output if name.startswith("model/")}
-        self._outputs = {name.split("/")[1]: [name] for name in made if _is_short(name)}
+        self._outputs = {name.split("/")[1]: [name] for name in sorted(made) if _is_short(name)}
         for name, (scores,) in self._outputs.items():
             self._outputs[name] = [scores, scores.removesuffix("scores") + "items"]
         self._outputs |= {name.split("/")[1]: [name] for name in made if _is_scores(name)}
@@ -68,7 +72,7 @@ def _spread(scores: Scores, items: NDArray[np.int32], n_items: int) -> Scores:
 
 
 def _is_short(name: str) -> bool:
-    return name.endswith("/short/scores")
+    return _SHORT.search(name) is not None
 
 
 def _is_scores(name: str) -> bool:

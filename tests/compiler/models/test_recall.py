@@ -14,7 +14,7 @@ from edge.bundle.certificate import load_certificate
 from edge.bundle.reader import open_bundle
 from edge.decide.recommender import Recommender
 from models import blocked, blocks, shortlist
-from models.blocked import block_finder, with_blocks
+from models.blocked import BlockFinder, with_blocks
 from models.trained import Trained
 from tests.workspaces.make import SITE, make_workspace, train_models
 
@@ -94,7 +94,7 @@ def test_what_finds_too_little_is_told_and_scanned(
 def test_a_graph_that_looks_elsewhere_than_its_reference_is_refused(
     folder: Path, trained: dict[str, Trained], tmp_path: Path
 ) -> None:
-    wide = block_finder(len(trained["taste"].arrays["block_items"]))
+    wide = BlockFinder(len(trained["taste"].arrays["block_items"]))
     models = {**trained, "taste": replace(trained["taste"], finder=wide)}
     with pytest.raises(WorkspaceError) as caught:
         compile_workspace(read_workspace(folder), models, tmp_path / "bundle")
