@@ -23,9 +23,9 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper
 
 from compiler.build import compile_workspace
+from compiler.features.definitions import DEFINITIONS
+from compiler.features.definitions import definitions as feature_definitions
 from compiler.features.tastes import make_tastes
-from compiler.predictions.manifest import DEFINITIONS
-from compiler.predictions.manifest import definitions as feature_definitions
 from compiler.rules.behaviours import definitions
 from compiler.types import Workspace
 from compiler.workspace import read_workspace
