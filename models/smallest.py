@@ -1,7 +1,7 @@
 """Searches the smallest model within an allowed loss: less of it is kept, in smaller numbers."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 import numpy as np
@@ -61,6 +61,8 @@ class Tried:
     storage: str
     bytes: int
     quality: NDArray[np.float64]
+    more: Mapping[str, float] = field(default_factory=dict)
+    """Settings beside those that were trained with."""
 
 
 @dataclass(frozen=True)
@@ -110,26 +112,31 @@ def search(
             stored = store(model, storage)
             yield Tried(storage, model_bytes(stored), measure(stored))
 
-    return explore(steps(settings, known, SHRINKS), tried, lose)
+    return explore([steps(settings, known, SHRINKS)], tried, lose)
 
 
 def explore(
-    smaller: Iterable[Mapping[str, float]],
+    paths: Iterable[Iterable[Mapping[str, float]]],
     tried: Callable[[Mapping[str, float]], Iterator[Tried]],
     lose: float,
 ) -> Frontier:
-    """Try settings, the configured ones first, until plain numbers lose hopelessly much."""
+    """Try settings, the configured ones first, on each path until plain numbers lose hopelessly much."""
     points: list[Point] = []
+    seen: list[Mapping[str, float]] = []
     before: NDArray[np.float64] | None = None
-    for settings in smaller:
-        first = len(points)
-        for found in tried(settings):
-            before = found.quality if before is None else before
-            loss, bound = _loss(before, found.quality)
-            mean = float(found.quality.mean())
-            points.append(Point(settings, found.storage, found.bytes, mean, loss, bound))
-        if points[first].loss > HOPELESS * lose:
-            break
+    for path in paths:
+        for settings in path:
+            if settings in seen:
+                continue
+            seen.append(settings)
+            first = len(points)
+            for found in tried(settings):
+                before = found.quality if before is None else before
+                loss, bound = _loss(before, found.quality)
+                mean, every = float(found.quality.mean()), {**settings, **found.more}
+                points.append(Point(every, found.storage, found.bytes, mean, loss, bound))
+            if points[first].loss > HOPELESS * lose:
+                break
     allowed = [points[0], *(point for point in points if point.bound <= lose)]
     chosen = min(allowed, key=lambda point: (point.bytes, -point.metric))
     return Frontier(tuple(points), chosen, lose)

@@ -14,7 +14,7 @@ TREE_OPERATORS: Final = frozenset(("TreeEnsemble", "TreeEnsembleClassifier", "Tr
 NETWORK_OPERATORS: Final = frozenset(
     ("Elu", "Erf", "Gelu", "LayerNormalization", "LeakyRelu", "Relu", "Selu", "Sigmoid", "Softmax", "Tanh")
 )
-SHRINKS: Final = ("neighbours", "factors", "trees", "width", "hidden")
+SHRINKS: Final = ("neighbours", "factors", "rounds", "trees", "leaves", "width", "hidden", "words")
 """Settings that say how much of a model is kept, where its recipe has them."""
 
 SITE: Final = "site.yaml"
@@ -62,8 +62,9 @@ def check_predictions(
     workspace: Workspace, certificate: Certificate, trained: Mapping[str, Predicting], problems: Problems
 ) -> None:
     """Note each prediction that costs more than a model may."""
-    budget, costs = workspace.site.budgets.model, {model.name: model.cost for model in certificate.models}
+    costs = {model.name: model.cost for model in certificate.models}
     for config in workspace.predictions:
+        budget = workspace.site.budgets.model.behind(config.budget)
         place = (budget.path or config.path, budget.line or config.line)
         for message in _over(costs[config.name], budget):
             hint = smaller(trained[config.name].card)
@@ -98,6 +99,8 @@ def _check_model(
 def smaller(card: Mapping[str, Any]) -> str:
     """What to do about a model that costs too much."""
     settings = card.get("settings", {})
+    if card.get("recipe") == "brought" and not card.get("left_out"):
+        return "bring a smaller one, or allow a larger budget"
     ways = [f"fewer {name} than {settings[name]:g}" for name in SHRINKS if name in settings]
     if settings.get("storage", "int8") != "int8":
         ways.append("`storage: int8`")

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from operator import attrgetter
-from typing import Any
 
 import msgspec
 from msgspec.structs import replace
@@ -15,7 +14,7 @@ from compiler.models.certificate import Carded, certify
 from compiler.models.context import Contexts
 from compiler.models.graph import MAX_HISTORY, MergedGraph, RecommenderSpec, merge
 from compiler.models.hoist import hoist
-from compiler.models.types import ModelConfig
+from compiler.models.stale import compare_settings
 from compiler.problems import Problems
 from compiler.recommenders.graph import Stage
 from compiler.recommenders.parts import NO_PARTS, Parts
@@ -187,19 +186,7 @@ def _check(workspace: Workspace, trained: Mapping[str, Trained], problems: Probl
             message = f"model {config.name!r} was trained with other features"
             problems.error(config.path, 0, "stale-model", message, "run `nearside train` again")
         else:
-            _compare_settings(config, model.card, problems)
+            compare_settings(config, model.card, problems)
             continue
         fits = False
     return fits
-
-
-def _compare_settings(config: ModelConfig, card: Mapping[str, Any], problems: Problems) -> None:
-    """What was asked for may be other than what was trained with: the smallest model was searched."""
-    settings = {**card.get("settings", {}), **card.get("asked", {})}
-    if card.get("smallest") != config.smallest:
-        message = f"model {config.name!r} was trained with another `smallest`"
-        problems.warn(config.path, config.line, "stale-model", message, "run `nearside train` again")
-    for key, value in config.settings.items():
-        if settings.get(key) != value:
-            message = f"model {config.name!r} was trained with {key} {settings.get(key)}, not {value}"
-            problems.warn(config.path, config.line, "stale-model", message, "run `nearside train` again")

@@ -38,7 +38,7 @@ def smallest_schema() -> dict[str, Any]:
     lose = {
         "type": "string",
         "pattern": f"^{PERCENT.pattern}$",
-        "description": "How much of nDCG@10 may be lost, such as 0.5%.",
+        "description": "How much of nDCG@10, or of a prediction's metric, may be lost, such as 0.5%.",
     }
     return {
         "type": "object",

@@ -49,6 +49,8 @@ class PredictionConfig:
         Columns of the data by what they are for: ``label``, ``weight``, ``group``, ``treatment``, ``time``.
     by : tuple[str, ...]
         Columns by which visitors differ, for the card.
+    smallest : float or None
+        The share of its metric that may be lost; None where the smallest model is not searched.
     """
 
     name: str
@@ -63,6 +65,8 @@ class PredictionConfig:
     purposes: tuple[str, ...] = ()
     text: str = ""
     by: tuple[str, ...] = ()
+    smallest: float | None = None
+    budget: Budget | None = None
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from compiler.features.oracle import rows_of
 from compiler.features.reading import PATH as FEATURES
 from compiler.models.budget_check import check_predictions
 from compiler.models.hoist import hoist_predictions
+from compiler.models.stale import compare_settings
 from compiler.models.types import PredictionConfig
 from compiler.predictions.certificate import certify_predictions
 from compiler.predictions.graph import JoinedPredictions, PredictionModel, PredictionSpec, join
@@ -134,6 +135,7 @@ def _fits(config: PredictionConfig, trained: Predicted, workspace: Workspace, pr
     if not fits:
         problems.error(config.path, 0, "stale-model", f"{what} was trained with other features", again)
         return False
+    compare_settings(config, model.card, problems)
     return _fits_outputs(config, model, workspace, problems)
 
 

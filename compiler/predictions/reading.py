@@ -11,6 +11,8 @@ from compiler.features.reading import taken_features
 from compiler.files.fields import ID, MAX_ID_CHARACTERS, Fields, check_id
 from compiler.files.text_files import is_file
 from compiler.files.yaml_lines import Node, read_yaml
+from compiler.models.budgets import read_budget
+from compiler.models.smallest import read_smallest
 from compiler.models.types import Features, PredictionConfig
 from compiler.problems import Problems, nearest
 from compiler.types import Site
@@ -73,6 +75,7 @@ def _read(  # noqa: PLR0913, PLR0917 - what other files say comes in apart
         fields.error(fields.line_of(DATA), "missing", f"has no file {data!r}", hint)
     fields.node("purposes")
     purposes = read_names(fields, "purposes", known) if known is not None else ()
+    smallest, budget = read_smallest(fields), read_budget(fields)
     settings = {key: entry.plain() for key, entry in fields.rest().items()}
     if recipe is not None:
         ask(fields, recipe, settings)
@@ -81,7 +84,7 @@ def _read(  # noqa: PLR0913, PLR0917 - what other files say comes in apart
     features, text = made
     return PredictionConfig(
         name, recipe, folder / data, features, outputs, columns, settings, fields.path, fields.line, purposes,
-        text, by,
+        text, by, smallest, budget,
     )  # fmt: skip
 
 

@@ -70,6 +70,8 @@ def _prediction(recipes: Recipes, output: Schema) -> Schema:
             ],
         },
         "purposes": purposes_schema("What it is used for: it is missing where one is not granted."),
+        "smallest": smallest_schema(),
+        "budget": budget_schema("What it may cost, instead of what site.yaml says of each model."),
     }
     about = "A prediction: an attribute that rules may read, model.NAME."
     either = [{"required": ["features"]}, {"required": ["text"]}]

@@ -20,6 +20,7 @@ from models.predict.calibration import (
 )
 from models.predict.contract import Prediction, Predictor
 from models.predict.graph import constants_of, prediction_graph, rounded
+from models.predict.pruning import PRUNE
 from models.predict.table import Rows, Table, check_two_classes
 from models.predict.trees import Node, Trees, check_sums, gather, of_lightgbm, read_trees
 from models.settings import Choice, Number, Setting, Settings
@@ -32,6 +33,7 @@ GROWTH: Final[Mapping[str, Setting]] = {
     "leaf_rows": Number(20, "Fewest rows of a leaf.", 1e6, whole=True),
     "regularization": Number(1, "Draws leaves closer to 0."),
     "column_share": Number(0.8, "The share of features that a tree may ask for.", 1, positive=True),
+    "prune": PRUNE,
     "patience": Number(30, "Rounds without gain on held-out rows that end it; 0 takes all rounds."),
 }
 

@@ -12,6 +12,7 @@ from edge.bundle.arrays import Array
 from models.predict.calibration import CALIBRATION, Margins, curve_nodes, held_out_margins, on_curve, platt
 from models.predict.contract import Prediction, Predictor
 from models.predict.graph import constants_of, prediction_graph, rounded
+from models.predict.pruning import PRUNE
 from models.predict.table import Rows, Table, check_two_classes
 from models.predict.trees import Trees, check_sums, gather, of_sklearn, read_trees
 from models.settings import Number, Setting, Settings
@@ -30,6 +31,7 @@ class Forest:
         "leaves": Number(64, "Most leaves of a tree.", 4096, whole=True),
         "leaf_rows": Number(5, "Fewest rows of a leaf.", 1e6, whole=True),
         "column_share": Number(0.3, "The share of features that a split may ask for.", 1, positive=True),
+        "prune": PRUNE,
         "calibration": CALIBRATION,
     }
 

@@ -12,6 +12,7 @@ from edge.decide import words
 from edge.errors import GivenError
 from models.predict.contract import Prediction, Predictor
 from models.predict.graph import constants_of, prediction_graph, rounded, widened
+from models.predict.halving import WEIGHTS
 from models.predict.linear import share_nodes, shares, shares_of_classes
 from models.predict.table import Rows, Table
 from models.settings import Number, Setting, Settings
@@ -28,6 +29,7 @@ class Intent:
     name: Final = "intent"
     settings: Final[Mapping[str, Setting]] = {
         "words": WORDS,
+        "weights": WEIGHTS,
         "regularization": Number(1, "The ridge: more draws the weights closer to 0.", positive=True),
     }
 

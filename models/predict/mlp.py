@@ -12,6 +12,7 @@ from edge.bundle.arrays import Array
 from models.predict.calibration import CALIBRATION, Margins, curve_nodes, held_out_margins, on_curve, platt
 from models.predict.contract import Prediction, Predictor
 from models.predict.graph import constants_of, prediction_graph, rounded
+from models.predict.halving import WEIGHTS
 from models.predict.standard import Standard
 from models.predict.table import Rows, Table, check_two_classes
 from models.settings import Number, Setting, Settings
@@ -32,6 +33,7 @@ class Mlp:
         "learning_rate": Number(0.003, "How far a step goes.", 1, positive=True),
         "epochs": Number(100, "Most times that all rows are seen.", 10_000, whole=True),
         "patience": Number(10, "Epochs without gain on a tenth of the rows that end it; 0 takes all."),
+        "weights": WEIGHTS,
         "calibration": CALIBRATION,
     }
 

@@ -12,11 +12,13 @@ from models.predict.blend import Blend
 from models.predict.boosting import Boosting
 from models.predict.contract import Prediction, PredictionRecipe, save
 from models.predict.forest import Forest
+from models.predict.halving import FULL, halve
 from models.predict.hist_boosting import HistBoosting
 from models.predict.intent import Intent
 from models.predict.lambdamart import LambdaMart
 from models.predict.logistic import Logistic
 from models.predict.mlp import Mlp
+from models.predict.pruning import prune
 from models.predict.segments import Segments
 from models.predict.table import Table
 from models.predict.text import Text
@@ -68,9 +70,12 @@ def train(
         ``unknown-recipe``, ``unknown-setting`` (both with the nearest name), ``setting``, or
         ``table`` where the recipe can't learn from it.
     """
-    chosen = _recipe(recipe)
+    chosen = recipe_of(recipe)
     checked = check_settings(recipe, settings or {})
     model = chosen.train(table, checked, progress)
+    model = prune(model, chosen, table.rows, float(checked.get("prune", 0)))
+    if checked.get("weights", FULL) != FULL:
+        model = halve(model, chosen)
     outputs = (name,) if len(model.outputs) == 1 else model.outputs
     frame: dict[str, Any] = {
         "recipe": recipe,
@@ -88,7 +93,7 @@ def settings_of(recipe: str) -> dict[str, Setting]:
     """All that a recipe can be told."""
     if recipe == Brought.name:
         return dict(Brought.settings)
-    return {**_recipe(recipe).settings, **COMMON}
+    return {**recipe_of(recipe).settings, **COMMON}
 
 
 def check_settings(recipe: str, settings: Mapping[str, object]) -> dict[str, float | str]:
@@ -111,10 +116,17 @@ def _recipe_of_card(name: str) -> PredictionRecipe:
     """Blends and models that were brought are read back, but not trained."""
     if name == Brought.name:
         return Brought()
-    return Blend(_recipe) if name == Blend.name else _recipe(name)
+    return Blend(recipe_of) if name == Blend.name else recipe_of(name)
 
 
-def _recipe(name: str) -> PredictionRecipe:
+def recipe_of(name: str) -> PredictionRecipe:
+    """The recipe of that name.
+
+    Raises
+    ------
+    GivenError
+        ``unknown-recipe``, with the nearest name.
+    """
     if name not in PREDICTIONS:
         raise GivenError("unknown-recipe", f"no recipe {name!r}{nearest(name, PREDICTIONS)}")
     return PREDICTIONS[name]

@@ -15,6 +15,7 @@ from edge.decide import words
 from edge.errors import GivenError
 from models.predict.contract import Prediction, Predictor
 from models.predict.graph import constants_of, prediction_graph, rounded, widened
+from models.predict.halving import WEIGHTS
 from models.predict.intent import WORDS, read_width
 from models.predict.linear import wins_of_pairs
 from models.predict.table import Rows, Table
@@ -39,6 +40,7 @@ class Text:
     name: Final = "text"
     settings: Final[Mapping[str, Setting]] = {
         "words": WORDS,
+        "weights": WEIGHTS,
         "regularization": Number(10, "The ridge: more draws the weights closer to 0.", positive=True),
     }
 

@@ -64,12 +64,15 @@ class Trees:
 
     def sums(self, rows: Rows) -> NDArray[np.float64]:
         """Of each row and output: the sum of the leaves that its trees end in."""
+        of_output = np.eye(int(self.target.max()) + 1)[self.target]
+        found: NDArray[np.float64] = self.value[self.leaves(rows)].astype(np.float64) @ of_output
+        return found
+
+    def leaves(self, rows: Rows) -> NDArray[np.int64]:
+        """Of each row and tree: the leaf that it ends in."""
         step = max(1, CHUNK // len(self.roots))
         parts = [self._walk(rows[start : start + step]) for start in range(0, len(rows), step)]
-        leaves = np.concatenate([np.zeros((0, len(self.roots)), np.int64), *parts])
-        of_output = np.eye(int(self.target.max()) + 1)[self.target]
-        found: NDArray[np.float64] = self.value[leaves].astype(np.float64) @ of_output
-        return found
+        return np.concatenate([np.zeros((0, len(self.roots)), np.int64), *parts])
 
     def nodes(self, output: str) -> list[NodeProto]:
         """From ``features`` to the sums, float64, as `output`."""

@@ -1,7 +1,7 @@
 """Draws a frontier between bytes and a metric as SVG."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Final
 from xml.sax.saxutils import escape
 
@@ -15,7 +15,7 @@ RIGHT: Final = 24
 TOP: Final = 48
 BOTTOM: Final = 52
 TICKS: Final = 5
-COLOURS: Final = {"float32": "#1f5fa8", "float16": "#c26a00", "int8": "#2b7d3b"}
+COLOURS: Final = {"float32": "#1f5fa8", "float16": "#c26a00", "int8": "#2b7d3b", "full": "#1f5fa8"}
 STYLE: Final = "text{font:12px sans-serif;fill:#222}.t{font-size:15px;font-weight:600}.g{stroke:#ddd}"
 
 
@@ -59,7 +59,7 @@ def draw(frontier: Frontier, name: str, metric: str) -> str:
         _text(WIDTH - RIGHT, up(floor) - 5, f"allowed loss {frontier.lose:.2%}", "end"),
         f'<polyline points="{best}" fill="none" stroke="#888"/>',
         *(_mark(point, across, up, chosen=point == frontier.chosen) for point in points),
-        *_legend(),
+        *_legend({point.storage for point in points}),
         "</svg>",
     ]
     return "\n".join(parts) + "\n"
@@ -89,9 +89,11 @@ def _mark(point: Point, across: _Scale, up: _Scale, *, chosen: bool) -> str:
     return f'{ring}<circle cx="{x}" cy="{y}" r="4.5" fill="{colour}"><title>{escape(told)}</title></circle>'
 
 
-def _legend() -> list[str]:
+def _legend(storages: Collection[str]) -> list[str]:
     found = []
-    for place, (storage, colour) in enumerate(COLOURS.items()):
+    shown = [storage for storage in COLOURS if storage in storages]
+    for place, storage in enumerate(shown):
+        colour = COLOURS[storage]
         x = LEFT + 90 * place
         found += [
             f'<circle cx="{x + 5}" cy="{HEIGHT - 14}" r="4.5" fill="{colour}"/>',

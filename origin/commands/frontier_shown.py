@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from models.predict.smallest import chosen_settings as of_prediction
 from models.smallest import Frontier
 from origin.commands import shown
 from origin.commands.frontier_picture import draw
@@ -28,13 +29,13 @@ def frontier(found: Frontier, model: str, metric: str, *, as_json: bool) -> None
             note if point == found.chosen or point in best else "",
         )
     shown.out.print(table)
-    chosen = chosen_settings(found.chosen) if metric == METRIC else found.chosen.settings
+    chosen = chosen_settings(found.chosen) if metric == METRIC else of_prediction(found.chosen)
     lines = "\n".join(f"  {name}: {_plain(value)}" for name, value in chosen.items())
-    shown.out.print(f"For the smallest one, write into models/{model}.yaml:\n{lines}")
-    if metric == METRIC:
-        shown.out.print(
-            f"or let `nearside train` search each time:\n  smallest: {{lose: {found.lose * 100:g}%}}"
-        )
+    if lines:
+        shown.out.print(f"For the smallest one, write into models/{model}.yaml:\n{lines}")
+    else:
+        shown.out.print("None of the smaller ones surely loses no more: keep it as it is")
+    shown.out.print(f"or let `nearside train` search each time:\n  smallest: {{lose: {found.lose * 100:g}%}}")
 
 
 def write_picture(found: Frontier, model: str, metric: str, path: Path) -> None:

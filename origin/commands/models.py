@@ -43,7 +43,7 @@ def compress(
     workspace: Workspace,
     model: Annotated[str, typer.Argument(help="A model of it.")],
     lose: Annotated[
-        str, typer.Option(help="How much may be lost: of nDCG@10, or of the bits that a prediction tells.")
+        str, typer.Option(help="How much may be lost: of nDCG@10, or of a prediction's metric.")
     ] = "0.5%",
     split: Annotated[Splitting, typer.Option(help="How validation is set apart: random or time.")] = (
         Splitting.random
@@ -53,10 +53,11 @@ def compress(
 ) -> None:
     """Search the smallest form of a model within an allowed loss, and show what each costs."""
     from compiler.models.smallest import read_lose
-    from models.predict.smallest import METRIC as PREDICTED
+    from models.predict.quality import metric_of
     from origin.commands import frontier_shown, shown
     from origin.training.compress import METRIC
-    from origin.training.compress_predictions import find_smallest_prediction, prediction_of
+    from origin.training.compress_predictions import prediction_of
+    from origin.training.predictions import find_smallest_prediction
     from origin.training.recommenders import Split, find_smallest
     from origin.training.validation import read_checked
 
@@ -74,7 +75,7 @@ def compress(
         else:
             chosen: Split = "time" if split is Splitting.time else "random"
             frontier = find_smallest(found, model, allowed, progress.step, split=chosen)
-    metric = METRIC if prediction is None else PREDICTED
+    metric = METRIC if prediction is None else metric_of(prediction.recipe, prediction.settings)
     if picture is not None:
         frontier_shown.write_picture(frontier, model, metric, picture)
     frontier_shown.frontier(frontier, model, metric, as_json=as_json)

@@ -1,14 +1,15 @@
-"""Finds the smallest form of a workspace's prediction within an allowed loss."""
+"""Finds the smallest form of a workspace's prediction within an allowed loss, on parts of its rows."""
+
+import numpy as np
+from numpy.typing import NDArray
 
 from compiler.models.types import PredictionConfig
-from compiler.problems import Problem, WorkspaceError
 from compiler.types import Workspace
-from edge.errors import GivenError
 from models.predict.card import split
 from models.predict.smallest import search_prediction
+from models.predict.table import Table
 from models.smallest import Frontier
-from origin.training.predictions import labelled
-from origin.training.recommenders import Progress
+from origin.training.compress import Step
 
 
 def prediction_of(workspace: Workspace, name: str) -> PredictionConfig | None:
@@ -16,26 +17,20 @@ def prediction_of(workspace: Workspace, name: str) -> PredictionConfig | None:
     return next((config for config in workspace.predictions if config.name == name), None)
 
 
-def find_smallest_prediction(
-    workspace: Workspace, config: PredictionConfig, lose: float, progress: Progress
+def smallest_prediction(
+    config: PredictionConfig, table: Table, times: NDArray[np.int64] | None, lose: float, progress: Step
 ) -> Frontier:
-    """Search on three quarters of the rows, measured on the others, divided as for a card; nothing is kept.
+    """The frontier between bytes and quality: on three quarters of the rows, measured on the others.
 
     Raises
     ------
-    WorkspaceError
-        It can't be trained, or has no chance to measure.
+    GivenError
+        It can't be trained, or has no quality to measure.
     """
-    try:
-        data = labelled(workspace, config)
-        learned, kept_back = split(data.table, data.held.times)
-        return search_prediction(
-            config.name,
-            (config.recipe, config.settings),
-            (data.table.where(learned), data.table.where(kept_back)),
-            lose,
-            lambda step, share: progress(config.name, step, share),
-        )
-    except GivenError as error:
-        message = str(error).removeprefix(f"{error.code}: ")
-        raise WorkspaceError([Problem(config.path, config.line, "model", message)]) from error
+    learned, kept_back = split(table, times)
+    parts = table.where(learned), table.where(kept_back)
+
+    def told(step: str, share: float) -> None:
+        progress(f"search: {step}", share)
+
+    return search_prediction(config.name, (config.recipe, config.settings), parts, lose, told)

@@ -1,9 +1,11 @@
 """Trains the predictions of a workspace and keeps them in its folder, beside the recommenders."""
 
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from time import perf_counter
+from typing import Any, Final
 
 import numpy as np
 
@@ -15,9 +17,15 @@ from edge.bundle.features import flattened
 from edge.errors import GivenError
 from models.labelled import Labelled, MadeFrom, read_labelled
 from models.predict import recipe
-from models.predict.card import train_measured
+from models.predict.card import split, train_measured
 from models.predict.contract import Prediction, with_card
+from models.predict.smallest import chosen_settings
+from models.smallest import Frontier
+from origin.training.compress import Step
+from origin.training.compress_predictions import smallest_prediction
 from origin.training.recommenders import Progress, model_folder
+
+BROUGHT_SMALLER: Final = "it was fitted elsewhere, so its size can't be searched here; bring a smaller one"
 
 
 @dataclass(frozen=True)
@@ -53,13 +61,10 @@ def train_predictions(
     for config in workspace.predictions:
         if names and config.name not in names:
             continue
-        try:
-            began = perf_counter()
+        began = perf_counter()
+        with _named(config):
             done = _train(workspace, config, progress, measure=measure)
-            yield replace(done, seconds=perf_counter() - began)
-        except GivenError as error:
-            message = str(error).removeprefix(f"{error.code}: ")
-            raise WorkspaceError([Problem(config.path, config.line, "model", message)]) from error
+        yield replace(done, seconds=perf_counter() - began)
 
 
 def load_predictions(workspace: Workspace) -> dict[str, Prediction]:
@@ -74,6 +79,35 @@ def load_predictions(workspace: Workspace) -> dict[str, Prediction]:
     return {name: recipe.load(folder) for name, folder in folders.items() if folder.is_dir()}
 
 
+def find_smallest_prediction(
+    workspace: Workspace, config: PredictionConfig, lose: float, progress: Progress
+) -> Frontier:
+    """Search the smallest form of a prediction that loses at most `lose`; nothing is kept.
+
+    Raises
+    ------
+    WorkspaceError
+        It can't be trained, or has no quality to measure.
+    """
+    with _named(config):
+        if config.recipe == recipe.BROUGHT:
+            raise GivenError("smallest", BROUGHT_SMALLER)
+        data = labelled(workspace, config)
+        return smallest_prediction(
+            config, data.table, data.held.times, lose, lambda step, share: progress(config.name, step, share)
+        )
+
+
+@contextmanager
+def _named(config: PredictionConfig) -> Iterator[None]:
+    """What a prediction can't be trained for is a problem of its file."""
+    try:
+        yield
+    except GivenError as error:
+        message = str(error).removeprefix(f"{error.code}: ")
+        raise WorkspaceError([Problem(config.path, config.line, "model", message)]) from error
+
+
 def labelled(workspace: Workspace, config: PredictionConfig) -> Labelled:
     """What a prediction learns from."""
     types = {attribute.name: attribute.type for attribute in workspace.site.attributes}
@@ -85,21 +119,37 @@ def _train(
     workspace: Workspace, config: PredictionConfig, progress: Progress, *, measure: bool
 ) -> TrainedPrediction:
     if config.recipe == recipe.BROUGHT:
+        if config.smallest is not None:
+            raise GivenError("smallest", BROUGHT_SMALLER)
         return _bring(workspace, config)
     data, name = labelled(workspace, config), config.name
-    asked = (name, config.recipe, data.table, config.settings)
 
     def told(step: str, share: float) -> None:
         progress(name, step, share)
 
+    settings = config.settings if config.smallest is None else _smallest(config, data, told)
+    asked = (name, config.recipe, data.table, settings)
     if measure:
         model = train_measured(*asked, data.held, progress=told).prediction
     else:
         model = recipe.train(*asked, told)
-    model = with_card(model, **{DEFINITIONS: definitions(config.features, workspace.features.by_name)})
+    known = {DEFINITIONS: definitions(config.features, workspace.features.by_name)}
+    model = with_card(model, **known, asked=config.settings, smallest=config.smallest)
     folder = model_folder(workspace, name)
     recipe.save(model, folder)
     return TrainedPrediction(model, folder, len(data.table))
+
+
+def _smallest(config: PredictionConfig, data: Labelled, told: Step) -> dict[str, Any]:
+    """The smallest settings that lose no more than it allows.
+
+    They are chosen within the part that is trained on, so that what is measured later has not been seen.
+    """
+    table, times = data.table, data.held.times
+    learned, _ = split(table, times)
+    part = None if times is None else times[learned]
+    found = smallest_prediction(config, table.where(learned), part, config.smallest or 0.0, told)
+    return {**config.settings, **chosen_settings(found.chosen)}
 
 
 def _bring(workspace: Workspace, config: PredictionConfig) -> TrainedPrediction:

@@ -131,6 +131,26 @@ def test_a_prediction_over_the_budget(
     assert {problem.path for problem in caught.value.problems} == {"site.yaml"}
 
 
+def test_a_prediction_s_own_budget_is_the_one_that_holds(
+    workspace: Workspace, trained: dict[str, Prediction], tmp_path: Path
+) -> None:
+    site = (workspace.folder / "site.yaml").read_text() + "budgets: {model: {operations: 3}}\n"
+    buy = (workspace.folder / "models/buy.yaml").read_text()
+    names = [f"models/{name}.yaml" for name in trained]
+    written = {name: (workspace.folder / name).read_text() for name in names}
+    roomy = {name: text + "budget: {operations: 9999}\n" for name, text in written.items()}
+    folder = make_predicting(tmp_path / "one", {"site.yaml": site, **roomy})
+    compile_workspace(read_workspace(folder), {}, tmp_path / "bundle", trained)
+    tight = {"models/buy.yaml": buy + "budget:\n  kB: 0.5\n"}
+    folder = make_predicting(tmp_path / "two", tight)
+    with pytest.raises(WorkspaceError) as caught:
+        compile_workspace(read_workspace(folder), {}, tmp_path / "bundle", trained)
+    (found,) = caught.value.problems
+    assert (found.path, found.line, found.code) == ("models/buy.yaml", buy.count("\n") + 1, "budget")
+    assert "model 'buy' takes" in found.message
+    assert "`nearside compress` shows what each costs in quality" in found.hint
+
+
 @pytest.mark.parametrize("name", ["boosting", "forest", "logistic", "mlp"])
 def test_recipes_hold_with_values_missing_and_never_seen(name: str) -> None:
     """What the gate asks of every model, without a bundle around it."""

@@ -13,6 +13,7 @@ from compiler.models.smallest import read_lose
 from compiler.problems import WorkspaceError
 from compiler.workspace import read_workspace
 from origin.commands.root import app
+from origin.training.predictions import load_predictions, train_predictions
 from origin.training.recommenders import load_trained, train_workspace
 from tests.workspaces.make import FILES, make_workspace
 from tests.workspaces.predicting import make_predicting
@@ -107,12 +108,66 @@ def test_too_few_interactions_are_a_problem_of_the_model(tmp_path: Path) -> None
         list(train_workspace(read_workspace(folder), ["taste"]))
 
 
+FOREST = "recipe: forest\ndata: data/sessions.csv\nlabel: bought\nfeatures: [pages, kind]\ntrees: 8\n"
+
+
 def test_predictions_are_searched_by_what_they_tell_of_a_row(tmp_path: Path) -> None:
-    text = "recipe: forest\ndata: data/sessions.csv\nlabel: bought\nfeatures: [pages, kind]\ntrees: 8\n"
-    folder = make_predicting(tmp_path / "workspace", {"models/buy.yaml": text})
-    told = CliRunner().invoke(app, ["compress", str(folder), "buy", "--lose", "20%"])
+    folder, picture = make_predicting(tmp_path / "w", {"models/buy.yaml": FOREST}), tmp_path / "f.svg"
+    asked = ["compress", str(folder), "buy", "--lose", "20%", "--picture", str(picture)]
+    told = CliRunner().invoke(app, asked)
     assert told.exit_code == 0, told.output
     assert "bits a row" in told.stdout
-    assert "8 trees, 64 leaves" in told.stdout
-    assert "smallest: {" not in told.stdout
+    assert "48 leaves, 6 trees, 0.5 prune" in told.stdout
+    assert "smallest: {lose: 20%}" in told.stdout
     assert "storage:" not in told.stdout
+    root = ElementTree.parse(picture).getroot()
+    assert sum(child.tag.endswith("circle") for child in root) == told.stdout.count(" full ") + 1 + 1
+    assert not (folder / ".trained").exists()
+
+
+def test_training_searches_the_smallest_prediction_where_it_is_asked_to(tmp_path: Path) -> None:
+    rules = "audiences: {likely: {model.buy: {$gte: 0.5}}}\ncampaigns:\n"
+    rules += "  - {id: likely, audience: likely, placement: hero, show: {content: offer}}\n"
+    alone = {"models/segment.yaml": None, "rules/rules.yaml": rules}
+    folder = make_predicting(tmp_path / "w", {**alone, "models/buy.yaml": FOREST + "smallest: {lose: 20%}\n"})
+    workspace = read_workspace(folder)
+    list(train_predictions(workspace, measure=True))
+    card = load_predictions(workspace)["buy"].card
+    assert card["asked"] == {"trees": 8}
+    assert card["smallest"] == 0.2
+    assert card["settings"]["trees"] < 8 or card["settings"]["prune"] > 0
+    assert card["metrics"]["auc"]["value"] > 0.5
+    assert _stale(folder, tmp_path) == []
+    for changed, said in (
+        (FOREST + "smallest: {lose: 1%}\n", "with another `smallest`"),
+        (FOREST.replace("trees: 8", "trees: 9") + "smallest: {lose: 20%}\n", "with trees 8, not 9"),
+    ):
+        (folder / "models/buy.yaml").write_text(changed)
+        (found,) = _stale(folder, tmp_path)
+        assert said in found
+
+
+def _stale(folder: Path, tmp_path: Path) -> list[str]:
+    workspace = read_workspace(folder)
+    report = compile_workspace(workspace, {}, tmp_path / "bundle", load_predictions(workspace))
+    return [problem.message for problem in report.warnings if problem.code == "stale-model"]
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("recipe: logistic\n", "no setting that says how much of it is kept"),
+        ("recipe: brought\n", "it was fitted elsewhere"),
+    ],
+)
+def test_predictions_that_can_not_get_smaller_are_told(tmp_path: Path, text: str, said: str) -> None:
+    rest = FOREST.partition("\n")[2].replace("trees: 8\n", "")
+    if "brought" in text:
+        rest = rest.replace("label: bought\n", "")
+    folder = make_predicting(tmp_path / "w", {"models/buy.yaml": text + rest + "smallest: {lose: 1%}\n"})
+    with pytest.raises(WorkspaceError, match=said) as caught:
+        list(train_predictions(read_workspace(folder), ["buy"]))
+    assert (caught.value.problems[0].path, caught.value.problems[0].line) == ("models/buy.yaml", 1)
+    told = CliRunner().invoke(app, ["compress", str(folder), "buy"])
+    assert told.exit_code == 1
+    assert said in " ".join(told.output.split())
