@@ -98,23 +98,40 @@ class Strings:
         """The position of `key` among the sorted strings, or -1."""
         position = self._found.get(key)
         if position is None:
-            position = self.search(key)
+            position = self._search(key)
             if len(self._found) >= MAX_REMEMBERED:
                 self._found.clear()
             if len(key) <= MAX_KEY_BYTES:
                 self._found[key] = position
         return position
 
-    def search(self, key: bytes) -> int:
-        """`find`, without remembering it: for many keys at once."""
-        low, high = 0, len(self)
+    def places(self, keys: Iterable[bytes]) -> list[int]:
+        """The position of each of many sorted keys, or -1; nothing is remembered.
+
+        Each is looked for from where the one before stands, in steps that double: many are neighbours.
+        """
+        found, low, size = [], 0, len(self)
+        for key in keys:
+            high, step = low, 1
+            while high < size and self[high] < key:
+                low, high, step = high + 1, high + step, step * 2
+            low = self._between(key, low, min(high, size))
+            found.append(low if low < size and self[low] == key else -1)
+        return found
+
+    def _search(self, key: bytes) -> int:
+        low = self._between(key, 0, len(self))
+        return low if low < len(self) and self[low] == key else -1
+
+    def _between(self, key: bytes, low: int, high: int) -> int:
+        """The first position from `low` on that holds no lesser key; `high` where there is none before."""
         while low < high:
             middle = (low + high) // 2
             if self[middle] < key:
                 low = middle + 1
             else:
                 high = middle
-        return low if low < len(self) and self[low] == key else -1
+        return low
 
 
 def pack_strings(name: str, strings: Iterable[bytes]) -> dict[str, Array]:

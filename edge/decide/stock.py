@@ -41,6 +41,6 @@ ALL = Stock()
 
 def stock_of(listed: StockList, id_: str, items: Strings) -> Stock:
     """A stock list over a catalog. It takes a while where many are out, so it is not for a page."""
-    found = [items.search(item.encode()) for item in listed.out]
+    found = items.places(item.encode() for item in listed.out)
     out = frozenset(position for position in found if position >= 0)
     return Stock(id_, listed.serial, out, len(found) - len(out))

@@ -85,3 +85,9 @@ def test_an_empty_table_is_one() -> None:
     empty = table()
     empty.check_texts()
     assert (len(empty), empty.find(b""), empty.positions(("a",)), empty.texts([])) == (0, -1, [], [])
+
+
+@given(st.sets(st.binary(max_size=3)), st.sets(st.binary(max_size=3)))
+def test_many_sorted_keys_stand_where_each_does(held: set[bytes], asked: set[bytes]) -> None:
+    found = table(*sorted(held))
+    assert found.places(sorted(asked)) == [found.find(key) for key in sorted(asked)]
