@@ -43,19 +43,27 @@ def check_size(recipe: str, n_items: int) -> None:
         raise GivenError("too-many-items", f"{message}; {LARGE} take more")
 
 
-def use_matrix(interactions: Interactions, n_items: int) -> scipy.sparse.csr_array:
-    """One row per user, 1 where the user used the item, however often."""
-    return rows_matrix(interactions.users, interactions.items, n_items)
+def use_matrix(
+    interactions: Interactions, n_items: int, weights: Dense | None = None
+) -> scipy.sparse.csr_array:
+    """One row per user, 1 where the user used the item, however often; or the mean of those uses' weights."""
+    return rows_matrix(interactions.users, interactions.items, n_items, weights)
 
 
 def rows_matrix(
-    rows: NDArray[np.int64] | NDArray[np.int32], items: NDArray[np.int32], n_items: int
+    rows: NDArray[np.int64] | NDArray[np.int32],
+    items: NDArray[np.int32],
+    n_items: int,
+    weights: Dense | None = None,
 ) -> scipy.sparse.csr_array:
-    """One matrix row per distinct value of `rows`, 1 where it occurs with the item."""
+    """One matrix row per distinct value of `rows`, 1 where it occurs with the item, or the mean weight."""
     _, codes = np.unique(rows, return_inverse=True)
     shape = (int(codes.max()) + 1, n_items)
     used = scipy.sparse.csr_array((np.ones(len(items)), (codes, items)), shape=shape)
-    used.data[:] = 1.0  # csr_array adds up pairs that occur twice
+    if weights is None:
+        used.data[:] = 1.0  # csr_array adds up pairs that occur twice
+    else:
+        used.data = scipy.sparse.csr_array((weights, (codes, items)), shape=shape).data / used.data
     return used
 
 

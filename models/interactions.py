@@ -16,6 +16,11 @@ from edge.errors import GivenError
 from models.contexts import Contexts
 
 COLUMNS: Final = ("user", "item", "timestamp")
+CHANCE: Final = "propensity"
+OPTIONAL: Final = ("value", CHANCE)
+
+Row = tuple[str, str, int, float] | tuple[str, str, int, float, float]
+"""``(user, item, timestamp, value)``, and the propensity where it is known."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,6 +47,8 @@ class Interactions:
         Of the workspace: what the columns name files in.
     contexts : Contexts or None
         What was known at each row, where models shall learn from it.
+    propensities : ndarray of float32 or None
+        The chance that each was noticed where the user came from, in (0, 1]; None where all are 1.
     """
 
     users: NDArray[np.int32]
@@ -54,6 +61,7 @@ class Interactions:
     item_columns: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     folder: Path | None = None
     contexts: Contexts | None = None
+    propensities: NDArray[np.float32] | None = None
 
     def __len__(self) -> int:
         return len(self.users)
@@ -66,6 +74,7 @@ class Interactions:
             items=self.items[rows],
             timestamps=self.timestamps[rows],
             values=self.values[rows],
+            propensities=None if self.propensities is None else self.propensities[rows],
             unknown=0,
             contexts=self.contexts.where(rows) if self.contexts else None,
         )
@@ -78,6 +87,8 @@ class Interactions:
     def digest(self) -> str:
         """SHA-256 over all that training can see."""
         arrays = [array.tobytes() for array in (self.users, self.items, self.timestamps, self.values)]
+        if self.propensities is not None:
+            arrays.append(b"\1" + self.propensities.tobytes())
         ids = "\0".join(self.user_ids) + "\1" + "\0".join(self.item_ids)
         for name, texts in sorted(self.item_columns.items()):
             ids += "\1" + name + "\0" + "\0".join(texts)
@@ -117,21 +128,21 @@ def read_parquet(path: Path, items: Sequence[str]) -> Interactions:
             if missing:
                 message = f"no column {', '.join(missing)}; it must have user, item, timestamp[, value]"
                 raise GivenError("interactions", f"{path}: {message}")
-            table = file.read([name for name in (*COLUMNS, "value") if name in names])
+            table = file.read([name for name in (*COLUMNS, *OPTIONAL) if name in names])
     except (OSError, pyarrow.ArrowException) as error:
         raise GivenError("interactions", f"{path}: can't be read as Parquet: {error}") from error
     return from_rows(_table_rows(path, table.to_pydict()), items, str(path))
 
 
-def _table_rows(path: Path, columns: dict[str, list[Any]]) -> Iterator[tuple[str, str, int, float]]:
-    values = columns.get("value", itertools.repeat(1.0))
-    rows = zip(columns["user"], columns["item"], columns["timestamp"], values, strict=False)
-    for number, (user, item, at, value) in enumerate(rows, 1):
+def _table_rows(path: Path, columns: dict[str, list[Any]]) -> Iterator[Row]:
+    more = (columns.get(name, itertools.repeat(1.0)) for name in OPTIONAL)
+    rows = zip(columns["user"], columns["item"], columns["timestamp"], *more, strict=False)
+    for number, (user, item, at, value, chance) in enumerate(rows, 1):
         try:
             if user in (None, "") or item in (None, ""):
                 raise ValueError("user or item is empty")
             seconds = _instant(at) if isinstance(at, datetime) else _seconds(str(at))
-            yield str(user), str(item), seconds, _value(str(value))
+            yield str(user), str(item), seconds, _value(str(value)), _chance(chance)
         except ValueError as error:
             raise GivenError("interactions", f"{path}: row {number}: {error}") from error
 
@@ -141,7 +152,7 @@ def _instant(at: datetime) -> int:
 
 
 def read_csv(path: Path, items: Sequence[str]) -> Interactions:
-    """Read ``user,item,timestamp[,value]``, in any order of columns, with a header.
+    """Read ``user,item,timestamp[,value][,propensity]``, in any order of columns, with a header.
 
     Parameters
     ----------
@@ -152,7 +163,7 @@ def read_csv(path: Path, items: Sequence[str]) -> Interactions:
     ------
     GivenError
         ``interactions``, with file and line: no such file, a column is missing,
-        a timestamp or value is no finite number, or no row is left.
+        a timestamp or value is no finite number, a propensity no chance, or no row is left.
     """
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
@@ -161,14 +172,12 @@ def read_csv(path: Path, items: Sequence[str]) -> Interactions:
         raise GivenError("interactions", f"{path}: can't be read as UTF-8 text: {error}") from error
 
 
-def from_rows(
-    rows: Iterable[tuple[str, str, int, float]], items: Sequence[str], source: str = "rows"
-) -> Interactions:
-    """Interactions from ``(user, item, timestamp, value)``; see `read_csv`."""
+def from_rows(rows: Iterable[Row], items: Sequence[str], source: str = "rows") -> Interactions:
+    """Interactions from rows; see `read_csv`."""
     positions = {item: code for code, item in enumerate(items)}
     user_codes: dict[str, int] = {}
-    users, codes, timestamps, values, unknown = [], [], [], [], 0
-    for user, item, timestamp, value in rows:
+    users, codes, timestamps, values, chances, unknown = [], [], [], [], [], 0
+    for user, item, timestamp, value, *chance in rows:
         code = positions.get(item)
         if code is None:
             unknown += 1
@@ -177,6 +186,7 @@ def from_rows(
         codes.append(code)
         timestamps.append(timestamp)
         values.append(value)
+        chances.append(chance[0] if chance else 1.0)
     if not users:
         hint = f"; {unknown} rows name items that the catalog lacks" if unknown else ""
         raise GivenError("interactions", f"{source}: no interactions with items of the catalog{hint}")
@@ -188,10 +198,11 @@ def from_rows(
         tuple(user_codes),
         tuple(items),
         unknown,
+        propensities=np.array(chances, np.float32) if min(chances) < 1 else None,
     )
 
 
-def _parse(path: Path, file: Iterable[str]) -> Iterator[tuple[str, str, int, float]]:
+def _parse(path: Path, file: Iterable[str]) -> Iterator[Row]:
     reader = csv.reader(file, strict=True)
     try:
         header = [name.strip() for name in next(reader, [])]
@@ -205,23 +216,22 @@ def _parse(path: Path, file: Iterable[str]) -> Iterator[tuple[str, str, int, flo
         raise GivenError("interactions", f"{path}:{reader.line_num}: {error}") from error
 
 
-def _places(path: Path, header: list[str]) -> list[int]:
+def _places(path: Path, header: list[str]) -> dict[str, int]:
     missing = [name for name in COLUMNS if name not in header]
     if missing:
-        raise GivenError(
-            "interactions",
-            f"{path}:1: no column {', '.join(missing)}; the header must name user,item,timestamp[,value]",
-        )
-    return [header.index(name) for name in (*COLUMNS, "value") if name in header]
+        must = "the header must name user,item,timestamp[,value][,propensity]"
+        raise GivenError("interactions", f"{path}:1: no column {', '.join(missing)}; {must}")
+    return {name: header.index(name) for name in (*COLUMNS, *OPTIONAL) if name in header}
 
 
-def _row(row: list[str], places: list[int], columns: int) -> tuple[str, str, int, float]:
+def _row(row: list[str], places: Mapping[str, int], columns: int) -> Row:
     if len(row) != columns:
         raise ValueError(f"{len(row)} fields, but the header has {columns}")
-    user, item, time, *rest = (row[place] for place in places)
+    user, item, time = (row[places[name]] for name in COLUMNS)
     if not user or not item:
         raise ValueError("user or item is empty")
-    return user, item, _seconds(time), _value(rest[0]) if rest else 1.0
+    value = _value(row[places["value"]]) if "value" in places else 1.0
+    return user, item, _seconds(time), value, _chance(row[places[CHANCE]] if CHANCE in places else None)
 
 
 def _seconds(text: str) -> int:
@@ -242,3 +252,16 @@ def _value(text: str) -> float:
     if not np.isfinite(value):
         raise ValueError(f"value {text!r} is not finite")
     return value
+
+
+def _chance(given: object) -> float:
+    """A propensity; 1 where the field is empty or missing: whoever came from no list."""
+    if given is None or given == "":
+        return 1.0
+    try:
+        chance = float(str(given))
+    except ValueError:
+        raise ValueError(f"propensity {given!r} is no number") from None
+    if not 0 < chance <= 1:
+        raise ValueError(f"propensity {given!r} is no chance: it must be above 0 and at most 1")
+    return chance

@@ -22,11 +22,14 @@ LATELY: Final[Mapping[str, Setting]] = {
 """What recipes have that tell by what is known of items which are alike."""
 
 
-def decayed_views(interactions: Interactions, n_items: int, half_life_days: float) -> Dense:
-    """Views of each item, each halved per `half_life_days` before the newest one; 0 halves none."""
+def decayed_views(
+    interactions: Interactions, n_items: int, half_life_days: float, weights: Dense | None = None
+) -> Dense:
+    """Views of each item, or their weights, halved per `half_life_days` before the newest; 0 halves none."""
     age_days = (interactions.timestamps.max() - interactions.timestamps) / DAY_S
     decay = np.exp2(-age_days / half_life_days) if half_life_days else np.ones(len(interactions))
-    return np.bincount(interactions.items, decay, n_items).astype(np.float64)
+    counted = decay if weights is None else decay * weights
+    return np.bincount(interactions.items, counted, n_items).astype(np.float64)
 
 
 def alike_arrays(factors: Dense, interactions: Interactions, settings: Settings) -> dict[str, Array]:

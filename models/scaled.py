@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from models.cooccurrence import rows_matrix, use_matrix
 from models.interactions import Interactions
+from models.positions import DEBIAS_POSITION, view_weights
 from models.settings import Number, Setting, Settings
 from models.visits import visits
 
@@ -19,6 +20,7 @@ SCALING: Final[Mapping[str, Setting]] = {
     "item_power": Number(0.25, "How much less items that many viewed count; 0 for no less.", 1),
     "nearness": Number(1, "How many times more items count that were viewed in one visit.", 100),
     "pause_minutes": Number(1, "A pause that ends a visit, for nearness.", positive=True),
+    "debias_position": DEBIAS_POSITION,
     "debias": Number(0, "How much less what many viewed is listed for being so; 1 in full.", 1),
 }
 
@@ -34,15 +36,17 @@ def scaled_rows(
     the same for any power.
     """
     used = use_matrix(interactions, n_items)
+    weights = view_weights(interactions, settings)
     of_users = np.maximum(used.sum(axis=1), 1) ** -float(settings["user_power"])
     of_items = np.maximum(used.sum(axis=0), 1) ** -float(settings["item_power"])
-    scaled = used.multiply(of_users[:, np.newaxis]).multiply(of_items).tocsr()
+    weighed = use_matrix(interactions, n_items, weights)
+    scaled = weighed.multiply(of_users[:, np.newaxis]).multiply(of_items).tocsr()
     parts = [scaled]
     if settings["nearness"]:
         numbers = visits(interactions, settings["pause_minutes"])
         _, first = np.unique(numbers, return_index=True)
         _, users = np.unique(interactions.users, return_inverse=True)
-        near = rows_matrix(numbers, interactions.items, n_items)
+        near = rows_matrix(numbers, interactions.items, n_items, weights)
         weight = of_users[users[first]] * np.sqrt(settings["nearness"])
         parts.append(near.multiply(weight[:, np.newaxis]).multiply(of_items))
     rows = scipy.sparse.vstack(parts, format="csr")

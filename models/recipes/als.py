@@ -12,6 +12,7 @@ from models.cooccurrence import use_matrix
 from models.factors import factor_arrays, factor_graph, score_factors
 from models.fold_in import CAUTION, fold_in, hear_rounds, one_thread
 from models.interactions import Interactions
+from models.positions import DEBIAS_POSITION, view_weights
 from models.settings import Number, Setting, Settings
 from models.trained import Progress, Scores, Trained
 
@@ -31,6 +32,7 @@ class Als:
         "confidence": Number(3, "How many times more a view says than its absence.", positive=True),
         "rounds": Number(15, "How often users and items are fitted in turn.", 1000, whole=True),
         "caution": CAUTION,
+        "debias_position": DEBIAS_POSITION,
         "seed": Number(0, "What random numbers begin with.", 2**31),
     }
 
@@ -41,6 +43,7 @@ class Als:
         from implicit.cpu.als import AlternatingLeastSquares  # noqa: PLC0415 - slow to import
 
         used = use_matrix(interactions, len(items))
+        weighed = use_matrix(interactions, len(items), view_weights(interactions, settings))
         rounds = int(settings["rounds"])
         with one_thread():
             model = AlternatingLeastSquares(
@@ -51,7 +54,7 @@ class Als:
                 num_threads=1,
                 random_state=int(settings["seed"]),
             )
-            matrix = scipy.sparse.csr_matrix(used)
+            matrix = scipy.sparse.csr_matrix(weighed)
             model.fit(matrix, show_progress=False, callback=hear_rounds(progress, rounds))
             into = fold_in(used, model.user_factors, settings["caution"])
         arrays = factor_arrays(into, model.item_factors.T.astype(np.float64))

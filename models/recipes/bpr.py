@@ -11,6 +11,7 @@ from edge.bundle.arrays import Array
 from models.cooccurrence import use_matrix
 from models.factors import Dense, factor_arrays, factor_graph, score_factors
 from models.interactions import Interactions
+from models.positions import DEBIAS_POSITION, view_weights
 from models.settings import Number, Setting, Settings
 from models.trained import Progress, Scores, Trained
 
@@ -37,6 +38,7 @@ class Bpr:
         ),
         "regularization": Number(0.01, "How much factors are kept small.", 1),
         "negatives": Number(3, "Items not viewed that each view is set against.", 100, whole=True),
+        "debias_position": DEBIAS_POSITION,
         "seed": Number(0, "What random numbers begin with.", 2**31),
     }
 
@@ -44,12 +46,13 @@ class Bpr:
         self, interactions: Interactions, items: tuple[str, ...], settings: Settings, progress: Progress
     ) -> Trained:
         """See `models.trained.Recipe`."""
-        used = use_matrix(interactions, len(items))
+        used = use_matrix(interactions, len(items), view_weights(interactions, settings))
         viewed = np.split(used.indices.astype(np.int64), used.indptr[1:-1])
+        weights = np.split(used.data, used.indptr[1:-1])
         learner = _Learner.begin(len(items), settings)
         rounds = int(settings["rounds"])
         for done in range(rounds):
-            learner.learn(viewed, settings["learning_rate"] * (1 - done / rounds))
+            learner.learn(viewed, weights, settings["learning_rate"] * (1 - done / rounds))
             progress("learn", (done + 1) / rounds)
         arrays = factor_arrays(learner.into, learner.out.T, learner.bias)
         return Trained(self.name, items, factor_graph(self.name, arrays, "root"), arrays, {}, self.score)
@@ -78,8 +81,8 @@ class _Learner:
         into, out = draw.normal(0.0, SPREAD, (2, n_items, int(settings["factors"])))
         return cls(into, out, np.zeros(n_items), draw, settings["regularization"], int(settings["negatives"]))
 
-    def learn(self, viewed: list[Places], rate: float) -> None:
-        """One round: each view against `negatives` items that its user did not view."""
+    def learn(self, viewed: list[Places], weights: list[Dense], rate: float) -> None:
+        """One round: each view by its weight, against `negatives` items that its user did not view."""
         is_viewed = np.zeros(len(self.bias), np.bool_)
         for user in self.draw.permutation(len(viewed)).tolist():
             items = viewed[user]
@@ -87,7 +90,7 @@ class _Learner:
                 continue
             is_viewed[items] = True
             others = self.draw.integers(0, len(self.bias), (len(items), self.negatives))
-            counted = (~is_viewed[others]).astype(np.float64)
+            counted = ~is_viewed[others] * weights[user][:, np.newaxis]
             is_viewed[items] = False
             self._step(items, others, counted, rate)
 

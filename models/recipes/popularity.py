@@ -12,6 +12,7 @@ from models import shortlist
 from models.interactions import Interactions
 from models.lately import decayed_views
 from models.onnx_build import score_graph
+from models.positions import DEBIAS_POSITION, view_weights
 from models.settings import Number, Setting, Settings
 from models.trained import Progress, Scores, Trained
 
@@ -25,14 +26,16 @@ class Popularity:
     name: Final = "popularity"
     excludes_seen: Final = True
     settings: Final[Mapping[str, Setting]] = {
-        "half_life_days": Number(30, "Days after which an interaction counts half.", positive=True)
+        "half_life_days": Number(30, "Days after which an interaction counts half.", positive=True),
+        "debias_position": DEBIAS_POSITION,
     }
 
     def train(
         self, interactions: Interactions, items: tuple[str, ...], settings: Settings, progress: Progress
     ) -> Trained:
         """See `models.trained.Recipe`."""
-        counts = decayed_views(interactions, len(items), settings["half_life_days"])
+        weights = view_weights(interactions, settings)
+        counts = decayed_views(interactions, len(items), settings["half_life_days"], weights)
         score = np.round(counts / counts.max() / STEP) * STEP
         progress("count", 1.0)
         arrays = {"score": score.astype(np.float32)}

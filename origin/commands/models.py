@@ -128,3 +128,26 @@ def features(
     table = training_table(found, log, Outcome(label, round(within * 3600)) if label else None)
     write_table(table, out)
     typer.echo(f"{out}: {counted(table.num_rows, 'row')}, {', '.join(table.column_names)}")
+
+
+def views(
+    log: Annotated[Path, typer.Argument(metavar="DATA", help="An origin's data folder.")],
+    out: Annotated[Path, typer.Option("-o", "--out", help="CSV file to write.")],
+    site: Annotated[str, typer.Option(help="The site, where the origin has several.")] = "",
+) -> None:
+    """Write logged views as interactions to train on, and how much each place of a list hides."""
+    import csv
+
+    from origin.commands import shown
+    from origin.explain.counted import counted
+    from origin.lake.places import PlacedView, placed_views, read_places
+    from origin.lake.reader import only_site
+
+    site = site or only_site(log)
+    places = read_places(log, site)
+    found = list(placed_views(log, site, places))
+    with out.open("w", encoding="utf-8", newline="") as file:
+        csv.writer(file, lineterminator="\n").writerows([PlacedView._fields, *found])
+    shown.places(places)
+    from_lists = sum(view.propensity < 1 for view in found)
+    typer.echo(f"{out}: {counted(len(found), 'view')}, {from_lists} of them from places that hide something")

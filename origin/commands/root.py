@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from origin.commands.models import compress, features, objectives, train
+from origin.commands.models import compress, features, objectives, train, views
 from origin.commands.options import Author, Json, Keys, Reason, Url, who
 from origin.commands.origin import diff, keys_app, pops_app, revisions, rollout_app
 from origin.commands.stock import stock_app
@@ -117,7 +117,7 @@ def validate(
     typer.echo(f"{workspace} is fine: {campaigns}, {counted(len(found.catalog.items), 'item')}")
 
 
-for _command in (train, compress, objectives, features):
+for _command in (train, compress, objectives, features, views):
     app.command()(_command)
 
 

@@ -19,6 +19,7 @@ from origin.commands.brought_words import brought_lines
 from origin.explain.counted import counted
 
 if TYPE_CHECKING:  # each command loads only what it needs
+    from origin.lake.places import Place
     from origin.lake.replay import Difference, Findings, Replay
     from origin.lake.report import CampaignCounts, LakeReport
     from origin.training.predictions import TrainedPrediction
@@ -95,6 +96,15 @@ def trained(models: "list[TrainedModel]", baseline: Mapping[str, float] | None =
             )
         for line in brought_lines(done.model.name, done.model.card):
             out.print(line)
+
+
+def places(found: "Iterable[Place]") -> None:
+    """Print what each place of a placement's lists hides."""
+    table = new_table("placement", "place", "shown", "clicked", "is noticed")
+    for one in found:
+        counts = (f"{one.place}", f"{one.shown:,}", f"{one.clicked:,}")
+        table.add_row(one.placement, *counts, f"{one.chance:.3f}")
+    out.print(table)
 
 
 def predicted(models: "list[TrainedPrediction]") -> None:

@@ -1,7 +1,7 @@
 """What the lake teaches: views as interactions, to train on beside those that were there before."""
 
 from collections.abc import Iterator
-from datetime import UTC
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
 
@@ -31,5 +31,9 @@ def lake_interactions(root: Path, site: str) -> Iterator[Interaction]:
     """
     for row in lake.rows(root, site, EVENTS, ["kind", "visitor", "item", "happened"]):
         if row["kind"] == "view" and row["visitor"]:
-            happened = row["happened"].replace(tzinfo=UTC)
-            yield Interaction(row["visitor"], row["item"], int(happened.timestamp()))
+            yield Interaction(row["visitor"], row["item"], seconds(row["happened"]))
+
+
+def seconds(happened: datetime) -> int:
+    """The lake's times, which are UTC without saying so, as seconds since 1970."""
+    return int(happened.replace(tzinfo=UTC).timestamp())

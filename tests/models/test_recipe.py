@@ -19,7 +19,14 @@ from models.settings import COMMON, Choice, Number, Text
 from models.trained import EXACT_STEPS, WEIGHT_STEPS, Trained
 
 ALL = sorted(recipe.RECIPES)
-PLAIN = {"regularization": 3.0, "user_power": 0.0, "item_power": 0.0, "nearness": 0.0, "pause_minutes": 1.0}
+PLAIN = {
+    "regularization": 3.0,
+    "user_power": 0.0,
+    "item_power": 0.0,
+    "nearness": 0.0,
+    "pause_minutes": 1.0,
+    "debias_position": 0.0,
+}
 """EASE as in its first paper."""
 
 
