@@ -6,7 +6,8 @@ whole training history. That is the protocol of the Recommenders project's compa
 
 Split in time: trained on the oldest 80 % of all ratings; then each user's next item, at up to ten
 moments of each, from the newest 50 items, as a cookie holds them; the mean over users, with an interval, and
-how much more that is than popularity reaches with the best of some half-lives.
+how much more that is, user by user, than `ease` reaches, and popularity with the best of some half-lives.
+What PyTorch trains is trained with as many seeds as are measured, in time too: a user's share is their mean.
 
 Every list must be equal to the reference's, which is computed without ONNX, and those of one recipe to a
 running worker's. A call's cost is of one visitor with 50 items, on one thread, over catalogs of 1,
@@ -20,7 +21,7 @@ import os
 import statistics
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -52,7 +53,7 @@ WHOLE, COOKIE, COOKIE_LONG = 1000, 50, 200
 BATCH = 32
 CATALOGS = (1, 200, 2000)
 CALLS = 200
-BASELINE, SERVED = "popularity", "ease"
+BASELINE, SERVED, RIVAL = "popularity", "ease", "ease"
 HALF_LIVES_DAYS = (1, 3, 10, 30, 100)
 LISTS_THE_SEEN = frozenset({"recently-viewed"})
 """What lists nothing new has no place in a table of films to see next."""
@@ -69,8 +70,14 @@ class Row:
     equal: list[bool] = field(default_factory=list)
     train_s: list[float] = field(default_factory=list)
     kb: float = 0.0
-    hits: NDArray[np.float64] = field(default_factory=lambda: np.zeros(1))
+    hits_by_seed: list[NDArray[np.float64]] = field(default_factory=list)
     us: dict[int, float] = field(default_factory=dict)
+
+    @property
+    def hits(self) -> NDArray[np.float64]:
+        """For each user, the share of moments whose next item was listed."""
+        mean: NDArray[np.float64] = np.mean(self.hits_by_seed, axis=0)
+        return mean
 
 
 def main() -> None:
@@ -100,7 +107,7 @@ def _measure_all(ratings: Interactions, options: argparse.Namespace) -> dict[str
     """A row of the table for each recipe that can be trained here; each is printed as soon as it is there."""
     known, later = split_in_time(ratings, TIME_SHARE)
     asked = moments(known, later, COOKIE)
-    popular = _popular_hits(known, asked)
+    rivals = (_popular_hits(known, asked), _hits_of(train(RIVAL, RIVAL, known), asked))
     networks = {network.name for network in NETWORKS}
     rows: dict[str, Row] = {}
     print(HEADER, flush=True)
@@ -109,13 +116,15 @@ def _measure_all(ratings: Interactions, options: argparse.Namespace) -> dict[str
         try:
             for seed in range(options.network_seeds if name in networks else options.seeds):
                 _random_split(row, name, *split_per_user(ratings, TRAIN_SHARE, seed))
-            _split_in_time(row, name, known, asked)
+            for seed in range(options.network_seeds if name in networks else 1):
+                _split_in_time(row, name, known, asked, seed)
             row.us = {count: _cost_us(name, ratings, count) for count in CATALOGS}
         except GivenError as error:  # what it needs is not here: pictures, or weights of an extra
             print(f"| `{name}` | left out: {error} |", flush=True)
             continue
         rows[name] = row
-        print(_line(name, row, popular), flush=True)
+        print(_line(name, row, rivals), flush=True)
+    print(*_spreads(rows), sep="\n", flush=True)
     return rows
 
 
@@ -139,10 +148,11 @@ def _random_split(row: Row, name: str, known: Interactions, test: Interactions) 
     row.kb = (len(model.scores_graph) + len(pack(model.arrays))) / 1024
 
 
-def _split_in_time(row: Row, name: str, known: Interactions, asked: Moments) -> None:
-    model = train(name, name, known)
+def _split_in_time(row: Row, name: str, known: Interactions, asked: Moments, seed: int) -> None:
+    own = settings_of(name).get("seed")
+    model = train(name, name, known, {"seed": float(own.default) + seed} if own else {})
     lists = _listed(compiled(model, COOKIE), asked.histories)
-    row.hits = hits(lists, asked)
+    row.hits_by_seed.append(hits(lists, asked))
     row.equal.append(lists == _reference(model, asked.histories))
 
 
@@ -151,9 +161,13 @@ def _popular_hits(known: Interactions, asked: Moments) -> NDArray[np.float64]:
     found = []
     for days in HALF_LIVES_DAYS:
         model = train(BASELINE, BASELINE, known, {"half_life_days": days})
-        found.append(hits(_listed(compiled(model, COOKIE), asked.histories), asked))
+        found.append(_hits_of(model, asked))
         print(f"popularity, halved in {days} days: HR@10 in time {found[-1].mean():.4f}", flush=True)
     return max(found, key=lambda one: float(one.mean()))
+
+
+def _hits_of(model: Trained, asked: Moments) -> NDArray[np.float64]:
+    return hits(_listed(compiled(model, COOKIE), asked.histories), asked)
 
 
 def compiled(model: Trained, length: int) -> Recommender:
@@ -234,21 +248,37 @@ def _short_histories(ratings: Interactions) -> dict[str, float]:
 
 
 HEADER = (
-    "| recipe | nDCG@10, random | HR@10, in time | more than popularity | µs: 1 | 200 | 2,000 | kB | s |\n"
-    "| --- | --- | --- | --- | --- | --- | --- | --- | --- |"
+    "| recipe | nDCG@10, random | HR@10, in time | more than popularity | more than `ease` | µs: 1 "
+    "| 200 | 2,000 | kB | s |\n"
+    "| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |"
 )
 
 
-def _line(name: str, row: Row, popular: NDArray[np.float64]) -> str:
+def _line(name: str, row: Row, rivals: Sequence[NDArray[np.float64]]) -> str:
     low, high = interval(row.hits)
-    apart = row.hits - popular
-    worse, better = interval(apart)
+    more = " | ".join(_more(row.hits - rival) for rival in rivals)
     us = " | ".join(f"{row.us[count]:.0f}" for count in CATALOGS)
     return (
         f"| `{name}` | {statistics.mean(row.ndcg):.4f} | {row.hits.mean():.3f} ({low:.3f} to {high:.3f}) "
-        f"| {apart.mean():+.3f} ({worse:+.3f} to {better:+.3f}) | {us} | {row.kb:.0f} "
+        f"| {more} | {us} | {row.kb:.0f} "
         f"| {statistics.mean(row.train_s):.1f} |"
     )
+
+
+def _more(apart: NDArray[np.float64]) -> str:
+    worse, better = interval(apart)
+    return f"{apart.mean():+.3f} ({worse:+.3f} to {better:+.3f})"
+
+
+def _spreads(rows: Mapping[str, Row]) -> Iterator[str]:
+    """Between which figures lie of what was trained with several seeds."""
+    for name, row in rows.items():
+        if len(row.hits_by_seed) > 1:
+            hr = [float(found.mean()) for found in row.hits_by_seed]
+            yield (
+                f"`{name}`, {len(hr)} seeds: nDCG@10 {min(row.ndcg):.3f} to {max(row.ndcg):.3f}, "
+                f"HR@10 in time {min(hr):.3f} to {max(hr):.3f}"
+            )
 
 
 def _figures(rows: Mapping[str, Row]) -> dict[str, Any]:
