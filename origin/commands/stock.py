@@ -65,11 +65,10 @@ def stock_show(url: Url, keys: Keys, as_json: Json = False) -> None:
 
 
 def _say(told: "Told", url: str, keys: Path, by: tuple[str, str], *, replace: bool = False) -> None:
-    from origin.publishing.stock import order
-
+    said = {"out": told.out, "back": told.back, "replace": replace}
     author, reason = by
     with _client(url, keys) as client:
-        done = client.post_stock(dict(order(told, replace=replace, author=author, reason=reason)))
+        done = client.post_stock({**said, "author": author, "reason": reason})
         changed = f"{done.changed:,} changed" if done.changed else "nothing changed"
         typer.echo(f"stock {done.serial}: {changed}, {done.out:,} out")
         _doubt(client, told.out)

@@ -1,7 +1,7 @@
 """Says what is out of stock: orders of a person, and tables that a shop's system exports."""
 
 import csv
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -117,10 +117,3 @@ def _json_lines(path: Path) -> Iterator[tuple[int, str, bool]]:
             if (found.available is None) == (found.stock is None):
                 raise ConfigError("stock", f"{path}:{line}: say one of {AVAILABLE!r} and {PIECES!r}")
             yield line, found.item, bool(found.available) if found.stock is None else found.stock > 0
-
-
-def order(
-    told: Told, *, replace: bool = False, author: str = "", reason: str = ""
-) -> dict[str, Iterable[str] | bool | str]:
-    """The body of the request that says this."""
-    return {"out": told.out, "back": told.back, "replace": replace, "author": author, "reason": reason}

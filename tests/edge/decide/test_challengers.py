@@ -8,6 +8,7 @@ from msgspec.structs import replace
 from edge.bundle import recommender_format as wire
 from edge.decide import challengers as module
 from edge.decide.engine import Engine
+from edge.decide.stock import Stock
 from edge.decide.types import Muted
 from edge.errors import BundleError
 from tests.workspaces.shop import asks, item, listed, shop_engine
@@ -40,6 +41,17 @@ def test_it_lists_as_a_recommender_of_its_model_would(engine: Engine, tmp_path: 
         assert found == listed(other, context)
         differs += found != [int(name[1:]) for name in slot.items]
     assert differs
+
+
+def test_it_leaves_out_what_is_sold_out(engine: Engine) -> None:
+    challengers, context = engine.challengers, asks(3, geo_country="DE")
+    assert challengers is not None
+    (slot,) = engine.decide(context).slots
+    before = challengers.items(slot, context)
+    stock = Stock("some", 1, frozenset(engine.items.positions(before[:2])))
+    after = challengers.items(slot, context, stock)
+    assert not {*before[:2]} & {*after}
+    assert len(after) == len(before)
 
 
 def test_the_page_is_what_it_is_without_a_challenger(engine: Engine, tmp_path: Path) -> None:
