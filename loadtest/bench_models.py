@@ -33,12 +33,13 @@ from compiler.models.graph import RecommenderSpec, merge
 from edge.bundle.arrays import pack
 from edge.decide.recommender import Recommender, open_session
 from edge.errors import GivenError
+from loadtest.models_context import print_context
 from loadtest.models_fairness import print_frontier, print_groups
 from loadtest.models_served import served_lists
 from models.interactions import Interactions
 from models.kept import keeping
 from models.metrics import Lists, histories, ndcg
-from models.movielens import read_interactions
+from models.movielens import read_interactions, with_people
 from models.next_item import Moments, hits, interval, moments
 from models.recipe import NETWORKS, RECIPES, Trained, settings_of, train
 from models.split import split_in_time, split_per_user
@@ -97,6 +98,7 @@ def main() -> None:
     figures = _figures(rows) | _served(ratings) | _short_histories(ratings)
     figures |= print_frontier(ratings, _list_whole, TRAIN_SHARE, options.seeds)
     print_groups(ratings, _list_whole, TRAIN_SHARE, data / "u.user")
+    figures |= print_context(with_people(ratings, data), TRAIN_SHARE, WHOLE, options.network_seeds)
     figures["lists_equal"] = min(figures["lists_equal"], figures.pop("served_equal"))
     print(json.dumps({"bench": "models", "figures": figures}))
     if figures["lists_equal"] < 1:

@@ -59,6 +59,7 @@ class Listing:
         self._maker = RowMaker(columns) if columns else None
         self.reads = self._maker.reads if self._maker else ()
         self._unknown = (NAN,) * len(columns)
+        self._is_plain = around is None and not columns
         self._needs = _purposes_needed(recommender, schema, around)
         self._remembered: Wanted = {}
         self._stock = ALL
@@ -66,7 +67,7 @@ class Listing:
 
     def ask(self, context: Context, wanted: Wanted) -> None:
         """Note which lists a context needs."""
-        situation = self._situation(context)
+        situation = NOWHERE if self._is_plain else self._situation(context)
         wanted[context.history, context.muted, situation] = {}
         if self._needs and self._withheld(context):
             wanted[(), context.muted, self._bare(situation)] = {}
@@ -113,7 +114,7 @@ class Listing:
         """The lists of this context; those that may not use what is known of it go by nothing."""
         if not wanted:
             return {}
-        situation = self._situation(context)
+        situation = NOWHERE if self._is_plain else self._situation(context)
         lists = wanted.get((context.history, context.muted, situation), {})
         if not self._needs or not lists:
             return lists

@@ -116,16 +116,21 @@ def features(
     out: Annotated[Path, typer.Option("-o", "--out", help="Parquet file to write.")],
     label: Annotated[str, typer.Option(help="Kind of event that is the label, such as purchase.")] = "",
     within: Annotated[float, typer.Option(min=0.001, help="Hours in which it must follow.")] = 24.0,
+    views: Annotated[bool, typer.Option(help="A row for each view of an item, for recommenders.")] = False,
 ) -> None:
-    """Write logged decisions as a table to train predictions on."""
+    """Write logged decisions, or views, as a table to train models of features on."""
     from origin.commands import shown
     from origin.explain.counted import counted
     from origin.lake.feature_log import Outcome, training_table, write_table
+    from origin.lake.view_log import view_table
     from origin.training.validation import read_checked
 
     with shown.problems():
         found = read_checked(workspace)
-    table = training_table(found, log, Outcome(label, round(within * 3600)) if label else None)
+    if views and label:
+        raise typer.BadParameter("views have no label: leave out --views or --label")
+    outcome = Outcome(label, round(within * 3600)) if label else None
+    table = view_table(found, log) if views else training_table(found, log, outcome)
     write_table(table, out)
     typer.echo(f"{out}: {counted(table.num_rows, 'row')}, {', '.join(table.column_names)}")
 

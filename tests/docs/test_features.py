@@ -41,7 +41,7 @@ def _holding(words: str) -> str:
 
 
 def test_each_block_is_known() -> None:
-    assert len(BLOCKS) == 5
+    assert len(BLOCKS) == 6
     assert len(EXAMPLES) >= 12
 
 
@@ -51,13 +51,15 @@ def test_the_whole_page_is_one_workspace(tmp_path: Path) -> None:
         f"  - {{id: {name}, audience: {name}, placement: hero, show: {{content: app}}}}\n"
         for name in ("likely", "bargains", "surely-flights")
     )
-    data = dict.fromkeys(("data/sessions.csv", "data/queries.csv"), "")
+    names = ("sessions", "queries", "views", "users")
+    data = dict.fromkeys((f"data/{name}.csv" for name in names), "")
     workspace = _workspace(
         tmp_path,
         {
             **data,
             "features.yaml": _holding("phone-by-daytime"),
             "models/buy.yaml": _holding("label: bought"),
+            "models/near.yaml": _holding("recipe: two-tower"),
             "models/intent.yaml": _holding("recipe: intent"),
             "models/segment.yaml": SEGMENT,
             "rules/one.yaml": _holding("model.buy"),
@@ -66,6 +68,8 @@ def test_the_whole_page_is_one_workspace(tmp_path: Path) -> None:
     )
     names = [config.name for config in workspace.predictions]
     assert names == ["buy", "intent", "segment"]
+    (near,) = [config for config in workspace.models if config.name == "near"]
+    assert near.features == ("country", "device", "daytime")
     features = workspace.features.by_name
     assert "device=mobile*daytime=below-6" in flattened(["phone-by-daytime"], features)
 
