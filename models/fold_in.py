@@ -1,7 +1,7 @@
 """Learns by what a history adds up to its user's factors, so that a history alone gives the user."""
 
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
 
@@ -12,7 +12,6 @@ import scipy.sparse
 from models.cooccurrence import MAX_ITEMS
 from models.factors import Dense
 from models.settings import Number
-from models.trained import Progress
 
 CAUTION: Final = Number(10, "Views that an item needs to say half of what it could.", positive=True)
 
@@ -60,15 +59,6 @@ def _in_steps(used: scipy.sparse.csr_array, users: Dense, caution: float) -> Den
         before, size = size, (left * left).sum(axis=0)
         way = left + np.divide(size, before, where=before > 0, out=np.zeros_like(size)) * way
     return into
-
-
-def hear_rounds(progress: Progress, rounds: int) -> Callable[..., None]:
-    """What `implicit` calls after each of its rounds; the fold-in is the last tenth of the way."""
-
-    def hear(done: int, *_: object) -> None:
-        progress("fit", 0.9 * (done + 1) / rounds)
-
-    return hear
 
 
 @contextmanager

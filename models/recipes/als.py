@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 from edge.bundle.arrays import Array
 from models.cooccurrence import use_matrix
 from models.factors import factor_arrays, factor_graph, score_factors
-from models.fold_in import CAUTION, fold_in, hear_rounds, one_thread
+from models.fold_in import CAUTION, fold_in, one_thread
 from models.interactions import Interactions
+from models.kept_rounds import Rounds
 from models.positions import DEBIAS_POSITION, view_weights
 from models.settings import Number, Setting, Settings
 from models.trained import Progress, Scores, Trained
@@ -44,19 +45,27 @@ class Als:
 
         used = use_matrix(interactions, len(items))
         weighed = use_matrix(interactions, len(items), view_weights(interactions, settings))
-        rounds = int(settings["rounds"])
+        rounds, kept = int(settings["rounds"]), Rounds(self.name, interactions, settings)
+        done, learned = kept.found()
         with one_thread():
             model = AlternatingLeastSquares(
                 factors=int(settings["factors"]),
                 regularization=settings["regularization"],
                 alpha=settings["confidence"],
-                iterations=rounds,
+                iterations=rounds - done,
                 num_threads=1,
                 random_state=int(settings["seed"]),
             )
-            matrix = scipy.sparse.csr_matrix(weighed)
-            model.fit(matrix, show_progress=False, callback=hear_rounds(progress, rounds))
+            if learned:
+                model.user_factors, model.item_factors = learned["users"], learned["items"]
+
+            def hear(at: int, *_: object) -> None:
+                kept.keep(done + at + 1, {"users": model.user_factors, "items": model.item_factors})
+                progress("fit", 0.9 * (done + at + 1) / rounds)
+
+            model.fit(scipy.sparse.csr_matrix(weighed), show_progress=False, callback=hear)
             into = fold_in(used, model.user_factors, settings["caution"])
+        kept.end()
         arrays = factor_arrays(into, model.item_factors.T.astype(np.float64))
         progress("fold in", 1.0)
         return Trained(self.name, items, factor_graph(self.name, arrays), arrays, {}, self.score)

@@ -11,6 +11,7 @@ from edge.bundle.arrays import Array
 from models.cooccurrence import use_matrix
 from models.factors import Dense, factor_arrays, factor_graph, score_factors
 from models.interactions import Interactions
+from models.kept_rounds import Learned, Rounds, chance_state, set_chance
 from models.positions import DEBIAS_POSITION, view_weights
 from models.settings import Number, Setting, Settings
 from models.trained import Progress, Scores, Trained
@@ -50,10 +51,14 @@ class Bpr:
         viewed = np.split(used.indices.astype(np.int64), used.indptr[1:-1])
         weights = np.split(used.data, used.indptr[1:-1])
         learner = _Learner.begin(len(items), settings)
-        rounds = int(settings["rounds"])
-        for done in range(rounds):
+        rounds, kept = int(settings["rounds"]), Rounds(self.name, interactions, settings)
+        begun, learned = kept.found()
+        learner.take(learned)
+        for done in range(begun, rounds):
             learner.learn(viewed, weights, settings["learning_rate"] * (1 - done / rounds))
+            kept.keep(done + 1, learner.learned())
             progress("learn", (done + 1) / rounds)
+        kept.end()
         arrays = factor_arrays(learner.into, learner.out.T, learner.bias)
         return Trained(self.name, items, factor_graph(self.name, arrays, "root"), arrays, {}, self.score)
 
@@ -80,6 +85,16 @@ class _Learner:
         draw = np.random.default_rng(int(settings["seed"]))
         into, out = draw.normal(0.0, SPREAD, (2, n_items, int(settings["factors"])))
         return cls(into, out, np.zeros(n_items), draw, settings["regularization"], int(settings["negatives"]))
+
+    def learned(self) -> Learned:
+        """All that the next round depends on."""
+        return {"into": self.into, "out": self.out, "bias": self.bias, "draw": chance_state(self.draw)}
+
+    def take(self, learned: Learned) -> None:
+        """Go on from what `learned` gave, where it is anything."""
+        if learned:
+            self.into, self.out, self.bias = learned["into"], learned["out"], learned["bias"]
+            set_chance(self.draw, learned["draw"])
 
     def learn(self, viewed: list[Places], weights: list[Dense], rate: float) -> None:
         """One round: each view by its weight, against `negatives` items that its user did not view."""

@@ -1,7 +1,8 @@
 """Ranks items by the weighted sum of other recipes' scores, with weights that are learned."""
 
-from collections.abc import Mapping, Sequence
-from typing import Final
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import partial
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,6 +10,7 @@ from numpy.typing import NDArray
 from edge.bundle.arrays import Array
 from edge.bundle.features import CONTEXT
 from edge.errors import GivenError
+from models import kept_members
 from models.blend import blend_arrays, blend_graph, blend_scores, learn_weights, repeated
 from models.interactions import Interactions
 from models.metrics import asked_in, histories, padded
@@ -58,6 +60,8 @@ class Ensemble:
         trained = self._train_all(
             interactions, used, settings, lambda step, share: progress(step, 0.5 + share / 2)
         )
+        for name in self._kept(((known, members), (interactions, used)), settings):
+            kept_members.forget(name)
         arrays = blend_arrays(trained, weights)
         card = {"weights": {name: round(weight, 6) for name, weight in weights.items()}}
         graph = blend_graph(self.name, trained, arrays)
@@ -96,15 +100,32 @@ class Ensemble:
     ) -> dict[str, Trained]:
         trained = {}
         for place, (name, number) in enumerate(members):
-            recipe = self._recipes[name]
-            chosen = {key: setting.default for key, setting in {**recipe.settings, **COMMON}.items()}
-            own = {"seed": settings["seed"] + number, "neighbours": settings["neighbours"]}
-            chosen |= {key: value for key, value in own.items() if key in recipe.settings}
-            trained[f"{name}/{number}"] = recipe.train(
-                interactions, interactions.item_ids, chosen, lambda step, share: None
-            )
+            recipe, chosen = self._recipes[name], self._settings(name, number, settings)
+            make = partial(recipe.train, interactions, interactions.item_ids, chosen, _unheard)
+            key = kept_members.member_name(recipe, interactions, chosen)
+            trained[f"{name}/{number}"] = kept_members.remembered(key, recipe, make)
             progress(f"train {name}", (place + 1) / len(members))
         return trained
+
+    def _settings(self, name: str, number: int, settings: Settings) -> dict[str, Any]:
+        """A member's settings: its recipe's defaults, and what the ensemble says."""
+        recipe = self._recipes[name]
+        chosen = {key: setting.default for key, setting in {**recipe.settings, **COMMON}.items()}
+        own = {"seed": settings["seed"] + number, "neighbours": settings["neighbours"]}
+        return chosen | {key: value for key, value in own.items() if key in recipe.settings}
+
+    def _kept(
+        self, trainings: Iterable[tuple[Interactions, Sequence[tuple[str, int]]]], settings: Settings
+    ) -> Iterator[str]:
+        """The names by which the members of these trainings were kept."""
+        for interactions, members in trainings:
+            for name, number in members:
+                chosen = self._settings(name, number, settings)
+                yield kept_members.member_name(self._recipes[name], interactions, chosen)
+
+
+def _unheard(step: str, share: float) -> None:
+    """Members are heard of once they are done."""
 
 
 def _divide(interactions: Interactions, settings: Settings) -> tuple[Interactions, Interactions]:
