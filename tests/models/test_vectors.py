@@ -1,5 +1,6 @@
 """Models of factors have a row for each item, however they are stored; others have none."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -41,6 +42,16 @@ def test_items_of_one_taste_are_more_alike_than_others(data: Interactions, recip
     assert rows.shape == (N_ITEMS, 8)
     same = np.arange(N_ITEMS)[:, np.newaxis] // 20 == np.arange(N_ITEMS) // 20
     assert likeness(rows)[same].mean() > likeness(rows)[~same].mean() + 0.01
+
+
+def test_texts_say_what_is_alike_though_nobody_viewed_it() -> None:
+    titles = ("red car", "blue boat", "red car again", "green tree", "a blue boat")
+    viewed = from_rows([("u", "a", 1, 1.0), ("u", "b", 2, 1.0)], ("a", "b", "c", "d", "e"))
+    rows = trained(replace(viewed, item_columns={"title": titles}), "content", columns="title").vectors
+    assert rows is not None
+    alike = likeness(rows)
+    assert alike[0, 2] > alike[0, 1]
+    assert alike[1, 4] > alike[1, 3]
 
 
 @pytest.mark.parametrize("storage", ["float16", "int8"])
