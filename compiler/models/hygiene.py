@@ -13,6 +13,9 @@ from edge.errors import GivenError
 MAX_CONSTANT_BYTES: Final = 16 << 10
 """A larger array is an input of the graph: mapped, shared by all workers, replaceable alone."""
 
+FEW_BYTES: Final = 256
+"""A constant that may grow as it is folded."""
+
 MAX_ROUNDS: Final = 64
 """Each round enables the next one; graphs settle in a few."""
 
@@ -103,7 +106,10 @@ class _Tidying:
             return numpy_helper.to_array(found[0]) if found else None
         if node.op_type not in EXACT or node.domain or not all(n in self._constants for n in node.input):
             return None
-        value = _evaluate(node, self._opset, [self._constants[name] for name in node.input])
+        inputs = [self._constants[name] for name in node.input]
+        value = _evaluate(node, self._opset, inputs)
+        if node.op_type == "Cast" and value.nbytes > max(FEW_BYTES, inputs[0].nbytes):
+            return None  # weights that are kept small; onnxruntime widens them once, as it loads
         return value if value.nbytes <= MAX_CONSTANT_BYTES else None
 
     def _share_constants(self) -> None:

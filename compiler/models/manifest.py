@@ -14,7 +14,7 @@ from compiler.models.certificate import Carded, certify
 from compiler.models.context import Contexts
 from compiler.models.graph import MAX_HISTORY, MergedGraph, RecommenderSpec, merge
 from compiler.models.hoist import hoist
-from compiler.models.stale import compare_settings
+from compiler.models.stale import compare_settings, note_changed_file
 from compiler.problems import Problems
 from compiler.recommenders.graph import Stage
 from compiler.recommenders.parts import NO_PARTS, Parts
@@ -187,6 +187,8 @@ def _check(workspace: Workspace, trained: Mapping[str, Trained], problems: Probl
             problems.error(config.path, 0, "stale-model", message, "run `nearside train` again")
         else:
             compare_settings(config, model.card, problems)
+            file = workspace.folder / str(config.settings.get("model", ""))
+            note_changed_file(config, file, model.card.get("brought"), problems)
             continue
         fits = False
     return fits

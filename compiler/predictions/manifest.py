@@ -12,7 +12,7 @@ from compiler.features.oracle import rows_of
 from compiler.features.reading import PATH as FEATURES
 from compiler.models.budget_check import check_predictions
 from compiler.models.hoist import hoist_predictions
-from compiler.models.stale import compare_settings
+from compiler.models.stale import compare_settings, note_changed_file
 from compiler.models.types import PredictionConfig
 from compiler.predictions.certificate import certify_predictions
 from compiler.predictions.graph import JoinedPredictions, PredictionModel, PredictionSpec, join
@@ -29,6 +29,10 @@ from edge.decide import words
 from edge.errors import GivenError
 
 GOLDEN_ROWS: Final = 48
+BROUGHT: Final = "brought"
+POINTER: Final = ".mlflow"
+"""A file that says where a model is, and is none."""
+
 TEXTS: Final = (
     "",
     "a",
@@ -136,6 +140,8 @@ def _fits(config: PredictionConfig, trained: Predicted, workspace: Workspace, pr
         problems.error(config.path, 0, "stale-model", f"{what} was trained with other features", again)
         return False
     compare_settings(config, model.card, problems)
+    if config.recipe == BROUGHT and config.data.suffix != POINTER:
+        note_changed_file(config, config.data, model.card.get("data"), problems)
     return _fits_outputs(config, model, workspace, problems)
 
 

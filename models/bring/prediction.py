@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +20,10 @@ from models.bring.source import Rows, Source, cannot
 from models.bring.tidy import End, levels, tidy
 from models.bring.words import Words
 from models.predict.contract import STEP, Prediction
+from models.sample import sample_rows
+
+CERTIFIED: Final = 500
+"""Rows that are kept for the certificate: what they are held against is slow."""
 
 
 def bring_file(  # noqa: PLR0913 - what a file in models/ may say
@@ -105,9 +109,16 @@ def bring(  # noqa: PLR0913 - as above
         "parity": parity.card(),
         "categories": {column: list(known) for column, known in sorted(source.words.items())},
     }
-    outputs = _outputs(name, source)
+    sample = {} if rows is None else sample_rows(rows[:: max(1, len(rows) // CERTIFIED)].astype(np.float32))
     return Prediction(
-        name, asked, outputs, graph, arrays, card, lambda table: _reference(source, table[:, places], end)
+        name,
+        asked,
+        _outputs(name, source),
+        graph,
+        arrays,
+        card,
+        lambda table: _reference(source, table[:, places], end),
+        sample=sample,
     )
 
 

@@ -1,4 +1,4 @@
-"""Says in words how a recommender that was brought compares with what it was made of."""
+"""Says in words how a model that was brought compares with what it was made of."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -25,3 +25,16 @@ def brought_lines(name: str, card: Mapping[str, Any]) -> list[str]:
     if card["metrics"]:
         lines.append(f"{name}: its metrics flatter it where it has been trained on these interactions")
     return lines
+
+
+def prediction_line(name: str, card: Mapping[str, Any]) -> str:
+    """On how many rows a brought prediction answers as its source does; empty of what was trained here."""
+    parity = card.get("parity")
+    if parity is None:
+        return ""
+    given = "real" if card.get("rows") else "made-up"
+    asked = f"{counted(parity['rows'], given + ' row')}, {parity['missing']:,} with a value missing"
+    asked += f" and {parity['unseen']:,} with one never seen"
+    answer = f"within {parity['max_error']:.1g} of" if parity["max_error"] else "the same as"
+    needs = "; it has no answer where a value is missing" if parity["needs_all"] else ""
+    return f"{name}: {card['source']}; on {asked} {answer} its source{needs}"

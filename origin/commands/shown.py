@@ -15,7 +15,7 @@ from rich.table import Table
 from compiler.models.certificate_words import certificate_line, origin_lines
 from compiler.problems import ERROR, Problem, WorkspaceError
 from edge.bundle.certificate import ModelCertificate
-from origin.commands.brought_words import brought_lines
+from origin.commands.brought_words import brought_lines, prediction_line
 from origin.explain.counted import counted
 
 if TYPE_CHECKING:  # each command loads only what it needs
@@ -119,6 +119,9 @@ def predicted(models: "list[TrainedPrediction]") -> None:
     for split in dict.fromkeys(str(done.model.card.get("split", "not measured")) for done in models):
         out.print(split)
     out.print(table)
+    for done in models:
+        if line := prediction_line(done.model.name, done.model.card):
+            out.print(line)
 
 
 def _figure(value: Mapping[str, float] | None) -> str:

@@ -52,11 +52,13 @@ def _run(*arguments: str) -> str:
 
 def test_from_a_file_to_a_decision(tmp_path: Path) -> None:
     folder, out = _workspace(tmp_path / "w"), str(tmp_path / "b")
-    _run("train", str(folder))
+    told = " ".join(_run("train", str(folder)).split())
+    assert "buys: LogisticRegression; on 3 real rows, 0 with a value missing and" in told
+    assert "it has no answer where a value is missing" in told
     (kept,) = load_predictions(read_workspace(folder)).values()
     assert kept.card["source"] == "LogisticRegression"
     assert kept.card["parity"]["rows"] == 3
-    _run("compile", str(folder), "-o", out)
+    assert "model buys (brought): on 4 real rows" in _run("compile", str(folder), "-o", out)
     context = tmp_path / "context.json"
     for attributes, campaign in (
         ({"session.pages": 48, "session.kind": "new"}, "likely"),
@@ -79,3 +81,15 @@ def test_what_is_wrong_is_said_of_the_models_file(model: str, said: str, tmp_pat
     with pytest.raises(WorkspaceError, match=said) as caught:
         list(train_predictions(workspace))
     assert caught.value.problems[0].path == "models/buys.yaml"
+
+
+def test_a_file_that_has_changed_since_is_told(tmp_path: Path) -> None:
+    folder, out = _workspace(tmp_path / "w"), str(tmp_path / "b")
+    _run("train", str(folder))
+    assert "has changed since" not in _run("compile", str(folder), "-o", out)
+    model = folder / "data/buys.joblib"
+    joblib.dump(joblib.load(model), model, compress=3)
+    told = " ".join(_run("compile", str(folder), "-o", out).split())
+    assert (
+        "buys.joblib has changed since model 'buys' was brought from it (run `nearside train` again)" in told
+    )

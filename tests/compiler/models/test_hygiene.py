@@ -51,6 +51,16 @@ def test_what_depends_on_constants_alone_is_computed_once() -> None:
     assert _ops(model) == ["Mul", "Identity", "Add"], "the given one is left alone"
 
 
+def test_weights_that_are_kept_small_stay_so() -> None:
+    """A cast of many numbers to wider ones is the edge's to do; of a few it is computed."""
+    weights = {"w": np.ones(600, np.float16), "v": np.ones(2, np.float16)}
+    casts = [node("Cast", [name], [f"{name}_wide"], to=TensorProto.FLOAT) for name in weights]
+    sums = [node("Add", ["x", "v_wide"], ["z"]), node("Add", ["z", "w_wide"], ["y"])]
+    found = tidy(_model([*casts, *sums], **weights)).graph
+    assert [one.op_type for one in found.node].count("Cast") == 1
+    assert {tensor.data_type for tensor in found.initializer} == {TensorProto.FLOAT16, TensorProto.FLOAT}
+
+
 def test_equal_parts_are_shared_and_unused_ones_cut() -> None:
     one, same = np.float32(1), np.float32(1)
     nodes = [

@@ -83,6 +83,15 @@ def test_the_same_files_compile_to_the_same_bytes(tmp_path: Path) -> None:
     assert bundles[0] == bundles[1]
 
 
+def test_a_file_that_has_changed_since_is_told(tmp_path: Path) -> None:
+    made, bundle = _workspace(tmp_path / "w", TASTE + "model: data/alike.csv\n"), str(tmp_path / "b")
+    _run("train", str(made))
+    assert "has changed since" not in _run("compile", str(made), "-o", bundle)
+    (made / "data/alike.csv").write_text(ALIKE + "eva,alien,1\n")
+    told = " ".join(_run("compile", str(made), "-o", bundle).split())
+    assert "alike.csv has changed since model 'taste' was brought from it" in told
+
+
 @pytest.mark.parametrize(
     ("taste", "said"),
     [
