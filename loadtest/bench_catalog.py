@@ -5,6 +5,9 @@ Catalogs are those of `loadtest.made_catalog`; visitors viewed 20 items each.
 Each way is measured in a process of its own, over arrays that are mapped from a file: recall of
 the best 50 against a scan, microseconds of processor time of one visitor, and resident memory, of
 which what is mapped is shared by all workers of a machine. Voyager takes minutes to index a million.
+
+Then a whole bundle (`loadtest.large_bundle`): seconds and memory to compile it, its bytes, milliseconds until
+a worker has it, and what its decisions, pages and workers take.
 """
 
 import argparse
@@ -28,6 +31,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from edge.bundle.arrays import Array, pack, unpack
 from edge.decide.recommender import open_session
+from loadtest import large_bundle
 from loadtest.bench_models import ROOT
 from loadtest.made_catalog import FACTORS, Made, factor_model, make, neighbour_model
 from models.blocked import with_blocks
@@ -49,6 +53,7 @@ def main() -> None:
     )
     parser.add_argument("--sizes", nargs="*", default=list(SIZES), choices=SIZES)
     parser.add_argument("--ways", nargs="*", default=list(WAYS), choices=WAYS)
+    parser.add_argument("--bundles", nargs="*", default=list(SIZES), choices=SIZES)
     parser.add_argument("--one", nargs=2, metavar=("WAY", "FOLDER"), help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.one:
@@ -57,7 +62,12 @@ def main() -> None:
     figures: dict[str, float] = {}
     for size in given.sizes:
         with tempfile.TemporaryDirectory() as made:
-            figures |= _compare(size, given.ways, Path(made), given.data)
+            figures |= _compare(size, given.ways, Path(made), given.data) if given.ways else {}
+    for size in given.bundles:
+        with tempfile.TemporaryDirectory() as folder:
+            told = large_bundle.measure(make(SIZES[size], given.data), Path(folder), size)
+            print(f"bundle of {size}: " + ", ".join(f"{key} {value:g}" for key, value in told.items()))
+            figures |= told
     print(json.dumps({"bench": "catalog", "figures": figures}))
 
 

@@ -99,7 +99,13 @@ class BlockFinder:
         users = _users(reference, arrays, history, weight)
         probed = order_blocks(arrays, users.steps, users.step_size)[:, : self.probes]
         items = arrays["block_items"][probed].reshape(len(history), -1)
-        scores = np.take_along_axis(reference(arrays, history, weight), np.maximum(items, 0), axis=1)
+        whole = np.stack([
+            arrays["out"][blocks].reshape(items.shape[1], -1) @ steps
+            for blocks, steps in zip(probed, users.steps, strict=True)
+        ])  # fmt: skip
+        scores = whole * users.step_size
+        if "bias" in arrays:
+            scores = scores + arrays["bias"][probed].reshape(items.shape)
         return items, np.where(items < 0, np.float32(-np.inf), scores)
 
     def wider(

@@ -129,7 +129,7 @@ def load(folder: Path) -> Trained:
 
 
 def _finder(model: Trained) -> Finder | None:
-    return FixedFinder() if "order" in model.arrays and model.shortlist else finder_of(model.card)
+    return FixedFinder() if "ordered" in model.arrays and model.shortlist else finder_of(model.card)
 
 
 def _recipe(name: str) -> Recipe:

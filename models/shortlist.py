@@ -127,14 +127,15 @@ def _sum_by_item() -> list[NodeProto]:
 
 
 def fixed_arrays(score: NDArray[np.float32]) -> dict[str, Array]:
-    """The arrays `order` and `rank` of `fixed_shortlist`: the items, best first, and where each stands.
+    """The arrays `order`, `ordered` and `rank` of `fixed_shortlist`.
 
-    What pads histories stands behind all.
+    They are the items, best first, their scores, and where each item stands; what pads histories
+    stands behind all.
     """
     order = np.argsort(-score, kind="stable")
     rank = np.full(len(score) + 1, len(score), np.int32)
     rank[order] = np.arange(len(score))
-    return {"order": order.astype(np.int32), "rank": rank}
+    return {"order": order.astype(np.int32), "ordered": score[order], "rank": rank}
 
 
 def fixed_shortlist(arrays: Mapping[str, Array], places: int = PLACES) -> bytes:
@@ -143,12 +144,12 @@ def fixed_shortlist(arrays: Mapping[str, Array], places: int = PLACES) -> bytes:
     Parameters
     ----------
     arrays
-        ``score``, and those of `fixed_arrays`.
+        Those of `fixed_arrays`, and others.
     """
     node = helper.make_node
     nodes = [
         node("Slice", ["order", "first", "places"], ["best"]),
-        node("Gather", ["score", "best"], ["best_score"]),
+        node("Slice", ["ordered", "first", "places"], ["best_score"]),
         # Behind all is a place that what is not among the best falls on.
         node("Concat", ["best", "none"], ["best_or_none"], axis=0),
         node("Concat", ["best_score", "never"], ["score_or_never"], axis=0),
@@ -171,7 +172,8 @@ def fixed_shortlist(arrays: Mapping[str, Array], places: int = PLACES) -> bytes:
         "none": np.array([-1], np.int32),
         "never": np.array([NEVER], np.float32),
     }
-    return shortlist_graph(nodes, arrays, constants)
+    used = {name: arrays[name] for name in ("order", "ordered", "rank")}
+    return shortlist_graph(nodes, used, constants)
 
 
 @dataclass(frozen=True)
@@ -191,7 +193,7 @@ class FixedFinder:
         """See `models.trained.Finder`."""
         best = arrays["order"][: self.places]
         shape = (len(history), len(best))
-        return np.broadcast_to(best, shape), np.broadcast_to(arrays["score"][best], shape)
+        return np.broadcast_to(best, shape), np.broadcast_to(arrays["ordered"][: self.places], shape)
 
     def wider(
         self, scores_graph: bytes, arrays: Mapping[str, Array], times: int
