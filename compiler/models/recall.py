@@ -17,7 +17,10 @@ from edge.bundle.certificate import Shortlisted
 TOP: Final = 50
 ROWS: Final = 256
 KEY: Final = "found"
-"""Of a card."""
+"""Of a card, what is certified."""
+
+TRIED: Final = "shortlist"
+"""Of a card, what training found: how many blocks have to be looked at, 0 for too many."""
 
 FLOOR: Final = 0.95
 """Where a model does not say what it asks for."""
@@ -34,6 +37,8 @@ def sure_shortlists(workspace: Workspace, trained: Mapping[str, M], problems: Pr
     for config in workspace.models:
         model = found.get(config.name)
         if model is None or not leaves_out(model):
+            if model is not None and model.card.get(TRIED, {}).get("probes") == 0:
+                _warn_of_scan(config, len(model.items), problems)
             continue
         told = measure(model)
         asked = float(model.card.get("settings", {}).get("recall", FLOOR))
@@ -75,4 +80,12 @@ def _warn(config: ModelConfig, told: Shortlisted, asked: float, problems: Proble
         f" the {asked:.1%} that it asks for: all items are scored instead"
     )
     hint = "run `nearside train` again, or ask for less with its setting `recall`"
+    problems.warn(config.path, config.line, "recall", message, hint)
+
+
+def _warn_of_scan(config: ModelConfig, n_items: int, problems: Problems) -> None:
+    message = (
+        f"model {config.name!r} scores all {n_items:,} items for each visitor: too many blocks hold its best"
+    )
+    hint = "train it with fewer factors or a lower `recall`, or take a recipe of neighbours"
     problems.warn(config.path, config.line, "recall", message, hint)

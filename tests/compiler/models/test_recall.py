@@ -91,6 +91,16 @@ def test_what_finds_too_little_is_told_and_scanned(
     assert b"taste/short/" not in _graph(tmp_path / "bundle")
 
 
+def test_who_asks_for_what_too_few_blocks_hold_is_told(
+    folder: Path, trained: dict[str, Trained], tmp_path: Path
+) -> None:
+    card = {**trained["taste"].card, "shortlist": {"probes": 0}}
+    scanned = replace(trained["taste"], card=card, shortlist=b"", finder=None)
+    report = compile_workspace(read_workspace(folder), {**trained, "taste": scanned}, tmp_path / "bundle")
+    (warning,) = (one for one in report.warnings if one.code == "recall")
+    assert "model 'taste' scores all 300 items" in warning.message
+
+
 def test_a_graph_that_looks_elsewhere_than_its_reference_is_refused(
     folder: Path, trained: dict[str, Trained], tmp_path: Path
 ) -> None:
