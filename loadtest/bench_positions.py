@@ -140,7 +140,7 @@ def _rows(ratings: Interactions, world: World, rows: NDArray[np.int64]) -> Inter
         items=world.shown.things[rows].astype(np.int32),
         timestamps=rows * 86_400,
         values=np.ones(len(rows), np.float32),
-        propensities=chances.astype(np.float32),
+        noticed=chances.astype(np.float32),
     )
 
 

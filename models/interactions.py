@@ -16,11 +16,11 @@ from edge.errors import GivenError
 from models.contexts import Contexts
 
 COLUMNS: Final = ("user", "item", "timestamp")
-CHANCE: Final = "propensity"
+CHANCE: Final = "noticed"
 OPTIONAL: Final = ("value", CHANCE)
 
 Row = tuple[str, str, int, float] | tuple[str, str, int, float, float]
-"""``(user, item, timestamp, value)``, and the propensity where it is known."""
+"""``(user, item, timestamp, value)``, and the chance to be noticed where it is known."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,7 +47,7 @@ class Interactions:
         Of the workspace: what the columns name files in.
     contexts : Contexts or None
         What was known at each row, where models shall learn from it.
-    propensities : ndarray of float32 or None
+    noticed : ndarray of float32 or None
         The chance that each was noticed where the user came from, in (0, 1]; None where all are 1.
     """
 
@@ -61,7 +61,7 @@ class Interactions:
     item_columns: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     folder: Path | None = None
     contexts: Contexts | None = None
-    propensities: NDArray[np.float32] | None = None
+    noticed: NDArray[np.float32] | None = None
 
     def __len__(self) -> int:
         return len(self.users)
@@ -74,7 +74,7 @@ class Interactions:
             items=self.items[rows],
             timestamps=self.timestamps[rows],
             values=self.values[rows],
-            propensities=None if self.propensities is None else self.propensities[rows],
+            noticed=None if self.noticed is None else self.noticed[rows],
             unknown=0,
             contexts=self.contexts.where(rows) if self.contexts else None,
         )
@@ -87,8 +87,8 @@ class Interactions:
     def digest(self) -> str:
         """SHA-256 over all that training can see."""
         arrays = [array.tobytes() for array in (self.users, self.items, self.timestamps, self.values)]
-        if self.propensities is not None:
-            arrays.append(b"\1" + self.propensities.tobytes())
+        if self.noticed is not None:
+            arrays.append(b"\1" + self.noticed.tobytes())
         ids = "\0".join(self.user_ids) + "\1" + "\0".join(self.item_ids)
         for name, texts in sorted(self.item_columns.items()):
             ids += "\1" + name + "\0" + "\0".join(texts)
@@ -152,7 +152,7 @@ def _instant(at: datetime) -> int:
 
 
 def read_csv(path: Path, items: Sequence[str]) -> Interactions:
-    """Read ``user,item,timestamp[,value][,propensity]``, in any order of columns, with a header.
+    """Read ``user,item,timestamp[,value][,noticed]``, in any order of columns, with a header.
 
     Parameters
     ----------
@@ -163,7 +163,7 @@ def read_csv(path: Path, items: Sequence[str]) -> Interactions:
     ------
     GivenError
         ``interactions``, with file and line: no such file, a column is missing,
-        a timestamp or value is no finite number, a propensity no chance, or no row is left.
+        a timestamp or value is no finite number, `noticed` no chance, or no row is left.
     """
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
@@ -198,7 +198,7 @@ def from_rows(rows: Iterable[Row], items: Sequence[str], source: str = "rows") -
         tuple(user_codes),
         tuple(items),
         unknown,
-        propensities=np.array(chances, np.float32) if min(chances) < 1 else None,
+        noticed=np.array(chances, np.float32) if min(chances) < 1 else None,
     )
 
 
@@ -219,7 +219,7 @@ def _parse(path: Path, file: Iterable[str]) -> Iterator[Row]:
 def _places(path: Path, header: list[str]) -> dict[str, int]:
     missing = [name for name in COLUMNS if name not in header]
     if missing:
-        must = "the header must name user,item,timestamp[,value][,propensity]"
+        must = "the header must name user,item,timestamp[,value][,noticed]"
         raise GivenError("interactions", f"{path}:1: no column {', '.join(missing)}; {must}")
     return {name: header.index(name) for name in (*COLUMNS, *OPTIONAL) if name in header}
 
@@ -255,13 +255,13 @@ def _value(text: str) -> float:
 
 
 def _chance(given: object) -> float:
-    """A propensity; 1 where the field is empty or missing: whoever came from no list."""
+    """The chance to be noticed; 1 where the field is empty or missing: whoever came from no list."""
     if given is None or given == "":
         return 1.0
     try:
         chance = float(str(given))
     except ValueError:
-        raise ValueError(f"propensity {given!r} is no number") from None
+        raise ValueError(f"noticed {given!r} is no number") from None
     if not 0 < chance <= 1:
-        raise ValueError(f"propensity {given!r} is no chance: it must be above 0 and at most 1")
+        raise ValueError(f"noticed {given!r} is no chance: it must be above 0 and at most 1")
     return chance

@@ -63,7 +63,7 @@ def view_weights(interactions: Interactions, settings: Settings) -> Chances:
     Clipped at `LEAST` and of mean 1, so that settings mean the same. All 1 where the rows do not tell.
     """
     power = settings["debias_position"]
-    if interactions.propensities is None or not power:
+    if interactions.noticed is None or not power:
         return np.ones(len(interactions))
-    weights = np.maximum(interactions.propensities.astype(np.float64), LEAST) ** -power
+    weights = np.maximum(interactions.noticed.astype(np.float64), LEAST) ** -power
     return np.asarray(weights / weights.mean())

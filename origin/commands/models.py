@@ -154,5 +154,5 @@ def views(
     with out.open("w", encoding="utf-8", newline="") as file:
         csv.writer(file, lineterminator="\n").writerows([PlacedView._fields, *found])
     shown.places(places)
-    from_lists = sum(view.propensity < 1 for view in found)
+    from_lists = sum(view.noticed < 1 for view in found)
     typer.echo(f"{out}: {counted(len(found), 'view')}, {from_lists} of them from places that hide something")

@@ -35,12 +35,12 @@ class Place:
 
 
 class PlacedView(NamedTuple):
-    """A row of a model's interactions; its propensity is 1 where the visitor came from no list."""
+    """A row of a model's interactions; `noticed` is 1 where the visitor came from no list."""
 
     user: str
     item: str
     timestamp: int
-    propensity: float
+    noticed: float
 
 
 def read_places(root: Path, site: str) -> list[Place]:

@@ -50,7 +50,7 @@ def test_weights_are_the_inverse_of_chances_and_of_mean_one(placed: Interactions
     assert full / full[0] == pytest.approx([1, 1, 1, 2, 2])
     assert full.mean() == pytest.approx(1)
     assert view_weights(placed, {"debias_position": 0}).tolist() == [1] * 5
-    rare = replace(placed, propensities=np.array([1, 1, 1, 1, 0.001], np.float32))
+    rare = replace(placed, noticed=np.array([1, 1, 1, 1, 0.001], np.float32))
     assert np.ptp(np.log(view_weights(rare, {"debias_position": 1}))) == pytest.approx(np.log(1 / LEAST))
 
 
@@ -69,26 +69,31 @@ def test_weights_reach_what_is_learned(tastes: Interactions, name: str) -> None:
     settings: dict[str, object] = {"debias_position": 1}
     history, weight = np.array([[0, 1, 2]], np.int32), np.ones((1, 3), np.float32)
     plain = recipe.train("m", name, tastes, settings).score(history, weight)
-    weighed = recipe.train("m", name, replace(tastes, propensities=chances), settings).score(history, weight)
-    same = recipe.train("m", name, replace(tastes, propensities=chances), {}).score(history, weight)
+    weighed = recipe.train("m", name, replace(tastes, noticed=chances), settings).score(history, weight)
+    same = recipe.train("m", name, replace(tastes, noticed=chances), {}).score(history, weight)
     assert not np.array_equal(plain, weighed)
     assert np.array_equal(plain, same)
 
 
-def test_propensities_are_read_and_empty_ones_are_one(tmp_path: Path) -> None:
+def test_chances_are_read_and_empty_ones_are_one(tmp_path: Path) -> None:
     path = tmp_path / "views.csv"
-    path.write_text("user,item,propensity,timestamp\nu,a,0.25,1\nu,b,,2\n")
+    path.write_text("user,item,noticed,timestamp\nu,a,0.25,1\nu,b,,2\n")
     found = read_csv(path, ("a", "b"))
-    assert found.propensities is not None
-    assert found.propensities.tolist() == [0.25, 1]
-    assert found.where(found.items == 1).propensities.tolist() == [1]  # type: ignore[union-attr]
-    path.write_text("user,item,propensity,timestamp\nu,a,,1\n")
-    assert read_csv(path, ("a",)).propensities is None
+    assert found.noticed is not None
+    assert found.noticed.tolist() == [0.25, 1]
+    assert found.where(found.items == 1).noticed.tolist() == [1]  # type: ignore[union-attr]
+    path.write_text("user,item,noticed,timestamp\nu,a,,1\n")
+    assert read_csv(path, ("a",)).noticed is None
 
 
 @pytest.mark.parametrize("chance", ["0", "1.5", "often", "nan"])
 def test_what_is_no_chance_is_refused_with_its_line(tmp_path: Path, chance: str) -> None:
     path = tmp_path / "views.csv"
-    path.write_text(f"user,item,timestamp,propensity\nu,a,1,{chance}\n")
-    with pytest.raises(GivenError, match=r"views\.csv:2: propensity"):
+    path.write_text(f"user,item,timestamp,noticed\nu,a,1,{chance}\n")
+    with pytest.raises(GivenError, match=r"views\.csv:2: noticed"):
         read_csv(path, ("a",))
+
+
+def test_where_each_thing_has_one_place_hardly_anything_is_corrected() -> None:
+    shown = Shown(np.tile([0, 1], 500), np.tile([0, 1], 500), np.tile([1.0, 0.0, 1.0, 1.0], 250))
+    assert noticed(shown) == pytest.approx([1, 1], abs=0.05)

@@ -80,7 +80,7 @@ def test_the_command_writes_what_models_read(root: Path) -> None:
     ran = CliRunner().invoke(app, ["views", str(root), "-o", str(out)])
     assert ran.exit_code == 0, ran.output
     assert out.read_text().splitlines()[:2] == [
-        "user,item,timestamp,propensity",
+        "user,item,timestamp,noticed",
         f"{ANN},8,{NOW_MS // 1000 + 1},1.0",
     ]
     assert "3 views" in ran.output
