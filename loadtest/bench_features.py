@@ -1,8 +1,11 @@
-"""`make bench-features`: what it costs a page that rules go by what models tell, on one thread.
+"""`make bench-features`: what it costs a page that rules or lists go by what models make of its context.
 
 The bundle has two small models, a logistic regression and a classifier of three, over a handful of features;
 beside it is the same bundle whose rules read none of them. Decisions are made one by one and 16 at a time,
 each of a row that was not seen before (`us_alone`, `us_turn`), or of rows that are remembered (`us_known`).
+
+Lists (`us_list_…`) are of a small model that takes in two columns; beside it are the same campaigns with one
+that takes in none (`…_bare`). All on one thread.
 """
 
 import json
@@ -17,10 +20,13 @@ import numpy as np
 from edge.decide.engine import Engine
 from edge.decide.predictor import ROWS
 from edge.decide.types import Context
+from tests.workspaces.contextual import make_contextual
 from tests.workspaces.predicting import make_predicting_bundle
 
 TURNS: Final = 200
 ROUNDS: Final = 40
+PLACEMENTS: Final = ("hero", "side", "recommended")
+WITHOUT: Final = "recipe: ease\ninteractions: interactions.csv\nfallback: popular\n"
 UNREAD: Final = {
     "rules/rules.yaml": "campaigns:\n"
     "  - {id: any, audience: {session.pages: {$gt: 20}}, placement: hero, show: {content: offer}}\n"
@@ -38,9 +44,22 @@ def main() -> None:
             "us_known": _cost_us(told, ROWS, known=True),
             "us_alone_unread": _cost_us(plain, 1),
             "us_turn_unread": _cost_us(plain, ROWS),
+            **_lists(Path(folder)),
         }
     rounded = {name: round(microseconds, 1) for name, microseconds in figures.items()}
     print(json.dumps({"bench": "features", "figures": rounded}))
+
+
+def _lists(folder: Path) -> dict[str, float]:
+    """The same of lists; where no model knows the context, all are remembered by their history alone."""
+    near = Engine.load(make_contextual(folder / "near"))
+    bare = Engine.load(make_contextual(folder / "bare", {"models/near.yaml": WITHOUT}))
+    return {
+        "us_list_alone": _cost_us(near, 1),
+        "us_list_turn": _cost_us(near, ROWS),
+        "us_list_known": _cost_us(near, ROWS, known=True),
+        "us_list_known_bare": _cost_us(bare, ROWS, known=True),
+    }
 
 
 def _cost_us(engine: Engine, size: int, *, known: bool = False) -> float:
@@ -62,7 +81,7 @@ def _turns(size: int, count: int) -> list[list[Context]]:
     pages = draw.random((count, size)) * 50
     return [
         [
-            Context(0, 0, "full", {"session.pages": float(page), "session.kind": "new"}, (), ("hero", "side"))
+            Context(0, 0, "full", {"session.pages": float(page), "session.kind": "new"}, (), PLACEMENTS)
             for page in turn
         ]
         for turn in pages
