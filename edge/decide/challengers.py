@@ -48,9 +48,9 @@ class Challengers:
     def items(self, slot: Slot, context: Context, stock: Stock = ALL) -> tuple[str, ...]:
         """What the challenger would list in the slot, no more than stand there."""
         wanted: Wanted = {}
-        self._listing.ask(context, wanted)
+        situation = self._listing.ask(context, wanted)
         self._listing.fill(wanted, stock)
-        return self._listing.of(context, wanted)[slot.candidates][: len(slot.items)]
+        return self._listing.of(context, wanted, situation)[slot.candidates][: len(slot.items)]
 
 
 def load_challengers(

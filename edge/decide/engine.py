@@ -225,15 +225,15 @@ class Engine:
             settled = None
             if special is not None and any(special[bit] for _, bit in winners):
                 winners, settled = self._settle(matched, context, weights)
-            chosen.append((winners, context, settled))
-            if any(action[bit] == RECOMMENDER for _, bit in winners) or (settled and settled.lists):
-                self._listing.ask(context, wanted)
+            asks = any(action[bit] == RECOMMENDER for _, bit in winners) or (settled and settled.lists)
+            situation = self._listing.ask(context, wanted) if asks else None
+            chosen.append((winners, context, settled, situation))
         self._listing.fill(wanted, stock)
         decisions = [
-            self._decision(winners, self._listing.of(context, wanted), settled, context)
+            self._decision(winners, self._listing.of(context, wanted, situation), settled, context)
             if winners or settled is not None
             else _NOTHING
-            for winners, context, settled in chosen
+            for winners, context, settled, situation in chosen
         ]
         if self._defaults:
             decisions = list(map(self._with_defaults, decisions, contexts))

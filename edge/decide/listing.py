@@ -65,12 +65,13 @@ class Listing:
         self._stock = ALL
         self._gone: frozenset[int] = frozenset()
 
-    def ask(self, context: Context, wanted: Wanted) -> None:
-        """Note which lists a context needs."""
+    def ask(self, context: Context, wanted: Wanted) -> Situation:
+        """Note which lists a context needs; what they depend on, for `of`."""
         situation = NOWHERE if self._is_plain else self._situation(context)
         wanted[context.history, context.muted, situation] = {}
         if self._needs and self._withheld(context):
             wanted[(), context.muted, self._bare(situation)] = {}
+        return situation
 
     def fill(self, wanted: Wanted, stock: Stock = ALL) -> None:
         """Fill in the lists of each history: remembered ones, and the others by one inference call.
@@ -110,11 +111,10 @@ class Listing:
             self._stock = stock
             self._gone = frozenset() if self.recommender.plan.stock else stock.out
 
-    def of(self, context: Context, wanted: Wanted) -> Lists:
-        """The lists of this context; those that may not use what is known of it go by nothing."""
-        if not wanted:
+    def of(self, context: Context, wanted: Wanted, situation: Situation | None) -> Lists:
+        """The lists of this context, if it asked for any; those that may not know it go by nothing."""
+        if situation is None:
             return {}
-        situation = NOWHERE if self._is_plain else self._situation(context)
         lists = wanted.get((context.history, context.muted, situation), {})
         if not self._needs or not lists:
             return lists
