@@ -25,6 +25,9 @@ FEWEST: Final = 16_384
 """Of items: what a scan of these costs is not worth a shortlist."""
 
 RECALL: Final = 0.95
+ROOM_BYTES: Final = 1 << 27
+"""What the items of all visitors of one call may take while they are scored; a process has 512 MB."""
+
 TOP: Final = 50
 ROWS: Final = 256
 """Histories that recall is measured on; 1,000,000 items are scored for each."""
@@ -71,7 +74,7 @@ def with_blocks(model: Trained) -> Trained:
     probes, found = _probes(model, arrays, rows, asked)
     size = arrays["block_items"].shape[1]
     card = {**model.card, KEY: {"recall50": round(found, 4), "rows": len(rows), "probes": probes}}
-    if probes * size * TIMES > len(model.items):
+    if probes * size * TIMES > len(model.items) or probes > _most(arrays):
         return replace(model, card={**card, KEY: {**card[KEY], "probes": 0}})
     proto = _in_blocks(proto, product, arrays)
     graph = bytes(proto.SerializeToString(deterministic=True))
@@ -112,7 +115,7 @@ class BlockFinder:
         self, scores_graph: bytes, arrays: Mapping[str, Array], times: int
     ) -> tuple[bytes, "BlockFinder"]:
         """See `models.trained.Finder`."""
-        probes = min(len(arrays["block_items"]), self.probes * times)
+        probes = min(self.probes * times, max(self.probes, _most(arrays)))
         graph = onnx.load_model_from_string(scores_graph).graph
         return _shortlist(graph, arrays, probes), BlockFinder(probes)
 
@@ -121,6 +124,14 @@ def finder_of(card: Mapping[str, Any]) -> BlockFinder | None:
     """The reference of a kept model's shortlist, by its card; None of other shortlists."""
     probes = int(card.get(KEY, {}).get("probes", 0))
     return BlockFinder(probes) if probes else None
+
+
+def _most(arrays: Mapping[str, Array]) -> int:
+    """How many blocks all visitors of a call can look at, as many as an edge asks for at once."""
+    from edge.decide.recommender import MAX_SCORES  # noqa: PLC0415 - brings in onnxruntime, which is slow
+
+    visitors = max(1, MAX_SCORES // (len(arrays["block_place"]) - 1))
+    return min(len(arrays["block_items"]), ROOM_BYTES // (visitors * int(arrays["out"].shape[1]) * 4))
 
 
 def _users(

@@ -21,6 +21,14 @@ Recommend = Callable[[list[list[int]], Rows | None], Lists]
 BATCH: Final = 64
 
 
+def best(scores: NDArray[np.float32], count: int) -> list[int]:
+    """The positions of the greatest scores, best first, of equals the lower one; none of minus infinity."""
+    least = np.partition(scores, -count)[-count] if count < len(scores) else -np.inf
+    some = np.flatnonzero((scores >= least) & (scores > -np.inf))
+    first: list[int] = some[np.argsort(-scores[some], kind="stable")[:count]].tolist()
+    return first
+
+
 def ndcg(lists: Lists, relevant: Relevant, k: int) -> float:
     """Normalized discounted cumulative gain: hits count ``1 / log2(1 + place)``.
 

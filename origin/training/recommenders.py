@@ -33,6 +33,9 @@ RANDOM_SHARE: Final = 0.75
 TIME_SHARE: Final = 0.8
 SEED: Final = 0
 LISTED: Final = 10
+MAX_SCORES: Final = 1 << 24
+"""At once: a large catalog is ranked for fewer users at a time."""
+
 
 Split = Literal["random", "time", "none"]
 SPLITS: Final[Mapping[str, str]] = {
@@ -257,9 +260,13 @@ def _measure(train: Trainer, interactions: Interactions, split: Split) -> Measur
 
 def rank(model: Trained, histories: list[list[int]], contexts: Rows | None = None) -> Lists:
     """The first `LISTED` catalog positions for each history, as the graph lists them; ties by position."""
+    most = max(1, MAX_SCORES // len(model.items))
+    if len(histories) > most:
+        parts = [slice(at, at + most) for at in range(0, len(histories), most)]
+        some = [rank(model, histories[at], None if contexts is None else contexts[at]) for at in parts]
+        return [list_ for part in some for list_ in part]
     scores = model.score(*metrics.padded(histories, len(model.items)), contexts).copy()
     if model.excludes_seen:
         for row, history in enumerate(histories):
             scores[row, history] = -np.inf
-    order = np.argsort(-scores, axis=1, kind="stable")[:, :LISTED]
-    return [[p for p in best if scores[row, p] > -np.inf] for row, best in enumerate(order.tolist())]
+    return [metrics.best(row, LISTED) for row in scores]

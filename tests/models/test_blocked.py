@@ -140,6 +140,24 @@ def test_where_too_much_would_be_looked_at_all_items_are_scored(
     assert model.arrays is plain["als"].arrays
 
 
+@pytest.mark.usefixtures("blocks_of_eight")
+def test_no_more_is_looked_at_than_a_call_of_many_visitors_can_hold(
+    plain: dict[str, Trained], models: dict[str, Trained], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def looked_at() -> int:
+        wide = models["als"].wider(1_000)
+        assert wide is not None
+        return len(wide.find(*padded([[3]], N_ITEMS))[0][0])  # type: ignore[index]
+
+    monkeypatch.setattr(blocked, "ROOM_BYTES", 1 << 30)
+    everything = looked_at()
+    assert everything == models["als"].arrays["block_items"].size
+    monkeypatch.setattr(blocked, "ROOM_BYTES", 1 << 26)
+    assert looked_at() < everything
+    monkeypatch.setattr(blocked, "ROOM_BYTES", 1 << 10)
+    assert with_blocks(plain["als"]).shortlist == b""
+
+
 def test_small_catalogs_other_storage_and_a_recall_of_1_are_left_as_they_are(
     plain: dict[str, Trained], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -89,3 +89,13 @@ def test_a_list_is_made_in_the_context_of_what_came_first(tastes: Interactions) 
     metrics.evaluate(recommend, told, told.where(np.array([0, 1])), 1)
     assert asked == [5.0]
     assert metrics.asked_in(data) is None
+
+
+def test_the_best_are_those_of_a_stable_sort() -> None:
+    draw = np.random.default_rng(1)
+    for size in (1, 5, 40):
+        scores = draw.integers(0, 6, size).astype(np.float32)
+        scores[draw.random(size) < 0.2] = -np.inf
+        order = [at for at in np.argsort(-scores, kind="stable").tolist() if scores[at] > -np.inf]
+        for count in (1, 4, size, size + 3):
+            assert metrics.best(scores, count) == order[:count]
