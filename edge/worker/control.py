@@ -7,14 +7,17 @@ import logging
 import os
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
 
+from edge.bundle.active import Active as Wanted
 from edge.bundle.active import bundle_folder, control_path, read_active
 from edge.bundle.reader import open_bundle
 from edge.decide.bandit import OWN
 from edge.decide.engine import Engine
+from edge.decide.stock import ALL
 from edge.errors import BundleError
 from edge.worker.active import Active, Holder
 from edge.worker.attributes.locator import Locator
@@ -45,36 +48,52 @@ class Activator:
     async def activate(self) -> dict[str, Any] | None:
         """Load what is active beside what serves, and swap; what to tell the agent, if anything.
 
-        A bundle that can't be loaded leaves the old one in force, whatever is wrong with it.
+        A bundle that can't be loaded leaves the old one in force, whatever is wrong with it, under the newest
+        stock list; a stock list that can't be used leaves the old list.
         """
-        bundle = ""
+        bundle, active = "", self._holder.active
         try:
             wanted = read_active(self._state_dir)
             if wanted is None:
                 return None
             bundle = wanted.bundle
-            started = time.perf_counter()
-            before = self._holder.active
-            engine = before.engine
-            if engine.id != wanted.bundle:
-                previous = engine if isinstance(engine, Engine) else None
-                # In a thread: mapping and opening a session must not stall the pages.
-                engine = await asyncio.to_thread(self._load, wanted.bundle, previous)
-            stock = await asyncio.to_thread(self._stock.of, engine)
-            active = Active(engine, wanted.revision, wanted.kill, OWN, self._locator, self._shelf, stock)
+            active, told = await self._loaded(wanted)
         except BundleError as error:
             log.error("bundle %s is refused: %s", bundle, error)
-            return {"refused": {"bundle": bundle, "code": error.code}}
+            told = {"refused": {"bundle": bundle, "code": error.code}}
         except Exception:
             log.exception("bundle %s can't be loaded", bundle)
-            return {"refused": {"bundle": bundle, "code": "internal"}}
-        self._holder.active = active
+            told = {"refused": {"bundle": bundle, "code": "internal"}}
+        self._holder.active = await self._stocked(active)
+        return {**told, **self._stock.told()}
+
+    async def _loaded(self, wanted: Wanted) -> tuple[Active, dict[str, Any]]:
+        """What is wanted, ready to serve, and what the agent is told."""
+        started = time.perf_counter()
+        before = self._holder.active
+        engine = before.engine
+        if engine.id != wanted.bundle:
+            previous = engine if isinstance(engine, Engine) else None
+            # In a thread: mapping and opening a session must not stall the pages.
+            engine = await asyncio.to_thread(self._load, wanted.bundle, previous)
+        stock = before.stock if engine is before.engine else ALL
+        active = Active(engine, wanted.revision, wanted.kill, OWN, self._locator, self._shelf, stock)
         spent_ms = (time.perf_counter() - started) * 1000
         log.info("serving revision %d, bundle %s, after %.1f ms", wanted.revision, engine.id, spent_ms)
-        if stock is not before.stock:
-            log.info("leaving out %d items of stock list %d", len(stock.out), stock.serial)
         told = {"bundle": engine.id, "revision": wanted.revision, "ms": round(spent_ms, 2)}
-        return {"activated": told, **self._stock.told()}
+        return active, {"activated": told}
+
+    async def _stocked(self, active: Active) -> Active:
+        """The same without what is sold out now."""
+        try:
+            stock = await asyncio.to_thread(self._stock.of, active.engine)
+        except Exception:  # of ours alone: what could be read and believed was checked
+            log.exception("the stock list can't be used")
+            return active
+        if stock is active.stock:
+            return active
+        log.info("leaving out %d items of stock list %d", len(stock.out), stock.serial)
+        return replace(active, stock=stock)
 
     def _load(self, bundle: str, previous: Engine | None) -> Engine:
         folder = bundle_folder(self._state_dir, bundle)

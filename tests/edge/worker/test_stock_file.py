@@ -85,6 +85,18 @@ def test_a_kill_keeps_what_is_remembered_of_lists(edge: Edge) -> None:
     assert edge.holder.active.killed == ("welcome",)
 
 
+def test_a_bundle_that_is_refused_holds_no_stock_back(edge: Edge) -> None:
+    edge.activate()
+    write_active(edge.state, Wanted(4, "0" * 32, 8))
+    edge.lay("dune")
+    told = asyncio.run(edge.activator.activate())
+    assert told is not None
+    assert "refused" in told
+    assert told["stock"]["serial"] == 1
+    assert edge.out() == {"dune"}
+    assert edge.holder.active.revision == 3
+
+
 def missing(edge: Edge) -> None:
     stock_path(edge.state).unlink()
 
