@@ -17,7 +17,7 @@ from models.bring.exports import (
     score_matrix,
     score_vectors,
 )
-from models.bring.held import Held, compare, error_of, own_scores, real_histories
+from models.bring.held import Held, compare, error_of, histories_of, own_scores
 from models.bring.items import Alignment, align, read_ids, texts
 from models.bring.recommender import NAME
 from models.bring.source import cannot
@@ -100,7 +100,7 @@ def _matrix(held: dict[str, Any], n_items: int, what: str) -> scipy.sparse.csr_a
 
 def _hold(made: Made, alignment: Alignment, interactions: Interactions, longest: int) -> Held:
     """Compare lists with those of the export's own numbers, in 64 bits."""
-    rows = real_histories(interactions, longest, alignment.n_source)
+    rows = histories_of(interactions, longest, alignment.n_source)
     source = np.full((len(rows), alignment.n_items), -np.inf)
     known = alignment.known
     for row, history in enumerate(rows):

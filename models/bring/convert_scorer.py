@@ -12,8 +12,8 @@ from models.bring.held import (
     History,
     compare,
     error_of,
+    histories_of,
     own_scores,
-    real_histories,
     refuse_others,
     source_scores,
 )
@@ -72,7 +72,7 @@ def bring_scorer(
         # Tried in a process of its own, before anything of it runs in this one.
         try_out(made.graph, made.arrays, _few(alignment, longest), "scores", n_items)
     check(made.graph)
-    rows = real_histories(interactions, min(longest, scorer.length or longest), len(ids))
+    rows = histories_of(interactions, min(longest, scorer.length or longest), len(ids))
     source = source_scores(scorer, rows, alignment)
     step = step_of(float(np.abs(source[np.isfinite(source)]).max(initial=0.0)))
     made = scorer_graph(scorer, proto, alignment, step)

@@ -13,8 +13,9 @@ from models.bring.items import Alignment
 from models.bring.scorer import Scorer
 from models.bring.source import cannot
 from models.interactions import Interactions
-from models.metrics import histories, padded
+from models.metrics import padded
 from models.predict.contract import TOLERANCE
+from models.sample import real_histories, sample_histories
 
 MOST: Final = 400
 """Histories that are compared."""
@@ -60,15 +61,11 @@ class Held:
         return asdict(self)
 
 
-def real_histories(interactions: Interactions, longest: int, n_scores: int) -> list[History]:
-    """What people had viewed at some time: nothing, one item, and more, the shortest first."""
+def histories_of(interactions: Interactions, longest: int, n_scores: int) -> list[History]:
+    """What people had viewed at some time, the shortest first, and nothing."""
     most = max(8, min(MOST, MOST_SCORES // max(1, n_scores)))
-    known = [items for items in histories(interactions) if items]
-    spread = [known[place * len(known) // most] for place in range(most)] if len(known) > most else known
-    # Every second as it was some time before: with fewer items in front.
-    cut = [items[len(items) // 2 :] if turn % 2 else items for turn, items in enumerate(spread)]
-    found = {tuple(items[:longest]) for items in (*cut, (), *([items[0]] for items in spread[:4]))}
-    return [np.array(items, np.int64) for items in sorted(found, key=lambda items: (len(items), items))]
+    found = real_histories(sample_histories(interactions), longest, most)
+    return [np.zeros(0, np.int64), *sorted((row.astype(np.int64) for row in found), key=len)]
 
 
 def source_scores(scorer: Scorer, rows: Sequence[History], alignment: Alignment) -> NDArray[np.float64]:
