@@ -8,6 +8,7 @@ import scipy.sparse
 from numpy.typing import NDArray
 
 from edge.bundle.arrays import Array
+from edge.bundle.features import MAX_NUMBER
 from models.context_inputs import columns_of, inputs
 from models.interactions import Interactions
 from models.metrics import newest_rows
@@ -41,17 +42,18 @@ class Told:
     def __init__(self, interactions: Interactions, scaled: Mapping[str, Array], cold: float) -> None:
         contexts = interactions.contexts
         assert contexts is not None
-        taken = inputs(scaled, contexts.rows)
-        pairs = np.concatenate([interactions.users[:, np.newaxis].astype(np.float64), taken], axis=1)
+        # NaN is not itself, and no number of a context is so small.
+        known = np.nan_to_num(contexts.rows, nan=-2 * MAX_NUMBER)
+        pairs = np.concatenate([interactions.users[:, np.newaxis].astype(np.float64), known], axis=1)
         _, first, example = np.unique(pairs, axis=0, return_index=True, return_inverse=True)
-        example = example.reshape(-1)
+        example, taken = example.reshape(-1), inputs(scaled, contexts.rows[first])
         self.users = interactions.users[first].astype(np.int64)
         shape = (len(first), len(interactions.item_ids))
         ones = np.ones(len(example), np.float32)
         self.wanted = scipy.sparse.csr_array((ones, (example, interactions.items)), shape=shape)
         self.wanted.data[:] = 1.0
         self.width = taken.shape[1]
-        self._taken, self._cold = as_tensor(taken[first]), cold
+        self._taken, self._cold = as_tensor(taken), cold
         nothing = np.full((1, len(contexts.names)), np.nan, np.float32)
         self._nothing = as_tensor(inputs(scaled, nothing))
         newest = [next(iter(rows.values()), -1) for rows in newest_rows(interactions)]

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 
+from compiler.models.types import ModelConfig
 from compiler.predictions.reading import prediction_of
 from compiler.problems import Problems
 from compiler.rules.reads import reads_of
@@ -77,6 +78,19 @@ def _attributes_of(names: Iterable[str], workspace: Workspace) -> set[str]:
     return {column.attribute for column in columns_of(needed(names, features))}
 
 
+def _models_of(listed: set[str], workspace: Workspace) -> Iterator[ModelConfig]:
+    """All models of lists: those of recommenders, their challengers, and what a model falls back to."""
+    asked = set(listed)
+    for recommender in workspace.recommenders:
+        if recommender.name in listed:
+            asked.update(recommender.models)
+            asked.update([recommender.challenger.model] if recommender.challenger else ())
+    models = {model.name: model for model in workspace.models}
+    for _ in models:
+        asked.update(models[name].fallback for name in asked & models.keys())
+    return (models[name] for name in sorted(asked & models.keys()))
+
+
 def _reads(campaign: Campaign, workspace: Workspace) -> Iterator[str]:
     yield from reads_of(campaign.condition)
     yield from (name for name, _ in campaign.worth.terms)
@@ -84,10 +98,8 @@ def _reads(campaign: Campaign, workspace: Workspace) -> Iterator[str]:
     for recommender in workspace.recommenders:
         if recommender.name in listed:
             yield from recommender.reads
-            listed = listed.union(recommender.models)
-    for model in workspace.models:
-        if model.name in listed:
-            yield from _attributes_of(model.features, workspace)
+    for model in _models_of(listed, workspace):
+        yield from _attributes_of(model.features, workspace)
     shown = {show.content for show in _shows(campaign, workspace)}
     for content in workspace.contents:
         if content.id in shown:

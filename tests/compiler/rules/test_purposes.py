@@ -63,6 +63,20 @@ def test_what_may_not_be_served_is_refused(tmp_path: Path, extra: str, show: str
     assert "reads 'geo.country', which may serve statistics only" in told
 
 
+@pytest.mark.parametrize("shown", ["near", "tried", "behind", "popular"])
+def test_what_models_of_a_list_take_in_counts(tmp_path: Path, shown: str) -> None:
+    """Of the model, of a challenger, and of what it falls back to; popular takes in nothing."""
+    near = "recipe: two-tower\ninteractions: interactions.csv\n"
+    files = {
+        "features.yaml": "features: {country: {attribute: geo.country, one_hot: [AT]}}\n",
+        "models/near.yaml": f"{near}features: country\n",
+        "models/behind.yaml": f"{near}fallback: near\n",
+        "recommenders/tried.yaml": "model: popular\nchallenger: {model: near, share: 0.1}\n",
+    }
+    told = problems(tmp_path, "purposes: store", f"{{recommender: {shown}, card: film}}", **files)
+    assert [problem.startswith("rules/new.yaml:2") for problem in told] == [True] * (shown != "popular")
+
+
 def test_what_an_experiment_may_show_counts(tmp_path: Path) -> None:
     changes = {**EXPERIMENTS, "site.yaml": SITE, "models/taste.yaml": TASTE}
     with pytest.raises(WorkspaceError) as caught:
