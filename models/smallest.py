@@ -106,8 +106,13 @@ def search(
         The allowed loss as a share: 0.005 is half a percent.
     """
 
+    sizes = set[int]()
+
     def tried(smaller: Mapping[str, float]) -> Iterator[Tried]:
         model = train(smaller)
+        if model_bytes(model) in sizes:
+            return  # there was no more to keep
+        sizes.add(model_bytes(model))
         for storage in STORAGES:
             stored = store(model, storage)
             yield Tried(storage, model_bytes(stored), measure(stored))
@@ -135,7 +140,7 @@ def explore(
                 loss, bound = _loss(before, found.quality)
                 mean, every = float(found.quality.mean()), {**settings, **found.more}
                 points.append(Point(every, found.storage, found.bytes, mean, loss, bound))
-            if points[first].loss > HOPELESS * lose:
+            if any(point.loss > HOPELESS * lose for point in points[first : first + 1]):
                 break
     allowed = [points[0], *(point for point in points if point.bound <= lose)]
     chosen = min(allowed, key=lambda point: (point.bytes, -point.metric))

@@ -47,6 +47,20 @@ def test_nothing_smaller_is_trained_where_plain_numbers_lose_too_much(tastes: In
     assert found.chosen.settings == {"neighbours": 12}
 
 
+def test_settings_that_keep_no_less_are_tried_once(tastes: Interactions) -> None:
+    """An item of `tastes` has seven neighbours: ask for more, and the model is the same."""
+
+    def train(smaller: Mapping[str, float]) -> Trained:
+        return recipe.train(
+            "mine", "user-user", tastes, {**smaller, "neighbours": min(7, smaller["neighbours"])}
+        )
+
+    settings = recipe.check_settings("user-user", {"neighbours": 16})
+    found = search(settings, recipe.settings_of("user-user"), train, lambda model: np.full(4, 0.5), 0.01)
+    tried = [point.settings["neighbours"] for point in found.points if point.storage == "float32"]
+    assert tried == [16, 6, 4, 2]
+
+
 def test_the_configured_model_is_always_allowed(tastes: Interactions) -> None:
     found = _found(tastes, {(16, "float32"): 0.51}, 0.0)
     assert found.chosen == found.points[0]
