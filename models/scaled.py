@@ -1,6 +1,6 @@
 """Who viewed what, scaled so that neither the busiest users nor the most popular items say most."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Final
 
 import numpy as np
@@ -9,17 +9,26 @@ from numpy.typing import NDArray
 
 from models.cooccurrence import rows_matrix, use_matrix
 from models.interactions import Interactions
+from models.liked import liked
 from models.positions import DEBIAS_POSITION, view_weights
 from models.settings import Number, Setting, Settings
-from models.visits import visits
+from models.visits import stretches, visits
 
 Dense = NDArray[np.float64]
+Numbers = NDArray[np.int64]
+Chosen = NDArray[np.bool_]
+
+CLOSENESS: Final = Number(0, "How many times more items count that were viewed closely after another.", 100)
+LIKING: Final = Number(0, "How many times more items count that were valued more than expected.", 100)
 
 SCALING: Final[Mapping[str, Setting]] = {
     "user_power": Number(0.25, "How much less those who viewed much count, each; 0 for no less.", 1),
     "item_power": Number(0.25, "How much less items that many viewed count; 0 for no less.", 1),
     "nearness": Number(1, "How many times more items count that were viewed in one visit.", 100),
     "pause_minutes": Number(1, "A pause that ends a visit, for nearness.", positive=True),
+    "closeness": CLOSENESS,
+    "places": Number(20, "So many views, one after the other, are close.", 1000, whole=True),
+    "liking": LIKING,
     "debias_position": DEBIAS_POSITION,
     "debias": Number(0, "How much less what many viewed is listed for being so; 1 in full.", 1),
 }
@@ -31,26 +40,37 @@ def scaled_rows(
     """A row of items for each user, and for each visit, scaled; and the items' scale.
 
     The powers scale users and items by their counts. What was viewed in one visit counts
-    `nearness` times more: that is what the visits' rows are for. The users' rows are
-    brought back to the sum of squares that they had, so that a regularization means
+    `nearness` times more, what was viewed within so many `places` `closeness` times more, and what a user
+    liked `liking` times more: that is what the rows of visits, of stretches and of likes are for. The
+    users' rows are brought back to the sum of squares that they had, so that a regularization means
     the same for any power.
     """
     used = use_matrix(interactions, n_items)
     weights = view_weights(interactions, settings)
     of_users = np.maximum(used.sum(axis=1), 1) ** -float(settings["user_power"])
     of_items = np.maximum(used.sum(axis=0), 1) ** -float(settings["item_power"])
-    weighed = use_matrix(interactions, n_items, weights)
-    scaled = weighed.multiply(of_users[:, np.newaxis]).multiply(of_items).tocsr()
+    scaled = use_matrix(interactions, n_items, weights).multiply(of_users[:, np.newaxis])
+    scaled = scaled.multiply(of_items).tocsr()
+    _, users = np.unique(interactions.users, return_inverse=True)
     parts = [scaled]
-    if settings["nearness"]:
-        numbers = visits(interactions, settings["pause_minutes"])
-        _, first = np.unique(numbers, return_index=True)
-        _, users = np.unique(interactions.users, return_inverse=True)
-        near = rows_matrix(numbers, interactions.items, n_items, weights)
-        weight = of_users[users[first]] * np.sqrt(settings["nearness"])
-        parts.append(near.multiply(weight[:, np.newaxis]).multiply(of_items))
+    for times, numbers, chosen in _groups(interactions, settings):
+        _, first = np.unique(numbers[chosen], return_index=True)
+        rows = rows_matrix(numbers[chosen], interactions.items[chosen], n_items, weights[chosen])
+        weight = of_users[users[chosen][first]] * np.sqrt(times)
+        parts.append(rows.multiply(weight[:, np.newaxis]).multiply(of_items))
     rows = scipy.sparse.vstack(parts, format="csr")
     return rows * np.sqrt(used.nnz / (scaled.data @ scaled.data)), of_items
+
+
+def _groups(interactions: Interactions, settings: Settings) -> Iterator[tuple[float, Numbers, Chosen]]:
+    """What counts again when viewed together: how many times, each row's group, and which rows are of any."""
+    every = np.ones(len(interactions), np.bool_)
+    if times := float(settings["nearness"]):
+        yield times, visits(interactions, settings["pause_minutes"]), every
+    if times := float(settings["closeness"]):
+        yield times, stretches(interactions, int(settings["places"])), every
+    if (times := float(settings["liking"])) and (chosen := liked(interactions)).any():
+        yield times, interactions.users.astype(np.int64), chosen
 
 
 def said_of_items(interactions: Interactions, n_items: int, settings: Settings) -> Dense:

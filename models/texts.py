@@ -44,10 +44,16 @@ def text_columns(interactions: Interactions, columns: str) -> list[str]:
                 hint = f"did you mean {near[0]!r}?" if near else f"it has {', '.join(known) or 'none'}"
                 raise GivenError("catalog", f"the catalog has no column {name!r}; {hint}")
         return columns.split()
-    found = [name for name, texts in known.items() if not all(map(LINK.fullmatch, filter(None, texts)))]
+    found = readable_columns(interactions)
     if not found:
         raise GivenError("catalog", "the catalog has no column of text; add one, such as a title")
     return found
+
+
+def readable_columns(interactions: Interactions) -> list[str]:
+    """The catalog's columns that hold more than links; there may be none."""
+    known = interactions.item_columns
+    return [name for name, texts in known.items() if not all(map(LINK.fullmatch, filter(None, texts)))]
 
 
 def _weights(texts: Sequence[str]) -> scipy.sparse.csr_array:

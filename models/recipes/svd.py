@@ -1,6 +1,7 @@
 """Ranks items by the few directions in which tastes differ most: PureSVD."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Final
 
 import numpy as np
@@ -11,10 +12,12 @@ from numpy.typing import NDArray
 from edge.bundle.arrays import Array
 from models.factors import FACTORS, Dense, factor_arrays, factor_graph, score_factors
 from models.interactions import Interactions
-from models.scaled import SCALING, said_of_items, scaled_rows
+from models.scaled import CLOSENESS, LIKING, SCALING, said_of_items, scaled_rows
 from models.settings import Number, Setting, Settings
+from models.texts import COLUMNS, item_terms, readable_columns
 from models.trained import Progress, Scores, Trained
 
+TEXT_WEIGHT: Final = Number(4, "How much the catalog's texts, if it has any, count beside views.")
 ITEM_POWER: Final = Number(0.35, "How much less items that many viewed count; 0 for no less.", 1)
 
 
@@ -22,8 +25,11 @@ class Svd:
     """A truncated singular value decomposition of who viewed what (PureSVD, Cremonesi et al. 2010).
 
     A history is folded in by the items' own factors, so nothing of a user is kept. Users and items
-    are scaled as for EASE. Weak directions are shrunk as a probabilistic PCA does (Tipping and
-    Bishop 1999): a direction counts by the share of its variance that is above the noise, and
+    are scaled as for EASE. What a user viewed in one visit, viewed closely, or liked is a row beside
+    the row of all that they viewed, and so is each term of the catalog's texts (as in Singh and Gordon's
+    "Collective Matrix Factorization", 2008): directions are of tastes, and not of attention
+    alone; a history needs no values (ADR 42). Weak directions are shrunk as a probabilistic PCA does (Tipping
+    and Bishop 1999): a direction counts by the share of its variance that is above the noise, and
     the noise is the strongest that is left out.
     """
 
@@ -31,11 +37,15 @@ class Svd:
     excludes_seen: Final = True
     settings: Final[Mapping[str, Setting]] = {
         "factors": FACTORS,
+        "columns": COLUMNS,
+        "text_weight": TEXT_WEIGHT,
         "shrinkage": Number(
             1, "How much less weak directions count: 1 as much as noise explains them, 0 not at all.", 1
         ),
         **SCALING,
         "item_power": ITEM_POWER,
+        "closeness": replace(CLOSENESS, default=1),
+        "liking": replace(LIKING, default=1.5),
     }
 
     def train(
@@ -44,6 +54,7 @@ class Svd:
         """See `models.trained.Recipe`."""
         progress("decompose", 0.0)
         rows, of_items = scaled_rows(interactions, len(items), settings)
+        rows = _with_texts(rows, interactions, settings)
         count = int(settings["factors"])
         found, sizes = directions(rows, count + 1)
         noise = sizes[count] if len(sizes) > count else 0.0
@@ -59,6 +70,18 @@ class Svd:
     ) -> Scores:
         """See `models.trained.Recipe`."""
         return score_factors(arrays, history, weight)
+
+
+def _with_texts(
+    rows: scipy.sparse.csr_array, interactions: Interactions, settings: Settings
+) -> scipy.sparse.csr_array:
+    """A row for each term of the catalog, too: of the items that it is said of."""
+    named = settings["columns"] != COLUMNS.default
+    if not settings["text_weight"] or not (named or readable_columns(interactions)):
+        return rows
+    terms = item_terms(interactions, settings["columns"]).T * np.sqrt(settings["text_weight"])
+    more: scipy.sparse.csr_array = scipy.sparse.vstack([rows, terms], format="csr")
+    return more
 
 
 def directions(rows: scipy.sparse.csr_array, count: int) -> tuple[Dense, Dense]:

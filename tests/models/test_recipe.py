@@ -21,10 +21,7 @@ from models.trained import EXACT_STEPS, WEIGHT_STEPS, Trained
 ALL = sorted(recipe.RECIPES)
 PLAIN = {
     "regularization": 3.0,
-    "user_power": 0.0,
-    "item_power": 0.0,
-    "nearness": 0.0,
-    "pause_minutes": 1.0,
+    **{"user_power": 0.0, "item_power": 0.0, "nearness": 0.0, "closeness": 0.0, "liking": 0.0},
     "debias_position": 0.0,
 }
 """EASE as in its first paper."""
@@ -183,7 +180,7 @@ def test_what_one_visit_holds_counts_again() -> None:
     ]
     data = from_rows(rows, ("a", "b", "c"))
     plain, of_items = count_together(data, 3, PLAIN)
-    near, _ = count_together(data, 3, {**PLAIN, "nearness": 2.0})
+    near, _ = count_together(data, 3, {**PLAIN, "nearness": 2.0, "pause_minutes": 1.0})
     assert of_items.tolist() == [1.0, 1.0, 1.0]
     assert plain.tolist() == [[2, 1, 2], [1, 1, 1], [2, 1, 2]]
     assert np.allclose(near - plain, [[4, 2, 2], [2, 2, 0], [2, 0, 4]])

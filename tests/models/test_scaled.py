@@ -1,4 +1,4 @@
-"""Popularity taken back: what each item's scores are multiplied by, and what it does to lists."""
+"""Rows of what was viewed together, closely, or liked; and popularity taken back."""
 
 import numpy as np
 import pytest
@@ -7,8 +7,33 @@ from models import recipe
 from models.exposure import exposure_gap
 from models.interactions import from_rows
 from models.metrics import histories
-from models.scaled import said_of_items
+from models.scaled import said_of_items, scaled_rows
 from origin.training.recommenders import rank
+
+PLAIN = {
+    "user_power": 0.0,
+    "item_power": 0.0,
+    "nearness": 0.0,
+    "closeness": 0.0,
+    "liking": 0.0,
+    "debias_position": 0.0,
+}
+
+
+def test_stretches_and_likes_are_rows_of_their_own() -> None:
+    rows = [("u", "a", 0, 5.0), ("u", "b", 60, 1.0), ("u", "c", 120, 5.0), ("v", "c", 0, 3.0)]
+    data = from_rows(rows, ("a", "b", "c"))
+    everything = [[1, 1, 1], [0, 0, 1]]
+    assert scaled_rows(data, 3, PLAIN)[0].toarray().tolist() == everything
+    close, _ = scaled_rows(data, 3, {**PLAIN, "closeness": 4.0, "places": 2})
+    assert close.toarray().tolist() == [*everything, [2, 2, 0], [0, 0, 2], [0, 0, 2]]
+    liked, _ = scaled_rows(data, 3, {**PLAIN, "liking": 4.0})
+    assert liked.toarray().tolist() == [*everything, [2, 0, 2]]
+
+
+def test_without_values_nothing_is_liked() -> None:
+    data = from_rows([("u", "a", 0, 1.0), ("u", "b", 1, 1.0)], ("a", "b"))
+    assert scaled_rows(data, 2, {**PLAIN, "liking": 4.0})[0].toarray().tolist() == [[1, 1]]
 
 
 def test_what_many_viewed_counts_by_the_inverse_of_its_popularity() -> None:

@@ -1,8 +1,12 @@
 """PureSVD on tastes that are its directions."""
 
+from dataclasses import replace
+
 import numpy as np
+import pytest
 import scipy.sparse
 
+from edge.errors import GivenError
 from models import recipe
 from models.interactions import Interactions
 from models.recipes.svd import directions
@@ -33,3 +37,20 @@ def test_weak_directions_count_less(tastes: Interactions) -> None:
     own = [np.diag(model.score(history, weight)) for model in (shrunk, plain)]
     assert (own[0] > 0).all()
     assert (own[0] < own[1]).all()
+
+
+def test_what_nobody_viewed_is_listed_by_its_texts_where_there_are_any(tastes: Interactions) -> None:
+    titled = replace(tastes, item_columns={"title": tuple(item[:2] for item in tastes.item_ids)})
+    new = titled.item_ids.index("g2-7")
+    titled = titled.where(titled.items != new)
+    known = np.array([[titled.item_ids.index(item) for item in ("g2-0", "g2-1", "g2-2")]], np.int32)
+    for data, is_listed in ((titled, True), (replace(titled, item_columns={}), False)):
+        model = recipe.train("s", "svd", data, {"factors": 4})
+        scores = model.score(known, np.ones(known.shape, np.float32))[0]
+        others = [place for place, item in enumerate(model.items) if not item.startswith("g2")]
+        assert (scores[new] > scores[others].max()) == is_listed
+
+
+def test_a_column_that_is_not_there_is_named(tastes: Interactions) -> None:
+    with pytest.raises(GivenError, match="no column 'titel'; did you mean 'title'"):
+        recipe.train("s", "svd", tastes, {"columns": "titel"})
