@@ -49,8 +49,8 @@ def scaled_rows(
     weights = view_weights(interactions, settings)
     of_users = np.maximum(used.sum(axis=1), 1) ** -float(settings["user_power"])
     of_items = np.maximum(used.sum(axis=0), 1) ** -float(settings["item_power"])
-    scaled = use_matrix(interactions, n_items, weights).multiply(of_users[:, np.newaxis])
-    scaled = scaled.multiply(of_items).tocsr()
+    weighed = use_matrix(interactions, n_items, weights)
+    scaled = weighed.multiply(of_users[:, np.newaxis]).multiply(of_items).tocsr()
     _, users = np.unique(interactions.users, return_inverse=True)
     parts = [scaled]
     for times, numbers, chosen in _groups(interactions, settings):
