@@ -211,12 +211,12 @@ def _read_model(  # noqa: PLR0913, PLR0917 - what other files say comes in apart
     if interactions is not None and not is_file(folder / interactions):
         line = fields.line_of("interactions")
         fields.error(line, "missing", f"has no file {interactions!r}", "paths are relative to the workspace")
-    users = _users(folder, fields)
     fields.node("purposes")
     known, features = said
     # Without a site that can be read there is nobody to know them.
     purposes = read_names(fields, "purposes", known) if known is not None else ()
     taken = taken_features(fields, features)
+    users = _users(folder, fields, taken)
     smallest = read_smallest(fields)
     budget = read_budget(fields)
     settings = {key: entry.plain() for key, entry in fields.rest().items()}
@@ -233,9 +233,11 @@ def _read_model(  # noqa: PLR0913, PLR0917 - what other files say comes in apart
     )  # fmt: skip
 
 
-def _users(folder: Path, fields: Fields) -> Path | None:
-    """The file of what is known of users, which a model of their interactions alone needs none of."""
+def _users(folder: Path, fields: Fields, taken: Iterable[str]) -> Path | None:
+    """The file of what is known of users, of which features are made."""
     users = fields.text("users")
+    if users is not None and not taken:
+        fields.error(fields.line_of("users"), "bad-value", "has users, and no features", "name some of them")
     if users is not None and not is_file(folder / users):
         line = fields.line_of("users")
         fields.error(line, "missing", f"has no file {users!r}", "paths are relative to the workspace")

@@ -122,3 +122,7 @@ def test_features_that_are_not_there_are_told_with_their_lines(tmp_path: Path) -
     assert "did you mean 'country'" in unknown
     assert "models/near.yaml:4" in missing
     assert "has no file 'users.csv'" in missing
+    (alone,) = _problems(
+        tmp_path / "alone", "recipe: two-tower\ninteractions: interactions.csv\nusers: site.yaml\n"
+    )
+    assert "has users, and no features" in alone
