@@ -99,7 +99,7 @@ def _check_model(
 def smaller(card: Mapping[str, Any]) -> str:
     """What to do about a model that costs too much."""
     settings = card.get("settings", {})
-    if card.get("recipe") == "brought" and not card.get("left_out"):
+    if card.get("recipe") == "brought" and "left_out" not in card:
         return "bring a smaller one, or allow a larger budget"
     ways = [f"fewer {name} than {settings[name]:g}" for name in SHRINKS if name in settings]
     if settings.get("storage", "int8") != "int8":

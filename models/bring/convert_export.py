@@ -46,20 +46,14 @@ def bring_export(path: Path, named: Path | None, interactions: Interactions, set
         raise cannot(path.name, f"has {size} MB; at most {MAX_FILE_BYTES >> 20} are read")
     parts, ids = _read(path, read_ids(named) if named is not None else None)
     alignment = align(ids, interactions.item_ids, "`items`" if named is not None else path.name)
-    longest, width = int(settings["max_history"]), int(settings["neighbours"])
-    card: dict[str, Any] = {"aligned": alignment.card()}
     matrix = _matrix(parts, len(ids), path.name)
+    card: dict[str, Any] = {"aligned": alignment.card()}
     if matrix is not None:
-        made = of_matrix(matrix, alignment, width)
+        made = of_matrix(matrix, alignment, int(settings["neighbours"]))
     else:
-        users = read_users(parts, interactions, path.name)
-        if users is not None and "into" not in parts:
-            parts["into"] = learn_into(users, alignment, settings["caution"])
-        vectors = read_vectors(parts, len(ids), path.name)
-        made = of_vectors(vectors, alignment)
-        if users is not None:
-            card["users"] = round(overlap(users, vectors, made, alignment, longest), 4)
-    held = _hold(made, alignment, interactions, longest)
+        made, shared = _of_vectors(parts, alignment, interactions, settings, path.name)
+        card |= shared
+    held = _hold(made, alignment, interactions, int(settings["max_history"]))
     if held.overlap < ALIKE and not made.words:
         said = f"can't be said in exact sums: of what it lists itself, they list {held.overlap:.0%}"
         instead = "its numbers are of too different sizes; divide each item's vector by its length"
@@ -69,6 +63,20 @@ def bring_export(path: Path, named: Path | None, interactions: Interactions, set
     return Trained(
         NAME, interactions.item_ids, made.graph, made.arrays, card, reference, shortlist=made.shortlist
     )
+
+
+def _of_vectors(
+    parts: dict[str, Any], alignment: Alignment, interactions: Interactions, settings: Settings, what: str
+) -> tuple[Made, dict[str, float]]:
+    """The recommender of vectors and, where users' own are known, how much of their lists it lists."""
+    users = read_users(parts, interactions, what)
+    if users is None:
+        return of_vectors(read_vectors(parts, alignment.n_source, what), alignment), {}
+    into = parts["into"] if "into" in parts else learn_into(users, alignment, settings["caution"])
+    vectors = read_vectors({**parts, "into": into}, alignment.n_source, what)
+    made = of_vectors(vectors, alignment)
+    shared = overlap(users, vectors, made, alignment, int(settings["max_history"]))
+    return made, {"users": round(shared, 4)}
 
 
 def _read(path: Path, ids: tuple[str, ...] | None) -> tuple[dict[str, Any], tuple[str, ...]]:

@@ -9,6 +9,7 @@ import numpy as np
 from edge.bundle.arrays import Array
 from models.bring.held import (
     BATCH,
+    Held,
     History,
     compare,
     error_of,
@@ -27,7 +28,7 @@ from models.interactions import Interactions
 from models.metrics import padded
 from models.predict.contract import TOLERANCE
 from models.settings import COMMON
-from models.trained import SCORER, Predictor, Trained
+from models.trained import SCORER, Trained
 
 LONGEST: Final = int(COMMON["max_history"].default)
 FEW: Final = 16
@@ -73,27 +74,31 @@ def bring_scorer(
         try_out(made.graph, made.arrays, _few(alignment, longest), "scores", n_items)
     check(made.graph)
     rows = histories_of(interactions, min(longest, scorer.length or longest), len(ids))
-    source = source_scores(scorer, rows, alignment)
+    made, step, held = _held(scorer, proto, alignment, rows)
+    card = {SCORER: True, "source": scorer.kind, "step": step, "narrow": made.narrow}
+    card |= {"parity": held.card(), "aligned": alignment.card()}
+    return Trained(NAME, interactions.item_ids, made.graph, made.arrays, card, evaluator(made.graph))
+
+
+def _held(
+    scorer: Scorer, proto: Any, alignment: Alignment, rows: Sequence[History]
+) -> tuple[ScorerGraph, float, Held]:
+    """The graph with the step of its scores, once it has scored as its source does, alone and with others."""
+    source, n_items = source_scores(scorer, rows, alignment), alignment.n_items
     step = step_of(float(np.abs(source[np.isfinite(source)]).max(initial=0.0)))
     made = scorer_graph(scorer, proto, alignment, step)
     alone, together = (own_scores(made.graph, made.arrays, rows, n_items, batch) for batch in (1, BATCH))
     refuse_others(source, alone, rows, step, f"{scorer.kind} converts to a graph that scores otherwise")
     refuse_others(alone, together, rows, 2 * step, "it scores otherwise where a history is padded further,")
-    reference = evaluator(made.graph)
-    _check_reference(made, reference, rows[:: max(1, len(rows) // FEW)], n_items, step)
-    held = compare(source, together, rows, step)
-    card = {SCORER: True, "source": scorer.kind, "step": step, "narrow": made.narrow}
-    card |= {"parity": held.card(), "aligned": alignment.card()}
-    return Trained(NAME, interactions.item_ids, made.graph, made.arrays, card, reference)
+    _check_reference(made, rows[:: max(1, len(rows) // FEW)], n_items, step)
+    return made, step, compare(source, together, rows, step)
 
 
-def _check_reference(
-    made: ScorerGraph, reference: Predictor, rows: Sequence[History], n_items: int, step: float
-) -> None:
+def _check_reference(made: ScorerGraph, rows: Sequence[History], n_items: int, step: float) -> None:
     """The compiler will hold the graph against what ONNX itself says of it."""
     history, weight = padded([row.tolist() for row in rows], n_items)
     try:
-        told = reference(made.arrays, history, weight)
+        told = evaluator(made.graph)(made.arrays, history, weight)
     # It raises what numpy does.
     except Exception as error:
         said = f"can't be run: ONNX's own evaluator can't do so: {error}"
