@@ -32,6 +32,10 @@ TOP: Final = 50
 ROWS: Final = 256
 """Histories that recall is measured on; 1,000,000 items are scored for each."""
 
+BATCH_SCORES: Final = 1 << 24
+"""Items times histories that are scored at once."""
+
+LONGEST: Final = 50
 MARGIN: Final = 0.015
 """What more is found than is asked for where probes are chosen: long histories alone are harder."""
 
@@ -57,16 +61,16 @@ def with_blocks(model: Trained) -> Trained:
     histories. Where that is too many to be faster, or nobody's history is known, all items are scored,
     and the card says so.
     """
-    settings = model.card["settings"]
+    settings = model.card.get("settings", {})
     asked = float(settings.get("recall", RECALL))
-    is_plain = settings["storage"] == FLOAT32 and not model.features
+    is_plain = settings.get("storage", FLOAT32) == FLOAT32 and not model.features
     if len(model.items) < FEWEST or asked >= 1 or not is_plain:
         return model
     proto = onnx.load_model_from_string(model.scores_graph)
     product = _product(proto.graph)
     if product is None:
         return model
-    rows = real_histories(model.sample, int(settings["max_history"]), ROWS)
+    rows = real_histories(model.sample, int(settings.get("max_history", LONGEST)), ROWS)
     if not len(rows):
         return model
     users = _users(model.reference, model.arrays, *_padded(rows, len(model.items)))
@@ -158,7 +162,7 @@ def _probes(
 ) -> tuple[int, float]:
     """How many blocks have to be looked at for a share of a scan's best, and the share that they find."""
     ranks, (blocks, size) = [], arrays["block_items"].shape
-    batch = max(1, 1_000_000_000 // 8 // len(model.items) // 8)
+    batch = max(1, BATCH_SCORES // len(model.items))
     for at in range(0, len(rows), batch):
         history, weight = _padded(rows[at : at + batch], len(model.items))
         scores = model.score(history, weight).copy()
