@@ -50,8 +50,8 @@ def blend_graph(name: str, members: Mapping[str, Trained], arrays: Mapping[str, 
             helper.make_node("Mul", [f"{member}/listed", f"{member}/{WEIGHT}"], [f"{member}/part"]),
         ]
         if total:
-            nodes.append(helper.make_node("Add", [total, f"{member}/part"], [f"{member}/sum"]))
-        total = f"{member}/sum" if total else f"{member}/part"
+            nodes.append(helper.make_node("Add", [total, f"{member}/part"], [f"{member}/blended"]))
+        total = f"{member}/blended" if total else f"{member}/part"
     nodes[-1].output[0] = "scores"
     n_items = len(next(iter(members.values())).items)
     features = max(len(model.features) for model in members.values())

@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 
+from edge.decide.inference import ort
 from edge.errors import GivenError
 from models import recipe
-from models.blend import learn_weights
+from models.blend import blend_arrays, blend_graph, blend_scores, learn_weights
 from models.interactions import Interactions
 
 
@@ -42,3 +43,16 @@ def test_a_member_that_is_no_recipe_is_named(tastes: Interactions) -> None:
         recipe.train("e", "ensemble", tastes, {"members": "svd eese"})
     with pytest.raises(GivenError, match="no recipe 'ensemble'"):
         recipe.train("e", "ensemble", tastes, {"members": "ensemble"})
+
+
+@pytest.mark.parametrize("name", [one.name for one in recipe.PLAIN if one.excludes_seen])
+def test_any_recipe_may_stand_behind_another(tastes: Interactions, name: str) -> None:
+    """Names of its own nodes are none of the blend's."""
+    members = {"a": recipe.train("a", "ease", tastes), f"{name}/0": recipe.train("b", name, tastes)}
+    arrays = blend_arrays(members, dict.fromkeys(members, 1.0))
+    graph = blend_graph("e", members, arrays)
+    history, weight = np.array([[3, 8]], np.int32), np.ones((1, 2), np.float32)
+    wanted = blend_scores({key: one.score(history, weight) for key, one in members.items()}, arrays)
+    session = ort.InferenceSession(graph, providers=["CPUExecutionProvider"])
+    (scores,) = session.run(["scores"], {"history": history, "weight": weight, **arrays})
+    assert np.array_equal(scores, wanted)
