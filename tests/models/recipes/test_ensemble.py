@@ -46,9 +46,10 @@ def test_a_member_that_is_no_recipe_is_named(tastes: Interactions) -> None:
 
 
 @pytest.mark.parametrize("name", [one.name for one in recipe.PLAIN if one.excludes_seen])
-def test_any_recipe_may_stand_behind_another(tastes: Interactions, name: str) -> None:
+def test_any_recipe_may_stand_between_others(tastes: Interactions, name: str) -> None:
     """Names of its own nodes are none of the blend's."""
-    members = {"a": recipe.train("a", "ease", tastes), f"{name}/0": recipe.train("b", name, tastes)}
+    ease = recipe.train("a", "ease", tastes)
+    members = {"a": ease, f"{name}/0": recipe.train("b", name, tastes), "z": ease}
     arrays = blend_arrays(members, dict.fromkeys(members, 1.0))
     graph = blend_graph("e", members, arrays)
     history, weight = np.array([[3, 8]], np.int32), np.ones((1, 2), np.float32)
