@@ -127,52 +127,75 @@ def merge(
     used = _used_models(models, specs, stage.pools)
     n_items = _n_items(models, used)
     ordered = sorted(specs, key=lambda spec: spec.name)
-    nodes, constants = seen_nodes(n_items)
-    taken, tables = contexts.nodes()
-    nodes, constants = nodes + taken, constants | tables
-    inputs = [_value("history", TensorProto.INT32, "length"), _value("weight", TensorProto.FLOAT, "length")]
-    inputs.append(helper.make_tensor_value_info(STOCK, TensorProto.FLOAT, [n_items + 1]))
-    inputs += contexts.inputs()
-    outputs: list[ValueInfoProto] = []
+    sketch = _Sketch(n_items, contexts)
     for name in used:
         part = _Part(name, models[name], contexts.width(name))
-        nodes += part.nodes
-        constants |= part.constants
-        inputs += part.inputs
+        sketch.add(part.nodes, part.constants)
+        sketch.inputs += part.inputs
     for name, times in _short_parts(models, ordered, stage.pools):
         wide = models[name] if times == 1 else widened(models[name], times)
-        more, added = short_nodes(name, shortlist_of(wide), times)
-        nodes, constants = nodes + more, constants | added
-    for more, added, values in _lists(models, ordered, contexts):
-        nodes, constants, outputs = nodes + more, constants | added, outputs + values
+        sketch.add(*short_nodes(name, shortlist_of(wide), times))
+    for part_of_list in _lists(models, ordered, contexts):
+        sketch.add(*part_of_list)
     if stage.pools:
-        inputs += stage.inputs()
-        nodes += stage.nodes()
-        constants |= stage.constants()
-        constants[":padding"] = np.array(n_items, np.int32)
-        constants[":last_item"] = np.array(n_items - 1, np.int32)
-    for pool in stage.pools:
-        open_ = f"list/{pool.name}/open"
-        nodes += pool_nodes(pool.name, pool.items, open_) if pool.width else cut_nodes(pool.name, open_)
-        constants[f"list/{pool.name}/limit"] = np.array([pool.size], np.int64)
-        outputs += _outputs(pool.name, pool.size)
+        _add_stage(sketch, stage, n_items)
     keep = [f"model/{name}/scores" for name in used]
     keep += [own_context(name) for name in used if contexts.width(name)]
-    whole = _serialize(nodes, inputs, outputs, constants, keep)
-    asked = _asked_for(nodes, outputs)
-    is_lean = asked.issuperset(keep)
+    whole, asked = sketch.serialize(keep), _asked_for(sketch.nodes, sketch.outputs)
     lean = [name for name in keep if name in asked]
-    graph = whole if is_lean else _serialize(nodes, inputs, outputs, constants, lean)
-    plan = structs.replace(_plan(models, used, ordered, max_history, contexts), columns=contexts.columns)
-    if stage.pools:
-        plan = structs.replace(
-            plan,
-            bindings=plan.bindings | stage.bindings(),
-            recommenders=plan.recommenders + _pool_plans(stage.pools, contexts),
-            gates=stage.gates,
-        )
+    graph = whole if lean == keep else sketch.serialize(lean)
+    plan = _plan(models, used, ordered, max_history, contexts)
+    plan = structs.replace(
+        plan,
+        bindings=plan.bindings | (stage.bindings() if stage.pools else {}),
+        recommenders=plan.recommenders + _pool_plans(stage.pools, contexts),
+        gates=stage.gates if stage.pools else 0,
+        columns=contexts.columns,
+    )
     arrays = {f"arrays/{name}": dict(models[name].arrays) for name in used}
     return MergedGraph(graph, plan, arrays, contexts, whole)
+
+
+class _Sketch:
+    """A graph in the making, with what all parts of it share."""
+
+    def __init__(self, n_items: int, contexts: Contexts) -> None:
+        stock = helper.make_tensor_value_info(STOCK, TensorProto.FLOAT, [n_items + 1])
+        history = _value("history", TensorProto.INT32, "length")
+        self.inputs = [history, _value("weight", TensorProto.FLOAT, "length"), stock, *contexts.inputs()]
+        self.nodes: list[NodeProto] = []
+        self.constants: dict[str, Array] = {}
+        self.outputs: list[ValueInfoProto] = []
+        self.add(*seen_nodes(n_items))
+        self.add(*contexts.nodes())
+
+    def add(
+        self,
+        nodes: Sequence[NodeProto],
+        constants: Mapping[str, Array],
+        outputs: Sequence[ValueInfoProto] = (),
+    ) -> None:
+        """Put a part behind those that there are."""
+        self.nodes += nodes
+        self.constants |= constants
+        self.outputs += outputs
+
+    def serialize(self, keep: Sequence[str]) -> bytes:
+        """The graph, with these values as they are called."""
+        return _serialize(self.nodes, self.inputs, self.outputs, self.constants, keep)
+
+
+def _add_stage(sketch: _Sketch, stage: Stage, n_items: int) -> None:
+    """The pools, and what they share."""
+    sketch.inputs += stage.inputs()
+    sketch.add(stage.nodes(), stage.constants())
+    sketch.constants[":padding"] = np.array(n_items, np.int32)
+    sketch.constants[":last_item"] = np.array(n_items - 1, np.int32)
+    for pool in stage.pools:
+        open_ = f"list/{pool.name}/open"
+        nodes = pool_nodes(pool.name, pool.items, open_) if pool.width else cut_nodes(pool.name, open_)
+        limit: dict[str, Array] = {f"list/{pool.name}/limit": np.array([pool.size], np.int64)}
+        sketch.add(nodes, limit, _outputs(pool.name, pool.size))
 
 
 def reference_items(
