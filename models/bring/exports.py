@@ -10,16 +10,18 @@ from numpy.typing import NDArray
 from onnx import NodeProto, helper
 
 from edge.bundle.arrays import Array
+from models.blocked import FEWEST
 from models.bring.items import Alignment
 from models.bring.source import cannot
 from models.bring.tables import finite
-from models.factors import Dense, factor_arrays, product_nodes, score_factors, user_nodes
+from models.factors import Dense, factor_arrays, factor_graph, product_nodes, score_factors, user_nodes
 from models.neighbours import NEVER, only_positive, quantize, sum_graph, sum_rows
 from models.onnx_build import score_graph
 from models.settings import MAX_HISTORY
 from models.shortlist import if_large, neighbour_shortlist
 from models.trained import Scores
 
+NAME: Final = "brought"
 MATRIX, VECTORS = "item-item matrix", "item vectors"
 MAX_FACTORS: Final = 1024
 SCORED: Final = "scored"
@@ -59,7 +61,7 @@ def of_matrix(matrix: scipy.sparse.csr_array, alignment: Alignment, width: int) 
     inside.eliminate_zeros()
     columns, kept, cut = _strongest(inside, np.flatnonzero(known), alignment.n_items, width)
     arrays = quantize(columns, kept, alignment.n_items)
-    graph = sum_graph("brought", arrays, positive=True)
+    graph = sum_graph(NAME, arrays, positive=True)
     named = width * MAX_HISTORY
     short = if_large(alignment.n_items, named, lambda: neighbour_shortlist(arrays))
     words = f"{cut:,} of {inside.nnz:,} pairs left out: `neighbours` is {width}" if cut else ""
@@ -151,6 +153,9 @@ def of_vectors(vectors: Vectors, alignment: Alignment) -> Made:
         bias = np.zeros(alignment.n_items)
         bias[known] = vectors.bias[rows]
     arrays = factor_arrays(into, out.T, bias)
+    if known.all() and arrays["into"][:-1].any(axis=1).all() and alignment.n_items >= FEWEST:
+        # Who has a history is known, so nothing is masked: a graph that ends in its product may have blocks.
+        return Made(VECTORS, factor_graph(NAME, arrays), arrays, lambda history: _sum(vectors, history))
     arrays[SCORED] = known.astype(np.float32)
     return Made(
         VECTORS,
@@ -164,7 +169,11 @@ def _products(vectors: Vectors, history: NDArray[np.int64]) -> Dense:
     user = vectors.into[history].sum(axis=0)
     if not user.any() and vectors.bias is None:
         return np.full(len(vectors.out), -np.inf)
-    scores: Dense = vectors.out @ user
+    return _sum(vectors, history)
+
+
+def _sum(vectors: Vectors, history: NDArray[np.int64]) -> Dense:
+    scores: Dense = vectors.out @ vectors.into[history].sum(axis=0)
     return scores if vectors.bias is None else scores + vectors.bias
 
 
@@ -182,11 +191,13 @@ def _vector_graph(arrays: Mapping[str, Array]) -> bytes:
     listed.append(helper.make_node("Where", [chosen, "all_scores", "never"], ["scores"]))
     ends: dict[str, Array] = {"nothing": np.array(0, np.float32), "never": np.array(NEVER, np.float32)}
     n_items = arrays["out"].shape[1]
-    return score_graph("brought", n_items, nodes + more + listed, arrays, constants | added | ends)
+    return score_graph(NAME, n_items, nodes + more + listed, arrays, constants | added | ends)
 
 
 def score_vectors(arrays: Mapping[str, Array], history: NDArray[np.int32], weight: Scores) -> Scores:
     """The reference of `of_vectors`."""
+    if SCORED not in arrays:
+        return score_factors(arrays, history, weight)
     listed = np.broadcast_to(arrays[SCORED] > 0, (len(history), len(arrays[SCORED])))
     if "bias" not in arrays:
         user = np.stack([row @ arrays["into"][items] for items, row in zip(history, weight, strict=True)])

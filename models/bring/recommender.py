@@ -78,9 +78,9 @@ class BroughtRecommender:
         self, arrays: Mapping[str, Array], history: NDArray[np.int32], weight: NDArray[np.float32]
     ) -> Scores:
         """See `models.trained.Recipe`; of exports, whose arrays say all. Scorers have an `evaluator`."""
-        from models.bring.exports import SCORED, score_matrix, score_vectors  # noqa: PLC0415
+        from models.bring.exports import score_matrix, score_vectors  # noqa: PLC0415
 
-        return (score_vectors if SCORED in arrays else score_matrix)(arrays, history, weight)
+        return (score_matrix if "neighbour" in arrays else score_vectors)(arrays, history, weight)
 
 
 def _scorer(path: Path, named: Path | None, interactions: Interactions, settings: Settings) -> Trained:

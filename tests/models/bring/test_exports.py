@@ -13,9 +13,10 @@ from implicit.nearest_neighbours import CosineRecommender
 
 from edge.errors import GivenError
 from models import recipe
+from models.blocked import FEWEST, with_blocks
 from models.cooccurrence import use_matrix
 from models.fold_in import one_thread
-from models.interactions import Interactions
+from models.interactions import Interactions, from_rows, sort_items
 from models.metrics import padded
 from models.movielens import read_interactions
 from models.trained import Trained
@@ -128,6 +129,22 @@ def test_vectors_of_users_say_what_a_view_adds(tastes: Interactions) -> None:
     np.savez(tastes.folder / "u.npz", **strangers)
     with pytest.raises(GivenError, match="none of the users"):
         _bring(tastes, "u.npz")
+
+
+def test_many_items_are_listed_from_blocks(tmp_path: Path) -> None:
+    draw = np.random.default_rng(0)
+    ids = sort_items(f"item{place}" for place in range(FEWEST))
+    kinds = draw.normal(size=(50, 8))
+    np.save(tmp_path / "v.npy", kinds[draw.integers(0, 50, FEWEST)] + 0.1 * draw.normal(size=(FEWEST, 8)))
+    viewed = draw.integers(0, FEWEST, 400).tolist()
+    rows = [(f"u{turn % 40}", ids[place], turn, 1.0) for turn, place in enumerate(viewed)]
+    views = replace(from_rows(rows, ids), folder=tmp_path)
+    model = with_blocks(_bring(views, "v.npy", items=_name_items(views)))
+    assert model.card["shortlist"]["recall50"] >= 0.95
+    assert model.shortlist
+    recipe.save(model, tmp_path / "kept")
+    asked = padded([[5, 7]], FEWEST)
+    assert np.array_equal(recipe.load(tmp_path / "kept").score(*asked), model.score(*asked))
 
 
 def _write(suffix: str, save: Callable[[Path], Any]) -> Callable[[Path], str]:
