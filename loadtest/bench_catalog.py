@@ -8,7 +8,7 @@ which what is mapped is shared by all workers of a machine. Voyager is measured 
 (`--ways voyager`): it takes minutes to index a million.
 
 Then a whole bundle (`loadtest.large_bundle`): seconds and memory to compile it, its bytes, milliseconds until
-a worker has it, and what its decisions, pages and workers take.
+a worker has it, and what its decisions, pages and workers take; and lists of which filters leave a part.
 """
 
 import argparse
@@ -32,7 +32,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from edge.bundle.arrays import Array, pack, unpack
 from edge.decide.recommender import open_session
-from loadtest import large_bundle
+from loadtest import filtered_catalog, large_bundle
 from loadtest.bench_models import ROOT
 from loadtest.made_catalog import FACTORS, Made, factor_model, make, neighbour_model
 from models.blocked import with_blocks
@@ -66,7 +66,9 @@ def main() -> None:
             figures |= _compare(size, given.ways, Path(made), given.data) if given.ways else {}
     for size in given.bundles:
         with tempfile.TemporaryDirectory() as folder:
-            told = large_bundle.measure(make(SIZES[size], given.data), Path(folder), size)
+            catalog = make(SIZES[size], given.data)
+            told = large_bundle.measure(catalog, Path(folder), size)
+            told |= filtered_catalog.measure(catalog, size)
             print(f"bundle of {size}: " + ", ".join(f"{key} {value:g}" for key, value in told.items()))
             figures |= told
     print(json.dumps({"bench": "catalog", "figures": figures}))

@@ -100,11 +100,12 @@ def _write(made: Made, folder: Path) -> None:
         text = f"recipe: {recipe}\ninteractions: data/interactions.csv\n{fallback}"
         (folder / f"models/{name}.yaml").write_text(text)
     workspace = read_workspace(folder)
-    for name, model in _models(made).items():
+    for name, model in trained_models(made).items():
         save(replace(model, name=name), model_folder(workspace, name))
 
 
-def _models(made: Made) -> dict[str, Trained]:
+def trained_models(made: Made) -> dict[str, Trained]:
+    """A model of what is popular, one of factors in blocks, and one of neighbours."""
     items, starts = made.sample["items"], made.sample["starts"]
     users = np.repeat(np.arange(len(starts) - 1), np.diff(starts)).astype(np.int32)
     ids = tuple(map(str, range(len(starts) - 1)))
