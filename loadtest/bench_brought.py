@@ -30,12 +30,12 @@ from edge.decide.recommender import Recommender, open_session
 from models import recipe
 from models.bring.convert_scorer import bring_scorer
 from models.bring.scorer import read_module, read_onnx_scorer
-from models.cooccurrence import use_matrix
-from models.fold_in import one_thread
-from models.interactions import Interactions
-from models.metrics import histories, padded
-from models.movielens import read_interactions
-from models.sample import real_histories, sample_histories
+from models.data.histories import histories, padded
+from models.data.interactions import Interactions
+from models.data.movielens import read_interactions
+from models.data.sample import real_histories, sample_histories
+from models.learn.cooccurrence import use_matrix
+from models.learn.fold_in import one_thread
 
 ROOT = Path(__file__).resolve().parents[1]
 LENGTH = 50

@@ -35,8 +35,8 @@ from edge.decide.recommender import open_session
 from loadtest import filtered_catalog, large_bundle
 from loadtest.bench_models import ROOT
 from loadtest.made_catalog import FACTORS, Made, factor_model, make, neighbour_model
-from models.blocked import with_blocks
-from models.metrics import padded
+from models.data.histories import padded
+from models.graphs.blocked import with_blocks
 from models.trained import Trained
 
 SIZES = {"100k": 100_000, "1m": 1_000_000}

@@ -24,13 +24,13 @@ from compiler.models.graph import RecommenderSpec, merge
 from compiler.models.parity import measure
 from edge.bundle.arrays import pack
 from edge.decide.recommender import Recommender, open_session
-from models.contexts import Rows
-from models.interactions import Interactions
-from models.metrics import histories
-from models.movielens import read_interactions
+from models.data.contexts import Rows
+from models.data.histories import histories
+from models.data.interactions import Interactions
+from models.data.movielens import read_interactions
+from models.data.split import split_per_user
 from models.recipe import check_settings, settings_of, train
-from models.smallest import search
-from models.split import split_per_user
+from models.small.smallest import search
 from models.trained import Trained
 from origin.training.compress import Parts, by_user
 

@@ -22,10 +22,11 @@ from edge.decide.engine import Engine
 from edge.decide.likeness import Alike, Directions, Groups, Likeness
 from edge.decide.types import Context
 from loadtest.bench_recommenders import BATCH, ROOT, make_engine
-from models.metrics import histories, ndcg
-from models.movielens import Film, read_films, read_interactions
+from models.data.histories import histories
+from models.data.movielens import Film, read_films, read_interactions
+from models.data.split import split_per_user
+from models.measures.metrics import ndcg
 from models.recipe import train
-from models.split import split_per_user
 
 K: Final = 10
 SEED: Final = 0

@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from sklearn.datasets import load_digits
 
 from loadtest.labelled_pictures import Labelled, clothes, emoji, grey
-from models.picture_embeddings import embed_drawing, embed_picture
-from models.picture_network import look
+from models.content.picture_embeddings import embed_drawing, embed_picture
+from models.content.picture_network import look
 from models.recipes.look_alike import LookAlike, beside
 from models.recipes.text_embeddings import reduce_rows
 from origin.demo.films import generate

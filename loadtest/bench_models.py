@@ -36,13 +36,14 @@ from edge.errors import GivenError
 from loadtest.models_context import print_context
 from loadtest.models_fairness import print_frontier, print_groups
 from loadtest.models_served import served_lists
-from models.interactions import Interactions
-from models.kept import keeping
-from models.metrics import Lists, histories, ndcg
-from models.movielens import read_interactions, with_people
-from models.next_item import Moments, hits, interval, moments
+from models.data.histories import histories
+from models.data.interactions import Interactions
+from models.data.movielens import read_interactions, with_people
+from models.data.split import split_in_time, split_per_user
+from models.kept.folder import keeping
+from models.measures.metrics import Lists, ndcg
+from models.measures.next_item import Moments, hits, interval, moments
 from models.recipe import NETWORKS, RECIPES, Trained, settings_of, train
-from models.split import split_in_time, split_per_user
 from origin.training.recommenders import rank
 
 ROOT = Path(__file__).resolve().parents[1]

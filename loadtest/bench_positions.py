@@ -22,11 +22,12 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from models.interactions import Interactions
-from models.metrics import Lists, histories, ndcg
-from models.movielens import read_interactions
-from models.next_item import interval
-from models.positions import Shown, noticed, view_weights
+from models.data.histories import histories
+from models.data.interactions import Interactions
+from models.data.movielens import read_interactions
+from models.data.positions import Shown, noticed, view_weights
+from models.measures.metrics import Lists, ndcg
+from models.measures.next_item import interval
 from models.recipe import train
 from origin.training.recommenders import rank
 

@@ -21,9 +21,9 @@ from edge.bundle.reader import open_bundle
 from edge.decide.engine import Engine
 from edge.decide.stock import ALL, Stock
 from edge.decide.types import Context
-from models.interactions import Interactions
-from models.metrics import histories
-from models.movielens import Film, read_films, read_interactions
+from models.data.histories import histories
+from models.data.interactions import Interactions
+from models.data.movielens import Film, read_films, read_interactions
 from models.recipe import Trained, train
 
 ROOT: Final = Path(__file__).resolve().parents[1]

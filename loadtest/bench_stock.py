@@ -24,7 +24,7 @@ from edge.bundle.stock import StockList
 from edge.bundle.strings import Strings, pack_strings
 from edge.decide.stock import ALL, stock_of
 from loadtest.bench_recommenders import ROOT, contexts_of, make_engine, measure
-from models.movielens import read_films, read_interactions
+from models.data.movielens import read_films, read_interactions
 from models.recipe import train
 from origin.publishing.client import OriginClient
 from tests.e2e.stack import Stack, running, until

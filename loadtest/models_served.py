@@ -13,7 +13,7 @@ import httpx
 from compiler.build import compile_workspace
 from compiler.workspace import read_workspace
 from loadtest.bench_page import lay_down, start
-from models.interactions import Interactions
+from models.data.interactions import Interactions
 from models.recipe import Trained
 
 SITE = """\

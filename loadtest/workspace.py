@@ -11,7 +11,7 @@ import numpy as np
 from compiler.build import compile_workspace
 from compiler.workspace import read_workspace
 from loadtest.client import COUNTRIES
-from models.interactions import read_csv
+from models.data.interactions import read_csv
 from models.recipe import train
 
 SITE = """\

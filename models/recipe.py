@@ -7,9 +7,11 @@ from typing import Final
 
 from edge.errors import GivenError
 from models import trained as _trained
-from models.blocked import finder_of
 from models.bring.recommender import BroughtRecommender, evaluator
-from models.interactions import Interactions
+from models.data.interactions import Interactions
+from models.data.sample import sample_histories
+from models.graphs.blocked import finder_of
+from models.graphs.shortlist import FixedFinder
 from models.provenance import code_hash
 from models.recipes.als import Als
 from models.recipes.also_viewed import AlsoViewed
@@ -31,10 +33,8 @@ from models.recipes.svd import Svd
 from models.recipes.text_embeddings import TextEmbeddings
 from models.recipes.two_tower import TwoTower
 from models.recipes.user_user import UserUser
-from models.sample import sample_histories
 from models.settings import COMMON, Setting, complete, nearest
-from models.shortlist import FixedFinder
-from models.storage import decoding, store
+from models.small.storage import decoding, store
 from models.trained import SCORER, Finder, Progress, Recipe, Trained, save
 
 BROUGHT: Final = BroughtRecommender()

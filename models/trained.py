@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from edge.bundle.arrays import Array, pack, unpack
 from edge.bundle.features import CONTEXT
 from edge.errors import GivenError
-from models.interactions import Interactions
-from models.sample import load_sample, save_sample
+from models.data.interactions import Interactions
+from models.data.sample import load_sample, save_sample
 from models.settings import Setting, Settings
 
 WEIGHT_STEPS: Final = 16
@@ -88,7 +88,7 @@ class Trained:
     features : tuple[str, ...]
         The names of the numbers that it takes in of a context, in order; most models take in none.
     sample : dict[str, Array]
-        Real rows for the certificate, of `models.sample`; may be empty.
+        Real rows for the certificate, of `models.data.sample`; may be empty.
     """
 
     name: str
@@ -122,7 +122,7 @@ class Trained:
     @property
     def vectors(self) -> NDArray[np.float32] | None:
         """A row for each item, of models that end in a product of factors; None for others."""
-        from models.vectors import item_vectors  # noqa: PLC0415 - it reads stored models, which are made of these
+        from models.graphs.vectors import item_vectors  # noqa: PLC0415 - it reads stored models, which are made of these
 
         return item_vectors(self)
 

@@ -63,7 +63,7 @@ class Sampled(ScoreModel, Protocol):
 
     @property
     def sample(self) -> Mapping[str, Array]:
-        """See `models.sample`; empty where there are none."""
+        """See `models.data.sample`; empty where there are none."""
 
 
 def measure(

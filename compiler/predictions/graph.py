@@ -60,7 +60,7 @@ class PredictionModel(Protocol):
 
     @property
     def sample(self) -> Mapping[str, Array]:
-        """Real rows of its training data, of `models.sample`; may be empty."""
+        """Real rows of its training data, of `models.data.sample`; may be empty."""
 
     def reference(self, rows: NDArray[np.float32], /) -> NDArray[np.float32]:
         """The predictions, computed without ONNX."""

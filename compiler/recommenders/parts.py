@@ -55,7 +55,7 @@ class Model(ScoreModel, Protocol):
 
     @property
     def sample(self) -> Mapping[str, Array]:
-        """Real rows; see `models.sample`."""
+        """Real rows; see `models.data.sample`."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -36,7 +36,7 @@ class Model(ScoreModel, Protocol):
 
     @property
     def sample(self) -> Mapping[str, Array]:
-        """See `models.sample`; empty where there are none."""
+        """See `models.data.sample`; empty where there are none."""
 
 
 def width_of(model: Model, pool: Pool, arrays: Mapping[str, Array], rows_of_gates: Sequence[int]) -> int:

@@ -22,7 +22,7 @@ from models.bring.items import Alignment, align, read_ids, texts
 from models.bring.recommender import NAME
 from models.bring.source import cannot
 from models.bring.user_vectors import learn_into, overlap, read_users
-from models.interactions import Interactions
+from models.data.interactions import Interactions
 from models.settings import Settings
 from models.trained import Trained
 

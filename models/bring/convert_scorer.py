@@ -24,8 +24,8 @@ from models.bring.recommender import NAME, evaluator
 from models.bring.scorer import Scorer, read_module, read_onnx_scorer
 from models.bring.scorer_graph import ScorerGraph, check, scorer_graph, step_of
 from models.bring.source import cannot
-from models.interactions import Interactions
-from models.metrics import padded
+from models.data.histories import padded
+from models.data.interactions import Interactions
 from models.predict.contract import TOLERANCE
 from models.settings import COMMON
 from models.trained import SCORER, Trained

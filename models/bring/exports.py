@@ -10,15 +10,15 @@ from numpy.typing import NDArray
 from onnx import NodeProto, helper
 
 from edge.bundle.arrays import Array
-from models.blocked import FEWEST
 from models.bring.items import Alignment
 from models.bring.source import cannot
 from models.bring.tables import finite
-from models.factors import Dense, factor_arrays, factor_graph, product_nodes, score_factors, user_nodes
-from models.neighbours import NEVER, only_positive, quantize, sum_graph, sum_rows
-from models.onnx_build import score_graph
+from models.graphs.blocked import FEWEST
+from models.graphs.factors import Dense, factor_arrays, factor_graph, product_nodes, score_factors, user_nodes
+from models.graphs.neighbours import NEVER, only_positive, quantize, sum_graph, sum_rows
+from models.graphs.onnx_build import score_graph
+from models.graphs.shortlist import if_large, neighbour_shortlist
 from models.settings import MAX_HISTORY
-from models.shortlist import if_large, neighbour_shortlist
 from models.trained import Scores
 
 NAME: Final = "brought"
@@ -45,7 +45,7 @@ class Made:
 
 
 def of_matrix(matrix: scipy.sparse.csr_array, alignment: Alignment, width: int) -> Made:
-    """A recommender that adds up the rows of a history's items: the exact sums of `models.neighbours`.
+    """A recommender that adds up the rows of a history's items: the exact sums of `models.graphs.neighbours`.
 
     Parameters
     ----------
@@ -143,7 +143,7 @@ def _table(array: Any, n_items: int, what: str) -> Dense:
 
 
 def of_vectors(vectors: Vectors, alignment: Alignment) -> Made:
-    """A recommender of item vectors: the exact products of `models.factors`."""
+    """A recommender of item vectors: the exact products of `models.graphs.factors`."""
     known = alignment.known
     rows = alignment.to_source[:-1][known]
     into, out = np.zeros((2, alignment.n_items, vectors.out.shape[1]))

@@ -12,10 +12,10 @@ from edge.decide.recommender import open_session
 from models.bring.items import Alignment
 from models.bring.scorer import Scorer
 from models.bring.source import cannot
-from models.interactions import Interactions
-from models.metrics import padded
+from models.data.histories import padded
+from models.data.interactions import Interactions
+from models.data.sample import real_histories, sample_histories
 from models.predict.contract import TOLERANCE
-from models.sample import real_histories, sample_histories
 
 MOST: Final = 400
 """Histories that are compared."""

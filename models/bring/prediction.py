@@ -19,8 +19,8 @@ from models.bring.recipe import NAME
 from models.bring.source import Rows, Source, cannot
 from models.bring.tidy import End, levels, tidy
 from models.bring.words import Words
+from models.data.sample import sample_rows
 from models.predict.contract import STEP, Prediction
-from models.sample import sample_rows
 
 CERTIFIED: Final = 500
 """Rows that are kept for the certificate: what they are held against is slow."""

@@ -12,9 +12,9 @@ from edge.bundle import format as fmt
 from edge.bundle.arrays import Array
 from edge.errors import GivenError
 from models.bring.source import cannot
-from models.fold_in import CAUTION
-from models.interactions import Interactions
-from models.neighbours import NEIGHBOURS
+from models.data.interactions import Interactions
+from models.graphs.neighbours import NEIGHBOURS
+from models.learn.fold_in import CAUTION
 from models.settings import Choice, Setting, Settings, Text
 from models.trained import Predictor, Progress, Scores, Trained
 

@@ -14,7 +14,7 @@ from edge.decide.inference import ort, session_options
 from edge.decide.operators import MAX_NODES
 from models.bring.source import cannot
 from models.bring.tidy import alone, answer_of
-from models.onnx_build import OPSET
+from models.graphs.onnx_build import OPSET
 
 HISTORY, WEIGHT, SCORES = "history", "weight", "scores"
 FLOAT, INT32, INT64 = 1, 6, 7

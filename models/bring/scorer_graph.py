@@ -14,7 +14,7 @@ from models.bring.scorer import HISTORY, INT64, SCORES, WEIGHT, Scorer, scores_o
 from models.bring.source import cannot
 from models.bring.tidy import ARRAY_BYTES, lift
 from models.bring.wide import narrow, widen
-from models.onnx_build import IR_VERSION, OPSET
+from models.graphs.onnx_build import IR_VERSION, OPSET
 
 STEPS: Final = 1 << 20
 """The greatest score is so many steps, or up to twice as many."""
@@ -186,7 +186,7 @@ def _back(values: str, alignment: Alignment, step: float) -> Nodes:
 def _serialize(
     nodes: Sequence[NodeProto], n_items: int, constants: Mapping[str, Array], arrays: Mapping[str, Array]
 ) -> bytes:
-    """As `models.onnx_build.score_graph`, but unchecked: what is foreign is tried elsewhere first."""
+    """As `models.graphs.onnx_build.score_graph`, but unchecked: what is foreign is tried elsewhere first."""
     value = helper.make_tensor_value_info
     inputs = [
         value(HISTORY, TensorProto.INT32, ["batch", "length"]),

@@ -14,7 +14,7 @@ from edge.decide.allowed import ML_DOMAIN
 from edge.decide.tensors import check_tensor
 from edge.errors import BundleError
 from models.bring.source import cannot
-from models.onnx_build import IR_VERSION, OPSET, TYPES
+from models.graphs.onnx_build import IR_VERSION, OPSET, TYPES
 from models.predict.contract import STEP
 
 ML_OPSET: Final = 3

@@ -11,11 +11,11 @@ from models.bring.held import listed, own_scores, share_listed
 from models.bring.items import Alignment, texts
 from models.bring.source import cannot
 from models.bring.tables import finite
-from models.cooccurrence import check_size, use_matrix
-from models.factors import Dense
-from models.fold_in import fold_in
-from models.interactions import Interactions
-from models.metrics import histories
+from models.data.histories import histories
+from models.data.interactions import Interactions
+from models.graphs.factors import Dense
+from models.learn.cooccurrence import check_size, use_matrix
+from models.learn.fold_in import fold_in
 
 MOST: Final = 400
 """Users whose lists are compared."""
@@ -54,7 +54,7 @@ def read_users(tables: Mapping[str, Any], interactions: Interactions, what: str)
 
 
 def learn_into(users: Users, alignment: Alignment, caution: float) -> Dense:
-    """By the source's positions, what a view adds to a visitor's vector: the regression of `models.fold_in`.
+    """By the source's positions, what a view adds to a visitor's vector (`models.learn.fold_in`).
 
     Raises
     ------

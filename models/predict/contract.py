@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from edge.bundle.arrays import Array, pack, unpack
 from edge.errors import GivenError
+from models.data.sample import load_sample, save_sample
 from models.predict.table import Rows, Table
-from models.sample import load_sample, save_sample
 from models.settings import Setting, Settings
 from models.trained import ARRAYS_FILE, CARD_FILE, GRAPH_FILE, Progress
 
@@ -47,7 +47,7 @@ class Prediction:
     names_winner : bool
         Whether the answer is the name of the greatest output, as with segments and intents.
     sample : dict[str, Array]
-        Real rows for the certificate, of `models.sample`; may be empty.
+        Real rows for the certificate, of `models.data.sample`; may be empty.
     """
 
     name: str

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from onnx import GraphProto, NodeProto, TensorProto, helper, numpy_helper
 
 from edge.bundle.arrays import Array
-from models.onnx_build import IR_VERSION, OPSET, TYPES
+from models.graphs.onnx_build import IR_VERSION, OPSET, TYPES
 from models.predict.contract import STEP
 
 TREES: Final = "ai.onnx.ml"

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from edge.errors import GivenError
 from models.bring.recipe import Brought
+from models.data.sample import sample_rows, sample_texts
 from models.predict import contract
 from models.predict.blend import Blend
 from models.predict.boosting import Boosting
@@ -24,7 +25,6 @@ from models.predict.table import Table
 from models.predict.text import Text
 from models.predict.uplift import Uplift
 from models.provenance import code_hash
-from models.sample import sample_rows, sample_texts
 from models.settings import Number, Setting, complete, nearest
 from models.trained import Progress
 

@@ -12,7 +12,7 @@ from models.predict.quality import metric_of, quality
 from models.predict.recipe import check_settings, recipe_of, settings_of, train
 from models.predict.table import Table
 from models.settings import FLOAT16
-from models.smallest import Frontier, Point, Tried, explore
+from models.small.smallest import Frontier, Point, Tried, explore
 from models.trained import Progress
 
 TREES: Final = ("rounds", "trees")

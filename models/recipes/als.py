@@ -8,12 +8,12 @@ import scipy.sparse
 from numpy.typing import NDArray
 
 from edge.bundle.arrays import Array
-from models.cooccurrence import use_matrix
-from models.factors import factor_arrays, factor_graph, score_factors
-from models.fold_in import CAUTION, fold_in, one_thread
-from models.interactions import Interactions
-from models.kept_rounds import Rounds
-from models.positions import DEBIAS_POSITION, view_weights
+from models.data.interactions import Interactions
+from models.data.positions import DEBIAS_POSITION, view_weights
+from models.graphs.factors import factor_arrays, factor_graph, score_factors
+from models.kept.rounds import Rounds
+from models.learn.cooccurrence import use_matrix
+from models.learn.fold_in import CAUTION, fold_in, one_thread
 from models.settings import Number, Setting, Settings
 from models.trained import Progress, Scores, Trained
 
@@ -22,7 +22,7 @@ class Als:
     """Implicit-feedback factors (Hu, Koren and Volinsky 2008), by the `implicit` library.
 
     Users of training get factors of their own; a regression then learns what each item of a
-    history adds to them (`models.fold_in`), and that is all that the edge needs.
+    history adds to them (`models.learn.fold_in`), and that is all that the edge needs.
     """
 
     name: Final = "als"

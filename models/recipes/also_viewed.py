@@ -9,15 +9,15 @@ from numpy.typing import NDArray
 from onnx import helper
 
 from edge.bundle.arrays import Array
-from models.cooccurrence import rows_matrix, similar_items
-from models.interactions import Interactions
-from models.neighbours import NEIGHBOURS, only_positive, positive_nodes, sum_nodes, sum_rows
-from models.onnx_build import score_graph
+from models.data.interactions import Interactions
+from models.data.visits import visits
+from models.graphs.neighbours import NEIGHBOURS, only_positive, positive_nodes, sum_nodes, sum_rows
+from models.graphs.onnx_build import score_graph
+from models.graphs.shortlist import if_large, neighbour_shortlist
+from models.learn.cooccurrence import rows_matrix, similar_items
 from models.recipes.item_item import SHRINKAGE, SIMILARITY
 from models.settings import Number, Setting, Settings
-from models.shortlist import if_large, neighbour_shortlist
 from models.trained import Progress, Scores, Trained
-from models.visits import visits
 
 
 class AlsoViewed:

@@ -8,11 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.bundle.arrays import Array
-from models.cooccurrence import use_matrix
-from models.factors import Dense, factor_arrays, factor_graph, score_factors
-from models.interactions import Interactions
-from models.kept_rounds import Learned, Rounds, chance_state, set_chance
-from models.positions import DEBIAS_POSITION, view_weights
+from models.data.interactions import Interactions
+from models.data.positions import DEBIAS_POSITION, view_weights
+from models.graphs.factors import Dense, factor_arrays, factor_graph, score_factors
+from models.kept.rounds import Learned, Rounds, chance_state, set_chance
+from models.learn.cooccurrence import use_matrix
 from models.settings import Number, Setting, Settings
 from models.trained import Progress, Scores, Trained
 

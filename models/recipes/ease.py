@@ -8,10 +8,10 @@ import scipy.linalg
 from numpy.typing import NDArray
 
 from edge.bundle.arrays import Array
-from models.cooccurrence import check_size
-from models.interactions import Interactions
-from models.neighbours import NEIGHBOURS, Dense, prune, sum_graph, sum_rows
-from models.scaled import SCALING, said_of_items, scaled_rows
+from models.data.interactions import Interactions
+from models.graphs.neighbours import NEIGHBOURS, Dense, prune, sum_graph, sum_rows
+from models.learn.cooccurrence import check_size
+from models.learn.scaled import SCALING, said_of_items, scaled_rows
 from models.settings import Number, Setting, Settings
 from models.trained import Progress, Scores, Trained
 

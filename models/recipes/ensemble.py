@@ -10,12 +10,12 @@ from numpy.typing import NDArray
 from edge.bundle.arrays import Array
 from edge.bundle.features import CONTEXT
 from edge.errors import GivenError
-from models import kept_members
-from models.blend import blend_arrays, blend_graph, blend_scores, learn_weights, repeated
-from models.interactions import Interactions
-from models.metrics import asked_in, histories, padded
+from models.data.histories import asked_in, histories, padded
+from models.data.interactions import Interactions
+from models.data.split import split_in_time, split_per_user
+from models.graphs.blend import blend_arrays, blend_graph, blend_scores, learn_weights, repeated
+from models.kept import members as kept_members
 from models.settings import COMMON, Choice, Number, Setting, Settings, Text, nearest
-from models.split import split_in_time, split_per_user
 from models.trained import Progress, Recipe, Scores, Trained
 
 LEARN_SHARE: Final = 0.75

@@ -7,13 +7,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.bundle.arrays import Array
-from models.cooccurrence import check_size
-from models.interactions import Interactions
-from models.neighbours import NEIGHBOURS, prune, sum_graph, sum_rows
+from models.content.texts import COLUMNS, item_terms
+from models.data.interactions import Interactions
+from models.graphs.neighbours import NEIGHBOURS, prune, sum_graph, sum_rows
+from models.learn.cooccurrence import check_size
+from models.learn.scaled import SCALING, said_of_items
 from models.recipes.ease import count_together, predict_each
-from models.scaled import SCALING, said_of_items
 from models.settings import Number, Setting, Settings
-from models.texts import COLUMNS, item_terms
 from models.trained import Progress, Scores, Trained
 
 

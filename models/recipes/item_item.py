@@ -7,11 +7,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.bundle.arrays import Array
-from models.cooccurrence import SIMILARITIES, similar_items, use_matrix
-from models.interactions import Interactions
-from models.neighbours import NEIGHBOURS, only_positive, sum_graph, sum_rows
+from models.data.interactions import Interactions
+from models.graphs.neighbours import NEIGHBOURS, only_positive, sum_graph, sum_rows
+from models.graphs.shortlist import if_large, neighbour_shortlist
+from models.learn.cooccurrence import SIMILARITIES, similar_items, use_matrix
 from models.settings import Choice, Number, Setting, Settings
-from models.shortlist import if_large, neighbour_shortlist
 from models.trained import Progress, Scores, Trained
 
 SIMILARITY: Final = Choice("jaccard", "What makes two items alike.", tuple(SIMILARITIES))

@@ -8,10 +8,9 @@ import scipy.sparse
 from numpy.typing import NDArray
 
 from edge.bundle.arrays import Array
-from models.factors import factor_arrays, factor_graph, score_factors
-from models.interactions import Interactions
-from models.settings import Number, Setting, Settings
-from models.torch_training import (
+from models.data.interactions import Interactions
+from models.graphs.factors import factor_arrays, factor_graph, score_factors
+from models.learn.torch_training import (
     POPULARITY,
     as_tensor,
     import_torch,
@@ -20,6 +19,7 @@ from models.torch_training import (
     schedule_settings,
     use_rows,
 )
+from models.settings import Number, Setting, Settings
 from models.trained import Progress, Scores, Trained
 
 
@@ -74,7 +74,7 @@ class _Graph:
 
 
 class _Task:
-    """See `models.torch_training.Task`: to guess a whole history from a part of it."""
+    """See `models.learn.torch_training.Task`: to guess a whole history from a part of it."""
 
     def __init__(self, interactions: Interactions, settings: Settings) -> None:
         torch = import_torch()

@@ -11,12 +11,12 @@ from numpy.typing import NDArray
 from edge.bundle import format as fmt
 from edge.bundle.arrays import Array
 from edge.errors import GivenError
-from models import picture_network
-from models.cooccurrence import check_size
-from models.interactions import Interactions
-from models.neighbours import NEIGHBOURS, only_positive, quantize, strongest, sum_rows
-from models.picture_embeddings import embed_drawing, embed_picture
-from models.pictures import read_picture
+from models.content import picture_network
+from models.content.picture_embeddings import embed_drawing, embed_picture
+from models.content.pictures import read_picture
+from models.data.interactions import Interactions
+from models.graphs.neighbours import NEIGHBOURS, only_positive, quantize, strongest, sum_rows
+from models.learn.cooccurrence import check_size
 from models.recipes.also_viewed import newest_graph
 from models.recipes.text_embeddings import reduce_rows
 from models.settings import Choice, Number, Setting, Settings, Text

@@ -8,10 +8,10 @@ import scipy.sparse
 from numpy.typing import NDArray
 
 from edge.bundle.arrays import Array
-from models.cooccurrence import MAX_ITEMS
-from models.factors import halving, recency_array, recency_nodes
-from models.interactions import Interactions
-from models.neighbours import (
+from models.data.interactions import Interactions
+from models.data.visits import visits
+from models.graphs.factors import halving, recency_array, recency_nodes
+from models.graphs.neighbours import (
     NEIGHBOURS,
     only_positive,
     positive_nodes,
@@ -20,12 +20,12 @@ from models.neighbours import (
     sum_nodes,
     sum_rows,
 )
-from models.onnx_build import score_graph
+from models.graphs.onnx_build import score_graph
+from models.graphs.shortlist import if_large, neighbour_shortlist
+from models.graphs.strongest import strongest_pairs
+from models.learn.cooccurrence import MAX_ITEMS
 from models.settings import Number, Setting, Settings
-from models.shortlist import if_large, neighbour_shortlist
-from models.strongest import strongest_pairs
 from models.trained import Progress, Scores, Trained
-from models.visits import visits
 
 
 class Markov:

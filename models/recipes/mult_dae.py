@@ -8,12 +8,18 @@ from numpy.typing import NDArray
 from onnx import helper
 
 from edge.bundle.arrays import Array
-from models.exact import join, softsign, softsign_nodes
-from models.factors import exact_rows, product_nodes, score_user, user_factors, user_nodes, whole_numbers
-from models.interactions import Interactions
-from models.onnx_build import score_graph
-from models.settings import Number, Setting, Settings
-from models.torch_training import (
+from models.data.interactions import Interactions
+from models.graphs.exact import join, softsign, softsign_nodes
+from models.graphs.factors import (
+    exact_rows,
+    product_nodes,
+    score_user,
+    user_factors,
+    user_nodes,
+    whole_numbers,
+)
+from models.graphs.onnx_build import score_graph
+from models.learn.torch_training import (
     POPULARITY,
     Weights,
     as_tensor,
@@ -23,6 +29,7 @@ from models.torch_training import (
     schedule_settings,
     use_rows,
 )
+from models.settings import Number, Setting, Settings
 from models.trained import Progress, Scores, Trained
 
 
@@ -61,7 +68,7 @@ class MultDae:
 
 
 class _Task:
-    """See `models.torch_training.Task`: to guess a whole history from a part of it."""
+    """See `models.learn.torch_training.Task`: to guess a whole history from a part of it."""
 
     def __init__(self, interactions: Interactions, settings: Settings) -> None:
         torch = import_torch()

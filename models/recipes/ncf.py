@@ -8,12 +8,11 @@ from numpy.typing import NDArray
 from onnx import helper
 
 from edge.bundle.arrays import Array
-from models.exact import Nodes, dense, dense_arrays, dense_nodes, join, ramp, ramp_nodes
-from models.factors import exact_rows, user_factors, user_nodes
-from models.interactions import Interactions
-from models.onnx_build import score_graph
-from models.settings import Number, Setting, Settings
-from models.torch_training import (
+from models.data.interactions import Interactions
+from models.graphs.exact import Nodes, dense, dense_arrays, dense_nodes, join, ramp, ramp_nodes
+from models.graphs.factors import exact_rows, user_factors, user_nodes
+from models.graphs.onnx_build import score_graph
+from models.learn.torch_training import (
     POPULARITY,
     Weights,
     as_tensor,
@@ -23,6 +22,7 @@ from models.torch_training import (
     schedule_settings,
     use_rows,
 )
+from models.settings import Number, Setting, Settings
 from models.trained import Progress, Scores, Trained
 
 
@@ -72,7 +72,7 @@ class Ncf:
 
 
 class _Task:
-    """See `models.torch_training.Task`: to tell a history's left-out items from drawn ones."""
+    """See `models.learn.torch_training.Task`: to tell a history's left-out items from drawn ones."""
 
     def __init__(self, interactions: Interactions, settings: Settings) -> None:
         n_items = len(interactions.item_ids)

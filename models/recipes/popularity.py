@@ -8,11 +8,11 @@ from numpy.typing import NDArray
 from onnx import helper
 
 from edge.bundle.arrays import Array
-from models import shortlist
-from models.interactions import Interactions
-from models.lately import decayed_views
-from models.onnx_build import score_graph
-from models.positions import DEBIAS_POSITION, view_weights
+from models.data.interactions import Interactions
+from models.data.positions import DEBIAS_POSITION, view_weights
+from models.graphs import shortlist
+from models.graphs.onnx_build import score_graph
+from models.learn.lately import decayed_views
 from models.settings import Number, Setting, Settings
 from models.trained import Progress, Scores, Trained
 

@@ -8,9 +8,9 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper
 
 from edge.bundle.arrays import Array
-from models.interactions import Interactions
-from models.neighbours import only_positive, positive_nodes
-from models.onnx_build import score_graph
+from models.data.interactions import Interactions
+from models.graphs.neighbours import only_positive, positive_nodes
+from models.graphs.onnx_build import score_graph
 from models.settings import Setting, Settings
 from models.trained import Progress, Scores, Trained
 

@@ -9,14 +9,14 @@ from numpy.typing import NDArray
 from onnx import helper
 
 from edge.bundle.arrays import Array
-from models.attention import MAX_LENGTH, attend, attention_arrays, attention_nodes
-from models.exact import dense, dense_arrays, dense_nodes, join
-from models.factors import product_nodes, score_user, whole_numbers
-from models.interactions import Interactions
-from models.metrics import histories
-from models.onnx_build import score_graph
+from models.data.histories import histories
+from models.data.interactions import Interactions
+from models.graphs.attention import MAX_LENGTH, attend, attention_arrays, attention_nodes
+from models.graphs.exact import dense, dense_arrays, dense_nodes, join
+from models.graphs.factors import product_nodes, score_user, whole_numbers
+from models.graphs.onnx_build import score_graph
+from models.learn.torch_training import Weights, as_tensor, import_torch, learn, schedule_settings
 from models.settings import Number, Setting, Settings
-from models.torch_training import Weights, as_tensor, import_torch, learn, schedule_settings
 from models.trained import Progress, Scores, Trained
 
 
@@ -75,7 +75,7 @@ def _hold_newest(interactions: Interactions, seed: int) -> tuple[Interactions, I
 
 
 class _Task:
-    """See `models.torch_training.Task`: to guess each next item of a window of a history."""
+    """See `models.learn.torch_training.Task`: to guess each next item of a window of a history."""
 
     def __init__(self, interactions: Interactions, settings: Settings) -> None:
         self._n_items, self._length = len(interactions.item_ids), int(settings["length"])

@@ -10,11 +10,11 @@ import scipy.sparse.linalg
 from numpy.typing import NDArray
 
 from edge.bundle.arrays import Array
-from models.factors import FACTORS, Dense, factor_arrays, factor_graph, score_factors
-from models.interactions import Interactions
-from models.scaled import CLOSENESS, LIKING, SCALING, said_of_items, scaled_rows
+from models.content.texts import COLUMNS, item_terms, readable_columns
+from models.data.interactions import Interactions
+from models.graphs.factors import FACTORS, Dense, factor_arrays, factor_graph, score_factors
+from models.learn.scaled import CLOSENESS, LIKING, SCALING, said_of_items, scaled_rows
 from models.settings import Number, Setting, Settings
-from models.texts import COLUMNS, item_terms, readable_columns
 from models.trained import Progress, Scores, Trained
 
 TEXT_WEIGHT: Final = Number(4, "How much the catalog's texts, if it has any, count beside views.")

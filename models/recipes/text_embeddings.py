@@ -7,12 +7,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.bundle.arrays import Array
-from models.factors import factor_graph, score_factors
-from models.interactions import Interactions
-from models.lately import LATELY, alike_arrays
+from models.content.text_embeddings import MODEL, embed
+from models.content.texts import COLUMNS, text_columns
+from models.data.interactions import Interactions
+from models.graphs.factors import factor_graph, score_factors
+from models.learn.lately import LATELY, alike_arrays
 from models.settings import Number, Setting, Settings
-from models.text_embeddings import MODEL, embed
-from models.texts import COLUMNS, text_columns
 from models.trained import Progress, Scores, Trained
 
 

@@ -9,16 +9,23 @@ from onnx import helper
 
 from edge.bundle.arrays import Array
 from edge.bundle.features import CONTEXT
-from models.context_inputs import input_arrays, input_nodes, inputs
-from models.exact import Nodes, dense, dense_arrays, dense_nodes, join
-from models.factors import exact_rows, product_nodes, score_user, user_factors, user_nodes, whole_numbers
-from models.interactions import Interactions
-from models.onnx_build import score_graph
+from models.content.texts import COLUMNS, item_terms
+from models.data.interactions import Interactions
+from models.graphs.context_inputs import input_arrays, input_nodes, inputs
+from models.graphs.exact import Nodes, dense, dense_arrays, dense_nodes, join
+from models.graphs.factors import (
+    exact_rows,
+    product_nodes,
+    score_user,
+    user_factors,
+    user_nodes,
+    whole_numbers,
+)
+from models.graphs.onnx_build import score_graph
+from models.learn.torch_contexts import Told
+from models.learn.torch_training import Weights, as_tensor, import_torch, learn, schedule_settings, use_rows
 from models.recipes.svd import directions
 from models.settings import Number, Setting, Settings
-from models.texts import COLUMNS, item_terms
-from models.torch_contexts import Told
-from models.torch_training import Weights, as_tensor, import_torch, learn, schedule_settings, use_rows
 from models.trained import Progress, Scores, Trained
 
 TEXT_FACTORS: Final = 64
@@ -85,7 +92,7 @@ def _texts(interactions: Interactions, settings: Settings) -> NDArray[np.float64
 
 
 class _Task:
-    """See `models.torch_training.Task`: to tell a history's left-out items from the others of its batch."""
+    """See `torch_training.Task`: to tell a history's left-out items from the others of its batch."""
 
     def __init__(
         self,

@@ -7,12 +7,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.bundle.arrays import Array
-from models.cooccurrence import MAX_ITEMS, use_matrix
-from models.interactions import Interactions
-from models.neighbours import NEIGHBOURS, only_positive, prune, quantize, sum_graph, sum_rows
+from models.data.interactions import Interactions
+from models.graphs.neighbours import NEIGHBOURS, only_positive, prune, quantize, sum_graph, sum_rows
+from models.graphs.shortlist import if_large, neighbour_shortlist
+from models.graphs.strongest import strongest_pairs
+from models.learn.cooccurrence import MAX_ITEMS, use_matrix
 from models.settings import Number, Setting, Settings
-from models.shortlist import if_large, neighbour_shortlist
-from models.strongest import strongest_pairs
 from models.trained import Progress, Scores, Trained
 
 

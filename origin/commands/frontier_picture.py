@@ -5,7 +5,7 @@ from collections.abc import Collection, Sequence
 from typing import Final
 from xml.sax.saxutils import escape
 
-from models.smallest import Frontier, Point
+from models.small.smallest import Frontier, Point
 from origin.training.compress import in_words
 
 WIDTH: Final = 720

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from models.predict.smallest import chosen_settings as of_prediction
-from models.smallest import Frontier
+from models.small.smallest import Frontier
 from origin.commands import shown
 from origin.commands.frontier_picture import draw
 from origin.training.compress import METRIC, chosen_settings, frontier_document, in_words

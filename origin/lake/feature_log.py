@@ -20,7 +20,7 @@ from edge.decide.tastes import Tastes
 from edge.decide.types import DecisionRecord, Event
 from edge.errors import ConfigError, GivenError
 from edge.worker.attributes.facts import BEHAVIOUR
-from models.windows import check_computable, followed, with_behaviour
+from models.tables.windows import check_computable, followed, with_behaviour
 from origin.lake import reader as lake
 
 TYPES: Final = {"string": pa.string(), "number": pa.float64(), "boolean": pa.bool_()}

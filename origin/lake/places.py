@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
-from models.positions import Shown, noticed
+from models.data.positions import Shown, noticed
 from origin.lake import reader as lake
 from origin.lake.learn import lake_interactions, seconds
 from origin.lake.tables import DECISIONS, EVENTS

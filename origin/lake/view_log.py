@@ -9,7 +9,7 @@ import pyarrow as pa
 from compiler.types import Workspace
 from edge.errors import ConfigError
 from edge.worker.attributes.facts import BEHAVIOUR
-from models.windows import VIEW
+from models.tables.windows import VIEW
 from origin.lake import reader as lake
 from origin.lake.feature_log import training_table
 

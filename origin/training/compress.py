@@ -9,10 +9,12 @@ from numpy.typing import NDArray
 
 from compiler.workspace import ModelConfig
 from edge.errors import GivenError
-from models import metrics, recipe
-from models.contexts import Rows
-from models.interactions import Interactions
-from models.smallest import Frontier, Point, search
+from models import recipe
+from models.data.contexts import Rows
+from models.data.histories import asked_in, histories
+from models.data.interactions import Interactions
+from models.measures import metrics
+from models.small.smallest import Frontier, Point, search
 from models.trained import Trained
 
 METRIC: Final = "ndcg@10"
@@ -71,10 +73,10 @@ def smallest(config: ModelConfig, divided: Parts, rank: Rank, lose: float, progr
 
 def by_user(recommend: metrics.Recommend, divided: Parts) -> NDArray[np.float64]:
     """nDCG@10 of each user of the test part."""
-    known = metrics.histories(divided.known)
-    wanted = [frozenset(items) for items in metrics.histories(divided.test)]
+    known = histories(divided.known)
+    wanted = [frozenset(items) for items in histories(divided.test)]
     users = [user for user, items in enumerate(wanted) if items]
-    lists = metrics.lists_of(recommend, known, metrics.asked_in(divided.test), users)
+    lists = metrics.lists_of(recommend, known, asked_in(divided.test), users)
     return np.array(
         [metrics.ndcg([list_], [wanted[user]], TOP) for user, list_ in zip(users, lists, strict=True)]
     )

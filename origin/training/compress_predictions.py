@@ -8,7 +8,7 @@ from compiler.types import Workspace
 from models.predict.card import split
 from models.predict.smallest import search_prediction
 from models.predict.table import Table
-from models.smallest import Frontier
+from models.small.smallest import Frontier
 from origin.training.compress import Step
 
 

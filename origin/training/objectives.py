@@ -9,10 +9,10 @@ from compiler.models.types import PredictionConfig
 from compiler.problems import Problem, WorkspaceError, nearest
 from compiler.types import Workspace
 from edge.errors import GivenError
-from models.labelled import Labelled
 from models.predict import recipe
 from models.predict.card import SPLITS, split
 from models.predict.frontier import Point, Values, frontier
+from models.tables.labelled import Labelled
 from origin.training.predictions import labelled
 from origin.training.recommenders import Progress
 

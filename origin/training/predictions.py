@@ -15,12 +15,12 @@ from compiler.problems import Problem, WorkspaceError
 from compiler.types import Workspace
 from edge.bundle.features import flattened
 from edge.errors import GivenError
-from models.labelled import Labelled, MadeFrom, read_labelled
 from models.predict import recipe
 from models.predict.card import split, train_measured
 from models.predict.contract import Prediction, with_card
 from models.predict.smallest import chosen_settings
-from models.smallest import Frontier
+from models.small.smallest import Frontier
+from models.tables.labelled import Labelled, MadeFrom, read_labelled
 from origin.training.compress import Step
 from origin.training.compress_predictions import smallest_prediction
 from origin.training.recommenders import Progress, model_folder

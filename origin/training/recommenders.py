@@ -12,17 +12,21 @@ from compiler.features.definitions import DEFINITIONS, definitions
 from compiler.problems import Problem, WorkspaceError, nearest
 from compiler.workspace import ModelConfig, Workspace
 from edge.errors import GivenError
-from models import kept, metrics, recipe
-from models.blocked import with_blocks
-from models.contexts import Rows
-from models.exposure import list_quality
-from models.interactions import Interactions, read
-from models.labelled import MadeFrom
-from models.metrics import Lists
+from models import recipe
+from models.data.contexts import Rows
+from models.data.histories import histories as histories_of
+from models.data.histories import padded
+from models.data.interactions import Interactions, read
+from models.data.split import split_in_time, split_per_user
+from models.graphs.blocked import with_blocks
+from models.kept import folder as kept
+from models.measures import metrics
+from models.measures.exposure import list_quality
+from models.measures.metrics import Lists
 from models.recipe import Trained
-from models.smallest import Frontier
-from models.split import split_in_time, split_per_user
-from models.viewed import with_contexts
+from models.small.smallest import Frontier
+from models.tables.labelled import MadeFrom
+from models.tables.viewed import with_contexts
 from origin.training.compress import Divide, chosen_settings, parts, smallest
 
 FOLDER: Final = ".trained"
@@ -223,7 +227,7 @@ def _smallest(
 
 @dataclass(frozen=True)
 class Measured:
-    """A model's metrics, and what else its card says of the lists: see `models.exposure.list_quality`."""
+    """A model's metrics, and what its card says of the lists (`models.measures.exposure.list_quality`)."""
 
     metrics: dict[str, float] = field(default_factory=dict)
     lists: dict[str, object] = field(default_factory=dict)
@@ -251,7 +255,7 @@ def _measure(train: Trainer, interactions: Interactions, split: Split) -> Measur
         return lists
 
     found = metrics.evaluate(recommend, known, test, LISTED)
-    wanted = [frozenset(items) for items in metrics.histories(test) if items]
+    wanted = [frozenset(items) for items in histories_of(test) if items]
     users = len(np.unique(test.users))
     counts = {"users": users, "users_new": asking - users}
     measured = {**counts, **{name: round(value, 4) for name, value in found.items()}}
@@ -265,7 +269,7 @@ def rank(model: Trained, histories: list[list[int]], contexts: Rows | None = Non
         parts = [slice(at, at + most) for at in range(0, len(histories), most)]
         some = [rank(model, histories[at], None if contexts is None else contexts[at]) for at in parts]
         return [list_ for part in some for list_ in part]
-    scores = model.score(*metrics.padded(histories, len(model.items)), contexts).copy()
+    scores = model.score(*padded(histories, len(model.items)), contexts).copy()
     if model.excludes_seen:
         for row, history in enumerate(histories):
             scores[row, history] = -np.inf

@@ -10,7 +10,7 @@ from edge.worker.turn import turn
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = (ROOT / "docs/architecture.md").read_text(encoding="utf-8")
-INSIDE = {"edge": "edge", "worker": "edge/worker", "origin": "origin"}
+INSIDE = {"edge": "edge", "worker": "edge/worker", "models": "models", "origin": "origin"}
 SHELL = {"edge/cli", "edge/start", "origin/cli"}
 """Modules at the top, which are no rooms."""
 

@@ -14,8 +14,8 @@ from compiler.types import Workspace
 from compiler.workspace import read_workspace
 from edge.bundle.features import columns_of, flattened, needed
 from edge.decide.row import RowMaker
-from models.features import matrix
 from models.predict.recipe import check_settings
+from models.tables.features import matrix
 from tests.workspaces.make import FILES, make_workspace
 
 PAGE = (Path(__file__).resolve().parents[2] / "docs/features.md").read_text(encoding="utf-8")

@@ -19,7 +19,7 @@ from edge.bundle.reader import open_bundle
 from edge.decide.golden import check
 from edge.errors import BundleError, GivenError
 from models.bring.prediction import bring_file
-from models.interactions import Interactions, from_rows
+from models.data.interactions import Interactions, from_rows
 from models.recipe import train
 from tests.hostile.models import HOSTILE
 from tests.workspaces.make import SITE, make_bundle

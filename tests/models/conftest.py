@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from models.interactions import Interactions, from_rows, sort_items
+from models.data.interactions import Interactions, from_rows, sort_items
 from tests.models.png import write_png
 
 GROUPS = 4

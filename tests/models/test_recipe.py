@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from edge.decide.inference import ort
 from edge.errors import GivenError
 from models import recipe
-from models.cooccurrence import use_matrix
-from models.interactions import Interactions, from_rows
-from models.neighbours import exact_step, quantize, strongest
+from models.data.interactions import Interactions, from_rows
+from models.graphs.neighbours import exact_step, quantize, strongest
+from models.learn.cooccurrence import use_matrix
 from models.recipes.ease import count_together, solve
 from models.settings import COMMON, Choice, Number, Text
 from models.trained import EXACT_STEPS, WEIGHT_STEPS, Trained

@@ -15,7 +15,7 @@ from edge.bundle.reader import Bundle, open_bundle
 from edge.decide.engine import Engine
 from edge.decide.types import Context, Decision
 from edge.errors import ConfigError, GivenError
-from models.labelled import Labelled, MadeFrom, read_labelled
+from models.tables.labelled import Labelled, MadeFrom, read_labelled
 from origin.audience.sample import Stated
 from origin.audience.size import measure
 from origin.commands.root import app

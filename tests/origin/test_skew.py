@@ -38,10 +38,10 @@ from edge.visitor.buckets import feed
 from edge.visitor.state import NEW, arrive, view
 from edge.worker.active import Active
 from edge.worker.attributes.facts import Request
-from models.features import matrix
-from models.movielens import read_films
+from models.data.movielens import read_films
 from models.predict.contract import Prediction
-from models.windows import with_behaviour
+from models.tables.features import matrix
+from models.tables.windows import with_behaviour
 from origin.lake.feature_log import decision_table, event_table, feed_table
 from origin.lake.tables import DECISIONS, to_rows, write
 

@@ -14,7 +14,7 @@ from compiler.workspace import Workspace, read_workspace
 from edge.bundle.arrays import Array
 from edge.bundle.features import CONTEXT, flattened
 from edge.bundle.reader import Bundle, open_bundle
-from models.onnx_build import score_graph
+from models.graphs.onnx_build import score_graph
 from models.trained import Trained
 from tests.workspaces.make import FILES, SITE, make_workspace, train_models
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from compiler.build import compile_workspace
 from compiler.workspace import Workspace, read_workspace
-from models.interactions import read_csv
+from models.data.interactions import read_csv
 from models.recipe import Trained, train
 
 SITE = "films"

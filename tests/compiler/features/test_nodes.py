@@ -28,7 +28,7 @@ from edge.bundle.features import (
 )
 from edge.decide.recommender import open_session
 from edge.decide.row import RowMaker
-from models.features import matrix
+from models.tables.features import matrix
 
 OPSET, IR_VERSION = 18, 8
 TYPES = {"text": pa.string(), "number": pa.float64(), "flag": pa.bool_()}

@@ -9,7 +9,7 @@ from compiler.build import compile_workspace
 from compiler.models.budget_check import model_class
 from compiler.problems import Problem, WorkspaceError
 from compiler.workspace import read_workspace
-from models.onnx_build import score_graph
+from models.graphs.onnx_build import score_graph
 from tests.workspaces.make import FILES, make_workspace, train_models
 
 SITE, TASTE = FILES["site.yaml"], FILES["models/taste.yaml"]

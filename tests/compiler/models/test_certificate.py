@@ -20,10 +20,11 @@ from edge.bundle import format as fmt
 from edge.bundle.arrays import Array
 from edge.bundle.certificate import Certificate, load_certificate
 from edge.bundle.reader import open_bundle
-from models import movielens, recipe
-from models.interactions import from_rows
-from models.metrics import histories
-from models.onnx_build import score_graph
+from models import recipe
+from models.data import movielens
+from models.data.histories import histories
+from models.data.interactions import from_rows
+from models.graphs.onnx_build import score_graph
 from models.trained import Trained
 from tests.workspaces.make import SITE, make_workspace, train_models
 

@@ -18,10 +18,12 @@ from onnx import TensorProto, helper
 from compiler.models.graph import MergedGraph, RecommenderSpec, merge, reference_items
 from edge.decide.recommender import Recommender, open_session
 from edge.errors import GivenError, NearsideError
-from models import movielens, recipe
-from models.interactions import Interactions, from_rows, sort_items
-from models.metrics import evaluate, histories
-from models.split import split_per_user
+from models import recipe
+from models.data import movielens
+from models.data.histories import histories
+from models.data.interactions import Interactions, from_rows, sort_items
+from models.data.split import split_per_user
+from models.measures.metrics import evaluate
 from models.trained import Trained
 
 N_ITEMS = 40

@@ -15,8 +15,8 @@ from edge.decide.inference import ort
 from edge.decide.recommender import Recommender, open_session
 from edge.errors import GivenError
 from models import recipe
-from models.interactions import Interactions, from_rows, sort_items
-from models.onnx_build import score_graph
+from models.data.interactions import Interactions, from_rows, sort_items
+from models.graphs.onnx_build import score_graph
 from models.trained import Trained
 
 node = helper.make_node

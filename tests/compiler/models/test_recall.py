@@ -13,8 +13,8 @@ from compiler.workspace import read_workspace
 from edge.bundle.certificate import load_certificate
 from edge.bundle.reader import open_bundle
 from edge.decide.recommender import Recommender
-from models import blocked, blocks, shortlist
-from models.blocked import BlockFinder, with_blocks
+from models.graphs import blocked, blocks, shortlist
+from models.graphs.blocked import BlockFinder, with_blocks
 from models.trained import Trained
 from tests.workspaces.make import SITE, make_workspace, train_models
 

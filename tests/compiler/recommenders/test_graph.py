@@ -17,7 +17,7 @@ from edge.bundle import format as fmt
 from edge.bundle.arrays import Array
 from edge.decide.recommender import Recommender, open_session
 from models import recipe
-from models.interactions import from_rows, sort_items
+from models.data.interactions import from_rows, sort_items
 from models.trained import Trained
 from tests.workspaces import shop
 from tests.workspaces.make import make_workspace, train_models

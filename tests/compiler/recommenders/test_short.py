@@ -12,9 +12,10 @@ from compiler.recommenders.parts import reference_pool
 from compiler.recommenders.short import width_of
 from edge.bundle.arrays import Array
 from edge.decide.recommender import Recommender, open_session
-from models import blocked, blocks, recipe, shortlist
-from models.blocked import with_blocks
-from models.interactions import from_rows, sort_items
+from models import recipe
+from models.data.interactions import from_rows, sort_items
+from models.graphs import blocked, blocks, shortlist
+from models.graphs.blocked import with_blocks
 from models.trained import Trained
 
 N_ITEMS, LIMIT = 600, 8

@@ -22,7 +22,7 @@ from edge.decide.recommender import Recommender, open_session
 from edge.decide.types import Context, DecisionRecord, Muted
 from edge.errors import BundleError
 from models import recipe
-from models.interactions import from_rows, sort_items
+from models.data.interactions import from_rows, sort_items
 from models.trained import Trained
 from tests.workspaces.make import FILES, SITE, make_bundle
 

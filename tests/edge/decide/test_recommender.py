@@ -22,7 +22,7 @@ from edge.decide import recommender as module
 from edge.decide.recommender import Recommender
 from edge.errors import BundleError
 from models import recipe
-from models.interactions import from_rows, sort_items
+from models.data.interactions import from_rows, sort_items
 from models.trained import Trained
 
 N_ITEMS = 30

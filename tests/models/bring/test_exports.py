@@ -13,12 +13,12 @@ from implicit.nearest_neighbours import CosineRecommender
 
 from edge.errors import GivenError
 from models import recipe
-from models.blocked import FEWEST, with_blocks
-from models.cooccurrence import use_matrix
-from models.fold_in import one_thread
-from models.interactions import Interactions, from_rows, sort_items
-from models.metrics import padded
-from models.movielens import read_interactions
+from models.data.histories import padded
+from models.data.interactions import Interactions, from_rows, sort_items
+from models.data.movielens import read_interactions
+from models.graphs.blocked import FEWEST, with_blocks
+from models.learn.cooccurrence import use_matrix
+from models.learn.fold_in import one_thread
 from models.trained import Trained
 from tests.models.bring.test_scorers import run
 

@@ -13,8 +13,8 @@ from edge.decide.inference import ort
 from edge.errors import GivenError
 from models import recipe
 from models.bring.convert_scorer import bring_scorer
-from models.interactions import Interactions
-from models.metrics import padded
+from models.data.histories import padded
+from models.data.interactions import Interactions
 from models.trained import Trained
 
 DRAW = np.random.default_rng(3)

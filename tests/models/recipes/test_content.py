@@ -7,8 +7,8 @@ import pytest
 
 from edge.errors import GivenError
 from models import recipe
-from models.interactions import Interactions, from_rows
-from models.texts import item_terms
+from models.content.texts import item_terms
+from models.data.interactions import Interactions, from_rows
 
 FILMS = {
     "title": ("Alien", "Alien Returns", "Love, Again", "Love Story", "Nothing Known"),

@@ -6,8 +6,8 @@ import pytest
 from edge.decide.inference import ort
 from edge.errors import GivenError
 from models import recipe
-from models.blend import blend_arrays, blend_graph, blend_scores, learn_weights
-from models.interactions import Interactions
+from models.data.interactions import Interactions
+from models.graphs.blend import blend_arrays, blend_graph, blend_scores, learn_weights
 
 
 def test_scores_are_the_weighted_sum(tastes: Interactions) -> None:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from models import recipe
-from models.interactions import Interactions
+from models.data.interactions import Interactions
 
 
 @pytest.mark.parametrize("name", ["als", "bpr"])

@@ -9,8 +9,8 @@ import pytest
 
 from edge.errors import GivenError
 from models import recipe
-from models.interactions import Interactions, from_rows
-from models.picture_embeddings import embed_drawing, embed_picture, shrink
+from models.content.picture_embeddings import embed_drawing, embed_picture, shrink
+from models.data.interactions import Interactions, from_rows
 from tests.models.png import write_png
 
 KINDS = ("bars", "lines", "discs")

@@ -8,7 +8,7 @@ import scipy.sparse
 
 from edge.errors import GivenError
 from models import recipe
-from models.interactions import Interactions
+from models.data.interactions import Interactions
 from models.recipes.svd import directions
 
 

@@ -6,7 +6,7 @@ from types import ModuleType
 import numpy as np
 
 from models import recipe
-from models.interactions import Interactions
+from models.data.interactions import Interactions
 
 
 def test_an_item_that_nobody_viewed_is_placed_by_its_texts(torch: ModuleType, tastes: Interactions) -> None:

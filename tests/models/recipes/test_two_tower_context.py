@@ -12,8 +12,8 @@ import pytest
 from edge.bundle.features import CONTEXT
 from edge.errors import GivenError
 from models import recipe
-from models.contexts import Contexts, Rows
-from models.interactions import Interactions
+from models.data.contexts import Contexts, Rows
+from models.data.interactions import Interactions
 from models.trained import Trained
 from tests.models.conftest import GROUP_ITEMS, GROUPS
 

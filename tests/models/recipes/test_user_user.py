@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from models import recipe
-from models.cooccurrence import use_matrix
-from models.interactions import Interactions
+from models.data.interactions import Interactions
+from models.learn.cooccurrence import use_matrix
 
 
 @pytest.mark.parametrize("power", [0.0, 0.5, 1.0])

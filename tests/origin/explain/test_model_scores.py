@@ -9,8 +9,8 @@ import pytest
 
 from compiler.models.graph import RecommenderSpec, merge
 from edge.decide.recommender import Recommender, open_session
-from models import shortlist
-from models.interactions import from_rows
+from models.data.interactions import from_rows
+from models.graphs import shortlist
 from models.recipe import Trained, train
 from origin.explain.model_scores import ModelScores
 

@@ -10,9 +10,9 @@ from typer.testing import CliRunner
 from compiler.workspace import read_workspace
 from edge.decide.types import Context, DecisionRecord, Event
 from edge.errors import ConfigError
-from models.interactions import read
-from models.labelled import MadeFrom
-from models.viewed import with_contexts
+from models.data.interactions import read
+from models.tables.labelled import MadeFrom
+from models.tables.viewed import with_contexts
 from origin.commands.root import app
 from origin.lake import reader as lake
 from origin.lake.tables import DECISIONS, EVENTS, to_rows, write

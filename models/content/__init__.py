@@ -1,0 +1,1 @@
+"""What pictures and texts of a catalog say, as numbers."""

@@ -1,0 +1,1 @@
+"""What is costly to make and kept between trainings."""

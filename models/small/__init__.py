@@ -1,0 +1,1 @@
+"""Fewer bytes for the same lists: how arrays are stored, and the search for the smallest model."""

@@ -1,0 +1,1 @@
+"""Tables that people give or the lake holds, as features and labels."""
