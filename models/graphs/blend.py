@@ -87,7 +87,10 @@ def learn_weights(
     for _ in range(SWEEPS):
         for name in names:
             others = total - np.float32(weights[name]) * unit[name]
+            alone = not any(weight for other, weight in weights.items() if other != name)
             for tried in TRIED:
+                if alone and not tried:
+                    continue  # no blend is left
                 gain = _gain(others + np.float32(tried) * unit[name], seen, relevant)
                 if gain > best:
                     weights[name], best = tried, gain

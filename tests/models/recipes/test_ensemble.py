@@ -38,6 +38,12 @@ def test_weights_are_learned_from_who_lists_best() -> None:
     assert weights["noise"] == 0 or weights["noise"] * 100 < weights["good"]
 
 
+def test_a_member_alone_is_kept_though_it_lists_worse_than_nothing() -> None:
+    relevant = np.array([[True, False, False, False]])
+    weights = learn_weights({"wrong": -relevant.astype(np.float32)}, np.zeros_like(relevant), relevant)
+    assert weights["wrong"] > 0
+
+
 def test_a_member_that_is_no_recipe_is_named(tastes: Interactions) -> None:
     with pytest.raises(GivenError, match="no recipe 'eese'; did you mean 'ease'"):
         recipe.train("e", "ensemble", tastes, {"members": "svd eese"})
