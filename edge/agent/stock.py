@@ -4,21 +4,16 @@ import asyncio
 import logging
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 from edge.agent.origin import Origin
 from edge.agent.refusals import Refusals
+from edge.agent.tries import Tries
 from edge.agent.trust import Trust
-from edge.backoff import Backoff
 from edge.bundle.stock import MAX_STOCK_BYTES, StockList, decode_stock, read_stock, stock_id, write_stock
 from edge.errors import BundleError, OriginError
 
 log = logging.getLogger(__name__)
-
-RETRY_FIRST_S: Final = 0.5
-RETRY_MOST_S: Final = 15.0
-REFUSED_FIRST_S: Final = 5.0
-REFUSED_MOST_S: Final = 300.0
 
 
 class StockUpdater:
@@ -34,9 +29,7 @@ class StockUpdater:
 
     def __init__(self, trust: Trust, origin: Origin, state_dir: Path, refusals: Refusals) -> None:
         self._trust, self._origin, self._state_dir, self._refusals = trust, origin, state_dir, refusals
-        self._wake = asyncio.Event()
-        self._retry = Backoff(RETRY_FIRST_S, RETRY_MOST_S)
-        self._refused = Backoff(REFUSED_FIRST_S, REFUSED_MOST_S)
+        self._tries = Tries()
         self.serial, self._out, self._id = 0, 0, ""
         self.tell: Callable[[], None] = lambda: None
 
@@ -52,7 +45,7 @@ class StockUpdater:
     def hear(self, serial: int) -> None:
         """A list of this serial is in force at the origin; 0 where nobody knows."""
         if serial == 0 or serial > self.serial:
-            self._wake.set()
+            self._tries.wake()
         elif serial < self.serial:
             self._refusals.add(BundleError("rollback", f"stock list {serial} after {self.serial} was taken"))
 
@@ -62,13 +55,7 @@ class StockUpdater:
 
     async def run(self) -> None:
         """Keep the list in line, for ever."""
-        while True:
-            await self._wake.wait()
-            self._wake.clear()
-            self._retry.reset()
-            self._refused.reset()
-            while (delay_s := await self._attempt()) and not self._wake.is_set():
-                await self._sleep_unless_woken(delay_s)
+        await self._tries.run(self._attempt)
 
     async def _attempt(self) -> float:
         """One try; the delay before the next one, 0 where none is needed."""
@@ -79,13 +66,13 @@ class StockUpdater:
                 await self._take(signed)
         except BundleError as error:
             self._refusals.add(error)
-            return self._refused.next_s()
+            return self._tries.after_refusal_s()
         except OriginError as error:
             self._origin.reach.failed("stock", error)
-            return self._retry.next_s()
+            return self._tries.after_failure_s()
         except OSError as error:
             log.error("the stock list can't be written: %s", error)
-            return self._retry.next_s()
+            return self._tries.after_failure_s()
         return 0.0
 
     async def _take(self, signed: bytes) -> None:
@@ -105,9 +92,3 @@ class StockUpdater:
         self.serial, self._out, self._id = listed.serial, len(listed.out), id_
         self._refusals.metrics.gauge("nearside_stock_serial", self.serial)
         self._refusals.metrics.gauge("nearside_stock_out", self._out)
-
-    async def _sleep_unless_woken(self, delay_s: float) -> None:
-        try:
-            await asyncio.wait_for(self._wake.wait(), delay_s)
-        except TimeoutError:
-            return

@@ -10,8 +10,8 @@ from edge.agent.check import Check
 from edge.agent.origin import Origin
 from edge.agent.refusals import Refusals
 from edge.agent.store import ArtifactFile, Store
+from edge.agent.tries import Tries
 from edge.agent.trusted import SignedManifest, TrustedSet
-from edge.backoff import Backoff
 from edge.bundle import format as fmt
 from edge.bundle.active import Active
 from edge.bundle.format import Artifact
@@ -20,11 +20,6 @@ from edge.errors import BundleError, GivenError, OriginError, ReachError
 log = logging.getLogger(__name__)
 
 FETCHES_AT_ONCE: Final = 4
-RETRY_FIRST_S: Final = 0.5
-RETRY_MOST_S: Final = 15.0
-# What was refused will hardly get better by itself: a cache on the way may have been bad.
-REFUSED_FIRST_S: Final = 5.0
-REFUSED_MOST_S: Final = 300.0
 
 
 class Updater:
@@ -48,10 +43,8 @@ class Updater:
     ) -> None:
         self._trusted, self._origin, self._store = trusted, origin, store
         self._refusals, self._check = refusals, check
-        self._wake = asyncio.Event()
+        self._tries = Tries()
         self._work: asyncio.Task[None] | None = None
-        self._retry = Backoff(RETRY_FIRST_S, RETRY_MOST_S)
-        self._refused = Backoff(REFUSED_FIRST_S, REFUSED_MOST_S)
         self.active = store.active()
         self.tell: Callable[[], None] = lambda: None
         self._gauge()
@@ -93,22 +86,16 @@ class Updater:
             log.error("rollout %d can't be written: %s", self._trusted.serial, error)
         if self._work is not None and self._trusted.wanted != before:
             self._work.cancel()
-        self._wake.set()
+        self._tries.wake()
 
     async def run(self) -> None:
         """Keep the bundle in force in line, for ever."""
-        while True:
-            await self._wake.wait()
-            self._wake.clear()
-            self._retry.reset()
-            self._refused.reset()
-            while not self.in_line and not self._wake.is_set():
-                delay_s = await self._attempt()
-                if delay_s:
-                    await self._sleep_unless_woken(delay_s)
+        await self._tries.run(self._attempt)
 
     async def _attempt(self) -> float:
-        """One try; the delay before the next one."""
+        """One try; the delay before the next one, 0 where none is needed."""
+        if self.in_line:
+            return 0.0
         self._work = asyncio.create_task(self._bring_in_line())
         try:
             await asyncio.wait({self._work})
@@ -119,22 +106,16 @@ class Updater:
         error = None if work.cancelled() else work.exception()
         if isinstance(error, GivenError):
             self._refusals.add(error)
-            return self._refused.next_s()
+            return self._tries.after_refusal_s()
         if isinstance(error, OriginError):
             self._origin.reach.failed("bundles", error)
-            return self._retry.next_s()
+            return self._tries.after_failure_s()
         if isinstance(error, ReachError | OSError):
             log.error("revision %d can't be laid down: %s", self._trusted.wanted, error)
-            return self._retry.next_s()
+            return self._tries.after_failure_s()
         if error is not None:
             raise error
         return 0.0
-
-    async def _sleep_unless_woken(self, delay_s: float) -> None:
-        try:
-            await asyncio.wait_for(self._wake.wait(), delay_s)
-        except TimeoutError:
-            return
 
     async def _bring_in_line(self) -> None:
         self._apply_kill()

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from edge.agent import news, ship, sync
+from edge.agent import news, ship, tries
 from edge.agent.metrics import Metrics
 from edge.agent.news import News
 from edge.agent.origin import Origin
@@ -97,7 +97,7 @@ async def until(condition: Callable[[], bool], timeout_s: float = 5) -> None:
 @pytest.fixture(autouse=True)
 def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     for module, name in (
-        (sync, "RETRY_FIRST_S"),
+        (tries, "RETRY_FIRST_S"),
         (news, "RECONNECT_FIRST_S"),
         (news, "RECONNECT_MOST_S"),
         (ship, "PAUSE_S"),

@@ -7,7 +7,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from edge.agent import stock
+from edge.agent import tries
 from edge.agent.metrics import Metrics
 from edge.agent.news import News
 from edge.agent.origin import Origin
@@ -62,7 +62,7 @@ class World:
 @pytest.fixture
 def world(tmp_path: Path, sim: OriginSim, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
     for name in ("RETRY_FIRST_S", "REFUSED_FIRST_S"):
-        monkeypatch.setattr(stock, name, 0.02)
+        monkeypatch.setattr(tries, name, 0.02)
     with asyncio.Runner() as runner:
         yield World(tmp_path, sim, runner)
 

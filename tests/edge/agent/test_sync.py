@@ -10,7 +10,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from edge.agent import sync
+from edge.agent import sync, tries
 from edge.bundle import format as fmt
 from edge.bundle.active import bundle_folder, bundles_folder, read_active
 from edge.bundle.format import Manifest, ManifestRef, Revision, Rollout, Signature, Signed
@@ -376,5 +376,5 @@ def test_a_newer_rollout_ends_the_fetch_of_an_older(world: World) -> None:
         return asked
 
     world.run(roll_on, lambda: world.in_force() == 2)
-    assert sync.REFUSED_FIRST_S > 1
+    assert tries.REFUSED_FIRST_S > 1
     assert world.updater.in_line
