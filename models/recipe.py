@@ -67,7 +67,7 @@ RECIPES: Final[Mapping[str, Recipe]] = {
     recipe.name: recipe for recipe in (*PLAIN, *NETWORKS, Ensemble((*PLAIN, *NETWORKS)))
 }
 
-TAKES_CONTEXT: Final = frozenset({Ensemble.name, TwoTower.name})
+TAKES_CONTEXT: Final = frozenset({Ensemble.name, Svd.name, TwoTower.name})
 """What may be told features of the context that items were viewed in."""
 
 
@@ -109,8 +109,9 @@ def check_settings(recipe: str, settings: Mapping[str, object]) -> dict[str, flo
     """
     known = settings_of(recipe)
     if FEATURES in settings and recipe not in TAKES_CONTEXT:
-        others = " and ".join(sorted(TAKES_CONTEXT))
-        raise GivenError("setting", f"{recipe} takes in no features of the context; {others} do")
+        *others, last = sorted(TAKES_CONTEXT)
+        named = f"{', '.join(others)} and {last}"
+        raise GivenError("setting", f"{recipe} takes in no features of the context; {named} do")
     return complete(recipe, known, {key: value for key, value in settings.items() if key != FEATURES})
 
 

@@ -10,15 +10,32 @@ import scipy.sparse.linalg
 from numpy.typing import NDArray
 
 from edge.bundle.arrays import Array
+from edge.bundle.features import CONTEXT
 from models.content.texts import COLUMNS, item_terms, readable_columns
+from models.data.contexts import Contexts
 from models.data.interactions import Interactions
-from models.graphs.factors import FACTORS, Dense, factor_arrays, factor_graph, score_factors
+from models.graphs.exact import join
+from models.graphs.expected import expected, expected_arrays, expected_nodes, range_arrays
+from models.graphs.factors import (
+    FACTORS,
+    Dense,
+    factor_arrays,
+    factor_graph,
+    product_nodes,
+    score_factors,
+    score_user,
+    user_factors,
+    user_nodes,
+)
+from models.graphs.onnx_build import score_graph
+from models.learn.expected import expected_factors
 from models.learn.scaled import CLOSENESS, LIKING, SCALING, said_of_items, scaled_rows
 from models.settings import Number, Setting, Settings
 from models.trained import Progress, Scores, Trained
 
 TEXT_WEIGHT: Final = Number(4, "How much the catalog's texts, if it has any, count beside views.")
 ITEM_POWER: Final = Number(0.35, "How much less items that many viewed count; 0 for no less.", 1)
+EXPECTED: Final = Number(0.2, "With features: how much of a usual history a context counts as.", 10)
 
 
 class Svd:
@@ -31,6 +48,9 @@ class Svd:
     alone; a history needs no values (ADR 42). Weak directions are shrunk as a probabilistic PCA does (Tipping
     and Bishop 1999): a direction counts by the share of its variance that is above the noise, and
     the noise is the strongest that is left out.
+
+    Where contexts are known, a user's factors begin with what the context leads one to expect, as in the
+    regression-based latent factor model (Agarwal and Chen 2009): it lists for who has no history yet.
     """
 
     name: Final = "svd"
@@ -46,6 +66,7 @@ class Svd:
         "item_power": ITEM_POWER,
         "closeness": replace(CLOSENESS, default=1),
         "liking": replace(LIKING, default=1.5),
+        "expected": EXPECTED,
     }
 
     def train(
@@ -62,14 +83,38 @@ class Svd:
         factors = found[:, :count]
         out = factors.T / of_items * said_of_items(interactions, len(items), settings)
         arrays = factor_arrays(of_items[:, np.newaxis] * factors * shares, out)
+        contexts = interactions.contexts
+        features = () if contexts is None else contexts.names
+        if contexts is not None:
+            arrays |= _of_contexts(interactions, contexts, arrays["into"], settings["expected"])
         progress("decompose", 1.0)
-        return Trained(self.name, items, factor_graph(self.name, arrays), arrays, {}, self.score)
+        graph = _graph(arrays, len(features)) if features else factor_graph(self.name, arrays)
+        return Trained(self.name, items, graph, arrays, {}, self.score, features=features)
 
     def score(
         self, arrays: Mapping[str, Array], history: NDArray[np.int32], weight: NDArray[np.float32]
     ) -> Scores:
         """See `models.trained.Recipe`."""
-        return score_factors(arrays, history, weight)
+        if CONTEXT not in arrays:
+            return score_factors(arrays, history, weight)
+        seen = user_factors(arrays, history, weight, "sum")
+        return score_user(arrays, expected(arrays, seen, weight))
+
+
+def _of_contexts(
+    interactions: Interactions, contexts: Contexts, into: Array, share: float
+) -> dict[str, Array]:
+    ranges = range_arrays(contexts)
+    told, usual = expected_factors(interactions, ranges, into[:-1].astype(np.float64))
+    return ranges | expected_arrays(told * share, usual * share)
+
+
+def _graph(arrays: Mapping[str, Array], features: int) -> bytes:
+    nodes, constants = join(
+        user_nodes(arrays, "sum", "seen"), expected_nodes("seen", "user"), product_nodes("user", "scores")
+    )
+    n_items = arrays["out"].shape[1]
+    return score_graph(Svd.name, n_items, nodes, arrays, constants, features=features)
 
 
 def _with_texts(

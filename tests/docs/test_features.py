@@ -59,7 +59,7 @@ def test_the_whole_page_is_one_workspace(tmp_path: Path) -> None:
             **data,
             "features.yaml": _holding("phone-by-daytime"),
             "models/buy.yaml": _holding("label: bought"),
-            "models/near.yaml": _holding("recipe: two-tower"),
+            "models/near.yaml": _holding("recipe: svd"),
             "models/intent.yaml": _holding("recipe: intent"),
             "models/segment.yaml": SEGMENT,
             "rules/one.yaml": _holding("model.buy"),
