@@ -35,7 +35,9 @@ from models.trained import Progress, Scores, Trained
 
 TEXT_WEIGHT: Final = Number(4, "How much the catalog's texts, if it has any, count beside views.")
 ITEM_POWER: Final = Number(0.35, "How much less items that many viewed count; 0 for no less.", 1)
-EXPECTED: Final = Number(0.2, "With features: how much of a usual history a context counts as.", 10)
+EXPECTED: Final = Number(
+    0.2, "With features: how much of a usual history a context counts as.", 10, positive=True
+)
 
 
 class Svd:
@@ -83,13 +85,13 @@ class Svd:
         factors = found[:, :count]
         out = factors.T / of_items * said_of_items(interactions, len(items), settings)
         arrays = factor_arrays(of_items[:, np.newaxis] * factors * shares, out)
-        contexts = interactions.contexts
-        features = () if contexts is None else contexts.names
-        if contexts is not None:
-            arrays |= _of_contexts(interactions, contexts, arrays["into"], settings["expected"])
         progress("decompose", 1.0)
-        graph = _graph(arrays, len(features)) if features else factor_graph(self.name, arrays)
-        return Trained(self.name, items, graph, arrays, {}, self.score, features=features)
+        contexts = interactions.contexts
+        if contexts is None:
+            return Trained(self.name, items, factor_graph(self.name, arrays), arrays, {}, self.score)
+        arrays |= _of_contexts(interactions, contexts, arrays["into"], settings["expected"])
+        graph = _graph(arrays, len(contexts.names))
+        return Trained(self.name, items, graph, arrays, {}, self.score, features=contexts.names)
 
     def score(
         self, arrays: Mapping[str, Array], history: NDArray[np.int32], weight: NDArray[np.float32]

@@ -127,3 +127,17 @@ def test_the_same_rows_give_the_same_bytes(model: Trained, told: Interactions) -
     again = recipe.train("s", "svd", told, {"factors": 8})
     assert again.scores_graph == model.scores_graph
     assert all(np.array_equal(again.arrays[name], model.arrays[name]) for name in model.arrays)
+
+
+def test_an_ensemble_takes_in_what_it_does(told: Interactions) -> None:
+    model = recipe.train("e", "ensemble", told, {"members": "popularity svd"})
+    assert model.card["weights"]["svd/0"] > 0
+    assert model.features == NAMES
+    history, context = (
+        np.full((2, 1), len(model.items), np.int32),
+        np.array([[0, 30, 1], [3, 30, 1]], np.float32),
+    )
+    weight = np.zeros(history.shape, np.float32)
+    scores = model.score(history, weight, context)
+    assert np.array_equal(_graph_scores(model, history, weight, context), scores)
+    assert not np.array_equal(scores[0], scores[1])
